@@ -1,0 +1,196 @@
+//! The command line, checked before anything is measured.
+
+#[cfg(test)]
+mod tests;
+mod values;
+
+use crate::{kind::Kind, machine, report::files};
+use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+use striped_counter::Backend;
+use values::{BACKENDS, COUNTERS, COUNTS, ascending, backend, doubling, number, works};
+
+/// Shorter than this, a window is a lottery; longer, it tells nothing new.
+const DEFAULT_WINDOW: RangeInclusive<u64> = 20..=250;
+
+/// Measures the contention curve of this machine: what an add costs, with how many threads,
+/// on every backend of striped_counter, against AtomicU64 and other alternatives.
+///
+/// Prints tables, writes contention.csv and contention.svg, and ends with the builder line
+/// that it recommends for this machine. Checks the exact sum after every run. A default run
+/// takes about a minute; leave the machine alone meanwhile.
+///
+/// With --type UpDownCounter or CounterSet it measures these, and puts the type into the names
+/// of the files: contention-CounterSet.csv.
+///
+/// Exit code: 0, or 1 if a sum was wrong or a result could not be written, or 2 on a wrong
+/// option.
+#[derive(Debug, Parser)]
+#[command(name = "contention", version, verbatim_doc_comment, allow_negative_numbers = true)]
+#[expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
+struct Args {
+    /// Which type of counter to measure.
+    #[arg(long = "type", value_name = "TYPE", value_enum, ignore_case = true)]
+    #[arg(verbatim_doc_comment, default_value = "Counter")]
+    kind: Kind,
+
+    /// How many threads add: a list of numbers from 1 to 4096.
+    /// The sweep over shards and the mixed load use the largest, batches the smallest.
+    /// [default: 1,2,4 and so on to twice the number of CPUs]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
+    #[arg(verbatim_doc_comment)]
+    threads: Vec<usize>,
+
+    /// How many shards Striped has: a list of numbers from 1 to 4096, rounded up to powers of two.
+    /// Not of a CounterSet.
+    /// [default: 1,2,4 and so on to four times the number of CPUs, or to 16]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
+    #[arg(verbatim_doc_comment)]
+    shards: Vec<usize>,
+
+    /// How many counters there are, of a CounterSet only: a list of numbers from 1 to 100000.
+    /// [default: 1,100,10000]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTERS))]
+    #[arg(verbatim_doc_comment)]
+    counters: Vec<usize>,
+
+    /// Which backends to measure: a list of PerCpu, PerThread, Striped.
+    /// The sweeps over shards are of Striped, and left out without it.
+    /// [default: all that work here]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = backend)]
+    #[arg(verbatim_doc_comment)]
+    backends: Vec<Backend>,
+
+    /// How many threads sum in the mixed load: a list of numbers from 1 to 4096.
+    /// They never pause, which is the worst case. Not of a CounterSet.
+    /// [default: 1]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
+    #[arg(verbatim_doc_comment)]
+    readers: Vec<usize>,
+
+    /// How long one repeat of a point takes: 1 to 60000 milliseconds.
+    /// [default: as long as all together take 48 seconds, or 24 seconds of a CounterSet, which
+    /// takes as much again to set up and to check, but 20 to 250 milliseconds]
+    #[arg(long, value_name = "MS", value_parser = number(1..=60_000_u64), verbatim_doc_comment)]
+    ms: Option<u64>,
+
+    /// How often each point is measured: 1 to 1000. Median, minimum and maximum are shown.
+    #[arg(long, value_name = "N", value_parser = number(1..=1_000_u16), verbatim_doc_comment)]
+    #[arg(default_value = "5")]
+    repeats: u16,
+
+    /// What goes to the standard output.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", verbatim_doc_comment)]
+    format: Format,
+
+    /// The directory in which contention.csv and contention.svg are written, or replaced.
+    #[arg(long, value_name = "DIR", default_value = ".", verbatim_doc_comment)]
+    out: PathBuf,
+
+    /// Do not draw contention.svg.
+    #[arg(long, verbatim_doc_comment)]
+    no_plot: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned tables, and the recommendation.
+    Table,
+    /// What contention.csv has: a row for each point and statistic, without the recommendation.
+    Csv,
+    /// The same rows as objects, and the recommendation.
+    Json,
+}
+
+/// The options, with all defaults filled in.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) kind: Kind,
+    /// Ascending, at least one; so are `shards`, `counters` and `readers`.
+    pub(crate) threads: Vec<usize>,
+    pub(crate) shards: Vec<usize>,
+    pub(crate) counters: Vec<usize>,
+    pub(crate) backends: Vec<Backend>,
+    pub(crate) readers: Vec<usize>,
+    ms: Option<u64>,
+    pub(crate) repeats: u16,
+    pub(crate) format: Format,
+    pub(crate) out: PathBuf,
+    pub(crate) plot: bool,
+}
+
+impl Args {
+    /// Refuses what does not apply to the type.
+    fn check_type(&self) -> Result<(), clap::Error> {
+        let set = self.kind == Kind::CounterSet;
+        let inapplicable = [
+            ("--shards", set && !self.shards.is_empty()),
+            ("--readers", set && !self.readers.is_empty()),
+            ("--counters", !set && !self.counters.is_empty()),
+        ];
+        inapplicable.into_iter().find(|(_, given)| *given).map_or(Ok(()), |(option, _)| {
+            Err(refuse(&format!("'{option} <N,...>' does not apply to '--type {}'", self.kind)))
+        })
+    }
+}
+
+impl Settings {
+    pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
+        let settings = Self::new(Args::try_parse()?)?;
+        files::check(&settings.out, settings.kind, settings.plot).map_err(|error| {
+            let value = settings.out.display();
+            refuse(&format!(
+                "invalid value '{value}' for '--out <DIR>': cannot write there: {error}"
+            ))
+        })?;
+        Ok(settings)
+    }
+
+    fn new(args: Args) -> Result<Self, clap::Error> {
+        let cpus = machine::cpus();
+        let backends = if args.backends.is_empty() {
+            BACKENDS.into_iter().filter(|&backend| works(backend).is_ok()).collect::<Vec<_>>()
+        } else {
+            BACKENDS.into_iter().filter(|backend| args.backends.contains(backend)).collect()
+        };
+        args.check_type()?;
+        if !args.shards.is_empty() && !backends.contains(&Backend::Striped) {
+            return Err(refuse("'--shards <N,...>' needs Striped among '--backends <NAME,...>'"));
+        }
+        Ok(Self {
+            kind: args.kind,
+            threads: ascending(args.threads).unwrap_or_else(|| doubling(2 * cpus)),
+            shards: ascending(args.shards.into_iter().map(usize::next_power_of_two))
+                .unwrap_or_else(|| doubling((4 * cpus).next_power_of_two().max(16))),
+            backends,
+            counters: ascending(args.counters).unwrap_or_else(|| vec![1, 100, 10_000]),
+            readers: ascending(args.readers).unwrap_or_else(|| vec![1]),
+            ms: args.ms,
+            repeats: args.repeats,
+            format: args.format,
+            out: args.out,
+            plot: !args.no_plot,
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parse(arguments: &[&str]) -> Result<Self, clap::Error> {
+        Self::new(Args::try_parse_from([&["contention"], arguments].concat())?)
+    }
+
+    pub(crate) fn most_threads(&self) -> usize {
+        self.threads.last().copied().unwrap_or(1)
+    }
+
+    /// How long one of `points` points is measured each time.
+    pub(crate) fn window(&self, points: usize) -> Duration {
+        let runs = points as u64 * u64::from(self.repeats);
+        let fitting =
+            (self.kind.budget() / runs).clamp(*DEFAULT_WINDOW.start(), *DEFAULT_WINDOW.end());
+        Duration::from_millis(self.ms.unwrap_or(fitting))
+    }
+}
+
+fn refuse(message: &str) -> clap::Error {
+    Args::command().error(ErrorKind::ValueValidation, message)
+}

@@ -1,0 +1,81 @@
+//! The contention tool: the contention curve of the machine that it runs on.
+//!
+//! `cargo run --release --features cli` measures every backend of `striped_counter` and the
+//! usual alternatives, prints tables, writes `contention.csv` and `contention.svg`, and ends
+//! with the builder line that it recommends here. `--help` has the options.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `args` | the command line, checked before anything is measured |
+//! | `kind` | the types of counter that it can be about |
+//! | `subjects` | what is measured: the backends and the baselines, a file a type |
+//! | `index` | which of many counters the next add goes to |
+//! | `plan` | which points are measured, in which section |
+//! | `measure` | one run: who adds, who reads, and the check of the sums |
+//! | `race` | threads that start and stop together, and their clocks |
+//! | `rounds` | all runs, round after round, and what they come to |
+//! | `clock`, `memory` | CPU time, and bytes allocated, of a thread |
+//! | `machine`, `stats` | the name of the machine; median and spread |
+//! | `recommend` | the line at the end |
+//! | `report` | table, CSV, JSON, plot, and the writing of files |
+
+mod args;
+mod clock;
+mod index;
+mod kind;
+mod machine;
+mod measure;
+mod memory;
+mod plan;
+mod race;
+mod recommend;
+mod report;
+mod rounds;
+mod stats;
+mod subjects;
+
+use args::Settings;
+use machine::Machine;
+use recommend::Advice;
+use report::{Report, files};
+use std::{
+    error::Error,
+    io::{self, ErrorKind, Write as _},
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    let settings = Settings::from_command_line().unwrap_or_else(|error| error.exit());
+    match run(&settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where the error output is gone too, the exit code has to do.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let points = plan::points(settings);
+    let window = settings.window(points.len());
+    let rows = rounds::measure(&points, window, settings.repeats)?;
+    let advice = Advice::new(settings.kind, &rows, recommend::auto());
+    let (kind, repeats) = (settings.kind, settings.repeats);
+    let report = Report { kind, machine: Machine::here(), repeats, window, rows, advice };
+
+    // What was measured is shown even if it cannot be kept.
+    let saved = files::save(&settings.out, &report.files(settings.plot)?);
+    print(&report.render(settings.format))?;
+    Ok(saved?)
+}
+
+/// Writes to the standard output. A reader that has gone away, as `head` does, is no error.
+fn print(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(io::Error::new(error.kind(), format!("standard output: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}

@@ -1,0 +1,141 @@
+//! Files that are there whole, or not at all.
+
+use crate::kind::Kind;
+use std::{
+    fs, io,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process,
+};
+
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+pub(crate) fn csv(kind: Kind) -> String {
+    kind.stem() + ".csv"
+}
+
+pub(crate) fn plot(kind: Kind) -> String {
+    kind.stem() + ".svg"
+}
+
+/// Whether the results can be written to `directory`, as far as can be told before.
+pub(crate) fn check(directory: &Path, kind: Kind, drawn: bool) -> io::Result<()> {
+    for name in [csv(kind), plot(kind)].into_iter().take(1 + usize::from(drawn)) {
+        if directory.join(&name).is_dir() {
+            return Err(io::Error::other(format!("{name} is a directory there")));
+        }
+    }
+    let probe = temporary(directory, &csv(kind));
+    fs::write(&probe, "")?;
+    fs::remove_file(&probe)
+}
+
+/// Writes all files under other names, and then gives them theirs.
+pub(crate) fn save(directory: &Path, files: &[File]) -> io::Result<()> {
+    let saved = files.iter().try_for_each(|file| write(directory, file));
+    let saved = saved.and_then(|()| files.iter().try_for_each(|file| publish(directory, file)));
+    if saved.is_err() {
+        for file in files {
+            // Those already renamed, or never written, are not there.
+            let _ = fs::remove_file(temporary(directory, &file.name));
+        }
+    }
+    saved
+}
+
+fn write(directory: &Path, file: &File) -> io::Result<()> {
+    let path = temporary(directory, &file.name);
+    let written = fs::File::create(&path).and_then(|mut output| {
+        output.write_all(file.text.as_bytes())?;
+        // A full disk may show only now.
+        output.sync_all()
+    });
+    written.map_err(|error| cannot_write(&directory.join(&file.name), &error))
+}
+
+fn publish(directory: &Path, file: &File) -> io::Result<()> {
+    let path = directory.join(&file.name);
+    fs::rename(temporary(directory, &file.name), &path).map_err(|error| cannot_write(&path, &error))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()))
+}
+
+/// In the same directory, so that it can be renamed.
+fn temporary(directory: &Path, name: &str) -> PathBuf {
+    directory.join(format!(".{name}.{}", process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{env, thread};
+
+    const KIND: Kind = Kind::Counter;
+
+    /// An empty directory of the calling test's own.
+    fn directory() -> PathBuf {
+        let test = thread::current().name().unwrap_or("test").replace(':', "_");
+        let path = env::temp_dir().join(format!("contention.{}.{test}", process::id()));
+        fs::create_dir(&path).unwrap();
+        path
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name();
+        let mut names: Vec<_> = entries.map(|e| name(e).into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn results() -> [File; 2] {
+        [csv(KIND), plot(KIND)].map(|name| File { text: format!("this is {name}\n"), name })
+    }
+
+    #[test]
+    fn results_replace_older_ones() {
+        let directory = directory();
+        fs::write(directory.join(csv(KIND)), "older and longer than what replaces it").unwrap();
+        check(&directory, KIND, true).unwrap();
+        save(&directory, &results()).unwrap();
+        assert_eq!(names(&directory), [csv(KIND), plot(KIND)]);
+        assert_eq!(
+            fs::read_to_string(directory.join(csv(KIND))).unwrap(),
+            "this is contention.csv\n"
+        );
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_failure_leaves_no_partial_file() {
+        let directory = directory();
+        // A name in a directory that does not exist: the second file cannot be written.
+        let missing = File { name: "missing/contention.svg".to_owned(), text: String::new() };
+        let [csv, _] = results();
+        let error = save(&directory, &[csv, missing]).unwrap_err();
+        assert!(error.to_string().contains("cannot write"), "{error}");
+        assert!(names(&directory).is_empty());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn directories_that_cannot_take_the_results_are_found() {
+        let directory = directory();
+        assert!(check(&directory.join("missing"), KIND, false).is_err());
+        fs::create_dir(directory.join(plot(KIND))).unwrap();
+        assert!(check(&directory, KIND, true).is_err());
+        check(&directory, KIND, false).unwrap();
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn only_counters_have_no_type_in_their_names() {
+        assert_eq!(plot(Kind::Counter), "contention.svg");
+        assert_eq!(csv(Kind::CounterSet), "contention-CounterSet.csv");
+    }
+}

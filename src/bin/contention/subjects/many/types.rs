@@ -1,0 +1,140 @@
+//! What holds many counters.
+
+use super::Many;
+use crate::{index::Draw, measure::Failure, subjects::Subject};
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use striped_counter::{Counter, CounterSet};
+
+impl Many for CounterSet {
+    const IN_PLACE: usize = size_of::<Self>();
+
+    #[inline(always)]
+    fn add(&self, index: usize) {
+        self.inc(index);
+    }
+    fn sums(&self) -> Vec<u64> {
+        self.sums()
+    }
+    fn shards(&self) -> Option<usize> {
+        Some(self.shards())
+    }
+}
+
+impl Many for Box<[Counter]> {
+    #[inline(always)]
+    fn add(&self, index: usize) {
+        self[index].inc();
+    }
+    fn sums(&self) -> Vec<u64> {
+        self.iter().map(Counter::sum).collect()
+    }
+    fn shards(&self) -> Option<usize> {
+        self.first().map(Counter::shards)
+    }
+}
+
+impl Many for Box<[AtomicU64]> {
+    #[inline(always)]
+    fn add(&self, index: usize) {
+        self[index].fetch_add(1, Ordering::Relaxed);
+    }
+    fn sums(&self) -> Vec<u64> {
+        self.iter().map(|counter| counter.load(Ordering::Relaxed)).collect()
+    }
+}
+
+/// A set to which three adds are made at a time: in a batch or one by one.
+pub(super) struct Three<const BATCH: bool>(pub(super) CounterSet);
+
+impl<const BATCH: bool> Many for Three<BATCH> {
+    const ADDS: u64 = 3;
+    const IN_PLACE: usize = CounterSet::IN_PLACE;
+
+    fn add(&self, index: usize) {
+        self.0.inc(index);
+    }
+    #[inline(always)]
+    fn step(&self, draw: &mut Draw) {
+        let indexes: [usize; 3] = std::array::from_fn(|_| draw.next());
+        if BATCH {
+            self.0.batch(&indexes.map(|index| (index, 1)));
+        } else {
+            for index in indexes {
+                self.0.inc(index);
+            }
+        }
+    }
+    fn sums(&self) -> Vec<u64> {
+        self.0.sums()
+    }
+    fn shards(&self) -> Option<usize> {
+        Some(self.0.shards())
+    }
+}
+
+/// As many cells as a set has, row after row, and nothing else: the least that its sums can cost.
+pub(super) struct Bare {
+    cells: Box<[AtomicU64]>,
+    counters: usize,
+    /// From one row to the next.
+    stride: usize,
+}
+
+impl Bare {
+    pub(super) fn new(counters: usize, rows: usize) -> Self {
+        // Whole padded lines, of 16 cells.
+        let stride = counters.next_multiple_of(16);
+        Self { cells: atomics(rows * stride), counters, stride }
+    }
+}
+
+impl Many for Bare {
+    fn add(&self, index: usize) {
+        self.cells[index].fetch_add(1, Ordering::Relaxed);
+    }
+    fn sums(&self) -> Vec<u64> {
+        let mut sums = vec![0; self.counters];
+        for row in self.cells.chunks(self.stride) {
+            for (sum, cell) in sums.iter_mut().zip(row) {
+                // Acquire, as the set's own. `+=` would panic in a debug build, at a price.
+                *sum = u64::wrapping_add(*sum, cell.load(Ordering::Acquire));
+            }
+        }
+        sums
+    }
+}
+
+/// What it takes to draw an index, and to do nothing with it.
+pub(super) struct IndexAlone(pub(super) Draw);
+
+impl Subject for IndexAlone {
+    type Hand = Draw;
+    const ADDS: u64 = 1;
+
+    fn hand(&self, _adder: usize) -> Draw {
+        self.0
+    }
+
+    #[inline(always)]
+    fn step(&self, draw: &mut Draw) {
+        black_box(draw.next());
+    }
+
+    fn read(&self) {}
+
+    /// There is nothing to verify.
+    fn verify(&self, _steps: &[u64]) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn shards(&self) -> Option<usize> {
+        None
+    }
+}
+
+pub(super) fn atomics(n: usize) -> Box<[AtomicU64]> {
+    (0..n).map(|_| AtomicU64::new(0)).collect()
+}

@@ -1,0 +1,127 @@
+//! What is measured: the backends of each type, and what one would use instead.
+
+pub(crate) mod level;
+pub(crate) mod many;
+pub(crate) mod single;
+
+use crate::{
+    kind::Kind,
+    measure::{Failure, Sample},
+    plan::Point,
+};
+use std::{fmt, time::Duration};
+use striped_counter::{Backend, Builder};
+
+/// The name of a subject, as it stands in table, CSV column and legend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// The type that the run is about.
+    Backend(Backend),
+    /// The yardstick: every ratio is to this one.
+    AtomicU64,
+    /// The same for a level.
+    AtomicI64,
+    Mutex,
+    ThreadLocal,
+    FastRead,
+    FastWrite,
+    SingleThread,
+    Plain,
+    /// As many counters as there are in the set.
+    Counters(Backend),
+    /// Adds to a set in batches.
+    Batch(Backend),
+    /// A bare loop over as much memory as the set has.
+    Loop(Backend),
+    /// No counter: what it takes to draw an index.
+    IndexAlone,
+}
+
+impl Name {
+    pub(crate) const BASELINES: [Self; 7] = [
+        Self::AtomicU64,
+        Self::Mutex,
+        Self::ThreadLocal,
+        Self::FastRead,
+        Self::FastWrite,
+        Self::SingleThread,
+        Self::Plain,
+    ];
+
+    /// Whether only the thread that made it can use it.
+    pub(crate) fn single_thread(self) -> bool {
+        matches!(self, Self::SingleThread | Self::Plain | Self::IndexAlone)
+    }
+
+    /// Whether it is one plain atomic a counter.
+    pub(crate) fn atomic(self) -> bool {
+        matches!(self, Self::AtomicU64 | Self::AtomicI64)
+    }
+
+    /// Whether it can be built with a read lock.
+    pub(crate) fn lockable(self) -> bool {
+        matches!(self, Self::Backend(_) | Self::Batch(_))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backend(backend) => backend.fmt(f),
+            Self::AtomicU64 => f.write_str("AtomicU64"),
+            Self::AtomicI64 => f.write_str("AtomicI64"),
+            Self::Mutex => f.write_str("Mutex"),
+            Self::ThreadLocal => f.write_str("ThreadLocalCounter"),
+            Self::FastRead => f.write_str("FastReadCounter"),
+            Self::FastWrite => f.write_str("FastWriteCounter"),
+            Self::SingleThread => f.write_str("SingleThreadCounter"),
+            Self::Plain => f.write_str("plain"),
+            Self::Counters(backend) => write!(f, "{backend} Counters"),
+            Self::Batch(backend) => write!(f, "{backend} batch"),
+            Self::Loop(backend) => write!(f, "{backend} bare loop"),
+            Self::IndexAlone => f.write_str("index alone"),
+        }
+    }
+}
+
+/// Something to add to and to read. The loops are compiled for each type on its own.
+pub(crate) trait Subject {
+    /// What an adder has of its own.
+    type Hand;
+    /// How many adds a step is.
+    const ADDS: u64;
+    /// For the adder of this number, which may do now what only a first add has to do.
+    fn hand(&self, adder: usize) -> Self::Hand;
+    fn step(&self, hand: &mut Self::Hand);
+    /// What a reader does.
+    fn read(&self);
+    /// Whether it has the exact sums, given the number of steps that each adder did.
+    fn verify(&self, steps: &[u64]) -> Result<(), Failure>;
+    /// How many shards there are, for subjects that have any.
+    fn shards(&self) -> Option<usize>;
+    /// The memory, for subjects of many counters.
+    fn bytes_per_counter(&self) -> Option<f64> {
+        None
+    }
+}
+
+/// One run of `point`, on a counter of its own.
+pub(crate) fn run(point: &Point, window: Duration) -> Result<Sample, Failure> {
+    let load = point.load(window);
+    match point.kind {
+        Kind::Counter => single::run(point, load),
+        Kind::UpDownCounter => level::run(point, load),
+        Kind::CounterSet => many::run(point, load),
+    }
+}
+
+/// `builder` with what `point` says.
+fn settings<T>(builder: Builder<T>, backend: Backend, point: &Point) -> Builder<T> {
+    let builder = builder.backend(backend).read_lock(point.read_lock);
+    point.shards.map_or(builder, |shards| builder.shards(shards))
+}
+
+/// Names that the plan of another type has.
+fn unplanned(point: &Point) -> ! {
+    unreachable!("not in the plan: {point}")
+}

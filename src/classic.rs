@@ -1,0 +1,351 @@
+//! The classic counters: three that tell why [`Counter`] is built as it is, and one step on.
+//!
+//! The first three are those of Julien Danjou's article on fast and thread-safe counters ("Atomic
+//! lock-free counters in Python"), kept faithful to it; the fourth is the step that the article
+//! could not take. They are teaching material and baselines for the benchmarks. For real work take
+//! [`Counter`], or a plain [`AtomicU64`] where few threads add.
+//!
+//! | | an add | a sum | for |
+//! |---|---|---|---|
+//! | [`SingleThreadCounter`] | plain | plain | one thread |
+//! | [`FastReadCounter`] | takes a lock | one load | many reads, few adds |
+//! | [`FastWriteCounter`] | one `fetch_add`, no lock | takes a lock, and adds too | many adds, few reads |
+//! | [`ThreadLocalCounter`] | plain load and store | a walk over all threads' cells | adds that must not meet |
+//!
+//! # The lost update
+//!
+//! `count += 1` is three steps: load, add one, store. Two threads may take them in turns:
+//!
+//! ```text
+//! thread A          thread B          count
+//! load: 41                            41
+//!                   load: 41          41
+//!                   store: 42         42
+//! store: 42                           42      two adds, and the count went up by one
+//! ```
+//!
+//! `tests/classic.rs` forces this interleaving and counts one short every time.
+//! [`SingleThreadCounter`] adds in these three steps; it is right because the compiler keeps it on
+//! one thread.
+//!
+//! # The lock
+//!
+//! [`FastReadCounter`] takes a lock around the three steps. The count is right, and reading it is
+//! one load, but every add pays for the lock, and adders wait for one another.
+//!
+//! # The trick
+//!
+//! In Python, `next(itertools.count())` counts in a single step that no other thread can interrupt,
+//! so [`FastWriteCounter`] adds without a lock. But such a count cannot be looked at: to read it is
+//! to draw a number from it, which counts as well. So the reader remembers how often it has been
+//! read, and subtracts that. The two belong together, hence the lock, but only among readers.
+//! `fetch_add` plays the part of `next` here. A Rust atomic could simply be loaded; the detour is
+//! kept because [`Counter`] is made of it.
+//!
+//! # What `Counter` makes of it
+//!
+//! | here | in [`Counter`] |
+//! |---|---|
+//! | subtract what reading added | subtract a baseline: [`take`](Counter::take) and [`deltas`](Counter::deltas) never write to a shard, they remember what they have seen |
+//! | a lock that only readers take | the same; with [`read_lock(true)`](crate::Builder::read_lock) it also diverts adds to a shared atomic while a reader looks, so that the sum is that of one moment |
+//! | one count, for which all adders fight | a shard for each CPU, thread or stripe of threads |
+//!
+//! [`ThreadLocalCounter`] is that last row done by hand, and its documentation lists what a cell a
+//! thread leaves open.
+//!
+//! [`AtomicU64`]: std::sync::atomic::AtomicU64
+
+#[cfg(doc)]
+use crate::Counter;
+use crate::sync::{AtomicU64, Mutex, Ordering, PoisonError, const_fn};
+use crossbeam_utils::CachePadded;
+use std::{cell::Cell, fmt};
+use thread_local::ThreadLocal;
+
+/// The article's first: a plain number, for one thread.
+///
+/// # Cost
+///
+/// A load, an add and a store, none of them atomic. 8 bytes.
+///
+/// # Example
+///
+/// ```
+/// use striped_counter::classic::SingleThreadCounter;
+///
+/// let counter = SingleThreadCounter::new();
+/// counter.inc();
+/// assert_eq!(counter.sum(), 1);
+/// ```
+///
+/// Where Python would lose updates, Rust does not compile:
+///
+/// ```compile_fail,E0277
+/// let counter = striped_counter::classic::SingleThreadCounter::new();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| counter.inc());
+/// });
+/// ```
+///
+/// # Memory ordering
+///
+/// None: it is not [`Sync`], so there is no other thread to be ordered against.
+pub struct SingleThreadCounter {
+    count: Cell<u64>,
+}
+
+impl SingleThreadCounter {
+    /// A counter at 0.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { count: Cell::new(0) }
+    }
+
+    /// Adds one, modulo 2^64.
+    #[doc(alias = "increment")]
+    #[inline]
+    pub fn inc(&self) {
+        self.count.set(self.count.get().wrapping_add(1));
+    }
+
+    /// How often [`inc`](Self::inc) was called.
+    #[doc(alias = "value")]
+    #[must_use]
+    #[inline]
+    pub fn sum(&self) -> u64 {
+        self.count.get()
+    }
+}
+
+/// The article's second: a lock around the add, and a read that is a plain load.
+///
+/// # Cost
+///
+/// An add takes and leaves a mutex: two atomic instructions when nobody else wants it, and sleep
+/// and wake-up when somebody does. A sum is one load. 16 bytes on 64-bit Linux.
+///
+/// # Example
+///
+/// ```
+/// use striped_counter::classic::FastReadCounter;
+///
+/// static COUNTER: FastReadCounter = FastReadCounter::new();
+///
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| COUNTER.inc());
+///     scope.spawn(|| COUNTER.inc());
+/// });
+/// assert_eq!(COUNTER.sum(), 2);
+/// ```
+///
+/// # Memory ordering
+///
+/// Adds are release, sums acquire: a sum that sees an add sees whatever its thread did before it.
+/// The sum is linearizable, since there is one number, and it is changed in one store.
+pub struct FastReadCounter {
+    count: AtomicU64,
+    add_lock: Mutex<()>,
+}
+
+impl FastReadCounter {
+    const_fn! {
+        /// A counter at 0.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { count: AtomicU64::new(0), add_lock: Mutex::new(()) }
+        }
+    }
+
+    /// Adds one, modulo 2^64. Waits for whoever is adding.
+    #[doc(alias = "increment")]
+    pub fn inc(&self) {
+        let _lock = self.add_lock.lock().unwrap_or_else(PoisonError::into_inner);
+        // Relaxed: the lock orders adds among themselves.
+        let count = self.count.load(Ordering::Relaxed);
+        // Release: partners the acquire in `sum`, which takes no lock.
+        self.count.store(count.wrapping_add(1), Ordering::Release);
+    }
+
+    /// How often [`inc`](Self::inc) was called. Never waits.
+    #[doc(alias = "value")]
+    #[must_use]
+    #[inline]
+    pub fn sum(&self) -> u64 {
+        // Acquire: partners the release in `inc`.
+        self.count.load(Ordering::Acquire)
+    }
+}
+
+/// The article's third: an add without a lock, and a read that takes one, draws a number from the
+/// count itself, and subtracts the reads so far.
+///
+/// # Cost
+///
+/// An add is one `fetch_add`: wait-free, but all adders meet on one cache line. A sum takes and
+/// leaves a mutex and adds to the same line as the adders do. 24 bytes on 64-bit Linux.
+///
+/// # Example
+///
+/// ```
+/// use striped_counter::classic::FastWriteCounter;
+///
+/// static COUNTER: FastWriteCounter = FastWriteCounter::new();
+///
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| COUNTER.inc());
+///     scope.spawn(|| COUNTER.inc());
+/// });
+/// assert_eq!(COUNTER.sum(), 2);
+/// assert_eq!(COUNTER.sum(), 2, "having been read does not count");
+/// ```
+///
+/// # Memory ordering
+///
+/// Adds are release, sums acquire: a sum that sees an add sees whatever its thread did before it.
+/// The sum is linearizable: it is what the count was when the number was drawn. Without the lock
+/// it would not be: a second reader that draws before the first has noted its own draw reads one
+/// too many.
+pub struct FastWriteCounter {
+    /// `itertools.count()`: adds and reads draw from it alike.
+    count: AtomicU64,
+    /// How many of the draws were reads; behind the read lock.
+    reads: Mutex<u64>,
+}
+
+impl FastWriteCounter {
+    const_fn! {
+        /// A counter at 0.
+        #[must_use]
+        pub fn new() -> Self {
+            Self { count: AtomicU64::new(0), reads: Mutex::new(0) }
+        }
+    }
+
+    /// Adds one, modulo 2^64. Takes no lock and never waits.
+    #[doc(alias = "increment")]
+    #[inline]
+    pub fn inc(&self) {
+        // Release: partners the acquire in `sum`.
+        self.count.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often [`inc`](Self::inc) was called. Waits for other readers, never for adders.
+    #[doc(alias = "value")]
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        // Acquire: partners the release in `inc`.
+        let drawn = self.count.fetch_add(1, Ordering::Acquire);
+        let sum = drawn.wrapping_sub(*reads);
+        *reads = reads.wrapping_add(1);
+        sum
+    }
+}
+
+/// The step that the article could not take: a cell for each thread, by hand, with the crate
+/// [`thread_local`](mod@thread_local).
+///
+/// Each thread adds to a padded cell of its own, which nobody else writes to, so that a plain load
+/// and a plain store will do; a read adds up all cells. The crate keeps the cell of a thread that
+/// has ended and hands it, with its count, to a later thread: nothing is lost, and memory follows
+/// the most threads that were alive at once.
+///
+/// # What it leaves open
+///
+/// A baseline and teaching material. This is what [`Counter`] does about the same idea:
+///
+/// - **Late adds panic.** `thread_local` gives each thread a number, and takes it back in a
+///   destructor of its own. An add from the destructor of a thread-local that is dropped after
+///   that one panics, which in such a place ends the process. [`Counter`] counts there too.
+/// - **Size.** The [`ThreadLocal`] alone is 512 bytes a counter on 64-bit targets, and a cell is
+///   256 where a line is 128: a flag is padded along with it. A [`Counter`] is 256 bytes and 128
+///   a shard.
+/// - **A global lock.** A thread takes one when it first touches any [`ThreadLocal`] of the
+///   process, and again when it ends. [`Counter`] hands out numbers by an atomic bitmap.
+/// - **Signal handlers.** If a handler adds between the load and the store of the add that it
+///   interrupts, its add is lost. So it is with [`Backend::PerThread`](crate::Backend::PerThread);
+///   the other two backends are safe there.
+/// - **No taking.** A reader that stores 0 races with the owner's store, which may bring back what
+///   was taken. [`Counter`] never resets a cell; [`take`](Counter::take) subtracts a baseline.
+/// - **The sum is of no one moment.** While adds are under way it lies between the true count when
+///   it began and when it ended; there is no counterpart to
+///   [`read_lock(true)`](crate::Builder::read_lock).
+///
+/// # Cost
+///
+/// An add finds the thread's number, then the cell by way of two pointers, then loads and stores:
+/// no locked instruction. The first add of a thread to a counter may allocate. A sum loads two cache
+/// lines a thread.
+///
+/// # Example
+///
+/// ```
+/// use striped_counter::classic::ThreadLocalCounter;
+///
+/// static COUNTER: ThreadLocalCounter = ThreadLocalCounter::new();
+///
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| COUNTER.inc());
+///     scope.spawn(|| COUNTER.inc());
+/// });
+/// assert_eq!(COUNTER.sum(), 2, "the threads have ended, their counts have not");
+/// ```
+///
+/// # Memory ordering
+///
+/// Adds are release, sums acquire: a sum that sees an add sees whatever its thread did before it.
+/// The next owner of a cell sees the last store of the one before, since the number went from one
+/// to the other through a lock.
+pub struct ThreadLocalCounter {
+    cells: ThreadLocal<CachePadded<AtomicU64>>,
+}
+
+impl ThreadLocalCounter {
+    /// A counter at 0. Allocates nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { cells: ThreadLocal::new() }
+    }
+
+    /// Adds one, modulo 2^64.
+    ///
+    /// # Panics
+    ///
+    /// In the destructor of a thread-local that is dropped after the one by which `thread_local`
+    /// takes back the thread's number: as a rule, one that the thread used before its first add.
+    #[doc(alias = "increment")]
+    #[inline]
+    pub fn inc(&self) {
+        let cell = self.cells.get_or_default();
+        // Relaxed: nobody else stores to the cell.
+        let count = cell.load(Ordering::Relaxed);
+        // Release: partners the acquire in `sum`.
+        cell.store(count.wrapping_add(1), Ordering::Release);
+    }
+
+    /// How often [`inc`](Self::inc) was called, on all threads, also on those that have ended.
+    #[doc(alias = "value")]
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        // Acquire: partners the release in `inc`.
+        self.cells.iter().fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Acquire)))
+    }
+}
+
+/// What the four have in common.
+macro_rules! common {
+    ($($name:ident)*) => {$(
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).field("sum", &self.sum()).finish()
+            }
+        }
+    )*};
+}
+common!(SingleThreadCounter FastReadCounter FastWriteCounter ThreadLocalCounter);

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod builder;
+pub mod classic;
+// The shells are `const`, which loom's atomics cannot be: its models use the matrix as it is.
+#[cfg(not(all(test, loom)))]
+mod counter;
+mod cpus;
+mod membarrier;
+mod read;
+mod rseq;
+#[cfg(not(all(test, loom)))]
+mod set;
+mod shards;
+mod sync;
+mod thread_id;
+#[cfg(not(all(test, loom)))]
+mod up_down;
+
+pub use builder::{Backend, BuildError, Builder, ParseBackendError};
+#[cfg(not(all(test, loom)))]
+pub use counter::{Counter, Deltas};
+#[cfg(not(all(test, loom)))]
+pub use set::{CounterSet, Entry, SetDeltas};
+#[cfg(not(all(test, loom)))]
+pub use up_down::{Guard, UpDownCounter};

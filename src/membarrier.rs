@@ -1,0 +1,117 @@
+//! A fence of which the frequent side costs nothing.
+//!
+//! [`light`] and [`heavy`] together act as two sequentially consistent fences: of a thread that
+//! stores, calls `light` and loads, and one that stores, calls `heavy` and loads, at least one sees
+//! the other's store. On Linux `heavy` is the system call membarrier(2), which has every running
+//! thread of the process execute a fence, and `light` only keeps the compiler from reordering.
+//! Elsewhere, or where the system call is not to be had, both are ordinary fences.
+//!
+//! `heavy` also ends every restartable sequence that is under way in the process, where
+//! [`ends_sections`] says so: each has committed, or will abort.
+
+use crate::sync::{Ordering, fence};
+
+#[cfg(all(target_os = "linux", not(all(test, loom))))]
+pub(crate) use linux::{ends_sections, heavy, light, register};
+
+#[cfg(all(target_os = "linux", not(all(test, loom))))]
+#[expect(unsafe_code, reason = "a system call")]
+mod linux {
+    use super::{Ordering, fence};
+    use std::{
+        ffi::c_int,
+        sync::atomic::{AtomicU32, compiler_fence},
+    };
+
+    /// `enum membarrier_cmd` in Linux `include/uapi/linux/membarrier.h`; the command that registers
+    /// for another is the next bit.
+    const PRIVATE_EXPEDITED: c_int = 1 << 3;
+    const PRIVATE_EXPEDITED_RSEQ: c_int = 1 << 7;
+
+    /// Which of the commands this process is registered for. Bits are only ever set, and not before
+    /// the kernel has agreed: who sees one may rely on `heavy`.
+    static REGISTERED: AtomicU32 = AtomicU32::new(0);
+
+    /// Registers the process with the kernel, which may take milliseconds, once.
+    pub(crate) fn register() {
+        for command in [PRIVATE_EXPEDITED, PRIVATE_EXPEDITED_RSEQ] {
+            if !is_registered(command) && membarrier(command << 1) {
+                // Relaxed: the kernel has made all threads ready before it returned.
+                REGISTERED.fetch_or(command.cast_unsigned(), Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn is_registered(command: c_int) -> bool {
+        REGISTERED.load(Ordering::Relaxed) & command.cast_unsigned() != 0
+    }
+
+    /// Whether [`heavy`] ends the restartable sequences under way.
+    #[inline(always)]
+    pub(crate) fn ends_sections() -> bool {
+        is_registered(PRIVATE_EXPEDITED_RSEQ)
+    }
+
+    /// The frequent side's fence.
+    #[inline(always)]
+    pub(crate) fn light() {
+        if is_registered(PRIVATE_EXPEDITED) {
+            // Partners the kernel's fence on this CPU, on behalf of `heavy`.
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            // Partners the fence in `heavy`.
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// The rare side's fence: some microseconds.
+    ///
+    /// # Panics
+    /// If the kernel refuses what it has agreed to before.
+    pub(crate) fn heavy() {
+        register();
+        // Partners the fence in `light`.
+        fence(Ordering::SeqCst);
+        for command in [PRIVATE_EXPEDITED, PRIVATE_EXPEDITED_RSEQ] {
+            if is_registered(command) {
+                // A fork may have lost the registration: then once more.
+                let done = membarrier(command) || membarrier(command << 1) && membarrier(command);
+                assert!(done, "membarrier: the kernel withdrew command {command}");
+            }
+        }
+    }
+
+    fn membarrier(command: c_int) -> bool {
+        const NO_FLAGS: c_int = 0;
+        const ANY_CPU: c_int = 0;
+        // SAFETY: membarrier(2) takes any numbers, and touches no memory of the process.
+        unsafe { libc::syscall(libc::SYS_membarrier, command, NO_FLAGS, ANY_CPU) == 0 }
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(all(test, loom)))))]
+pub(crate) use elsewhere::{ends_sections, heavy, light, register};
+
+#[cfg(any(test, not(target_os = "linux")))]
+#[cfg_attr(not(loom), allow(dead_code, reason = "compiled everywhere so that it cannot rot"))]
+mod elsewhere {
+    use super::{Ordering, fence};
+
+    pub(crate) fn register() {}
+
+    pub(crate) fn ends_sections() -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub(crate) fn light() {
+        // Partners the fence in `heavy`.
+        fence(Ordering::SeqCst);
+    }
+
+    pub(crate) fn heavy() {
+        // Partners the fence in `light`.
+        fence(Ordering::SeqCst);
+    }
+}

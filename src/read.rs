@@ -1,0 +1,74 @@
+//! The read path: sum, locked sum, take, deltas.
+//!
+//! `docs/ordering.md` has the proofs, and the interleavings that break weaker choices.
+
+use crate::{
+    shards::{Matrix, Width},
+    sync::{MutexGuard, spin_loop},
+};
+
+impl<W: Width> Matrix<W> {
+    /// What `column` has in total less what has been taken of it.
+    pub(crate) fn sum(&self, column: usize) -> u64 {
+        let lock = self.read_lock().then(|| self.lock());
+        // Before the cells: what a take has seen, we then see as well, so that the difference is
+        // never negative.
+        let taken = self.width().taken(column);
+        self.total_under(lock.as_ref(), column).wrapping_sub(taken)
+    }
+
+    /// The sum, which then starts again from zero. Takes exclude one another, and their
+    /// differences telescope: no add is in two of them, and none is in neither.
+    pub(crate) fn take(&self, column: usize) -> u64 {
+        let lock = self.lock();
+        let total = self.total_under(Some(&lock), column);
+        let taken = self.width().taken(column);
+        self.width().set_taken(column, total);
+        total.wrapping_sub(taken)
+    }
+
+    /// All adds to `column` there ever were, whatever has been taken.
+    pub(crate) fn total(&self, column: usize) -> u64 {
+        let lock = self.read_lock().then(|| self.lock());
+        self.total_under(lock.as_ref(), column)
+    }
+
+    fn total_under(&self, lock: Option<&MutexGuard<'_, ()>>, column: usize) -> u64 {
+        match lock {
+            Some(lock) if self.read_lock() => self.locked_total(lock, column),
+            _ => self.unlocked_total(column),
+        }
+    }
+
+    /// Downs first and ups last: whoever sees a decrement sees the increment that happened before
+    /// it, whichever of the three each of them went to, so that no level is read negative.
+    fn unlocked_total(&self, column: usize) -> u64 {
+        let downs = self.downs(column);
+        let spilled = self.width().spilled(column);
+        self.collect(column).wrapping_add(spilled).wrapping_sub(downs)
+    }
+
+    /// The total at one moment: that of the spill's load between two equal collects.
+    ///
+    /// Cells only grow, so equal sums mean that no cell has moved in between. Ends, because once
+    /// the divert is seen each thread has at most one operation in flight to spoil rounds.
+    fn locked_total(&self, lock: &MutexGuard<'_, ()>, column: usize) -> u64 {
+        let _diverted = self.divert(lock);
+        let collect = || (self.downs(column), self.collect(column));
+        let mut before = collect();
+        loop {
+            let spilled = self.width().spilled(column);
+            let after = collect();
+            if before == after {
+                let (downs, ups) = after;
+                return ups.wrapping_add(spilled).wrapping_sub(downs);
+            }
+            before = after;
+            spin_loop();
+        }
+    }
+
+    fn downs(&self, column: usize) -> u64 {
+        self.width().downs(column).map_or(0, |downs| self.collect(downs))
+    }
+}

@@ -1,0 +1,51 @@
+//! Restartable sequences: the safe face.
+//!
+//! A restartable sequence (rseq) is a short run of instructions that the kernel promises to run
+//! without interruption on one CPU, or else to divert to an abort address. glibc registers an area
+//! with the kernel for every thread; in it the kernel keeps the number of the thread's CPU, and
+//! looks for the address of a descriptor of the sequence that the thread is in. `docs/rseq.md`
+//! tells the whole story.
+//!
+//! One file per architecture holds the critical section; `unsupported.rs` has the same names and
+//! answers that there is none. Nothing is ever registered over glibc: where glibc did not register,
+//! there is no restartable sequence.
+
+// Loom has no restartable sequences: under it this is an unsupported target.
+#[cfg(all(
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    target_os = "linux",
+    not(all(test, loom))
+))]
+#[path = "x86_64.rs"]
+mod imp;
+#[cfg(not(all(
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    target_os = "linux",
+    not(all(test, loom))
+)))]
+#[path = "unsupported.rs"]
+mod imp;
+#[cfg(test)]
+#[expect(dead_code, reason = "compiled everywhere so that it cannot rot")]
+mod unsupported;
+
+pub(crate) use imp::{add, area, possible_cpus};
+
+/// Where a thread's rseq area is, seen from its thread pointer, and which of its fields is the id
+/// to use: the same for all threads. Packed into a word for one atomic load, with a clear top bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Area(usize);
+
+impl Area {
+    #[inline(always)]
+    pub(crate) const fn raw(self) -> usize {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(crate) const fn from_raw(raw: usize) -> Self {
+        Self(raw)
+    }
+}

@@ -1,0 +1,337 @@
+//! The rare paths of the critical section, forced.
+//!
+//! Where the process has no restartable sequences (switched off, or under valgrind) there is
+//! nothing to abort: those tests say so and end.
+
+#![expect(
+    unsafe_code,
+    reason = "signals, affinity and the descriptors' section are reached through libc"
+)]
+
+use super::{
+    abi, area,
+    inject::{BOUNDARIES, Faults, WITHIN},
+};
+use crate::{Backend, Builder, Counter, CounterSet};
+use std::{
+    ffi::c_int,
+    process::Command,
+    sync::{
+        Barrier, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+};
+
+const PER_CPU: Builder<Counter> = Counter::builder().backend(Backend::PerCpu);
+
+fn supported() -> bool {
+    let area = area();
+    if let Err(missing) = area {
+        eprintln!("nothing to test: {missing}");
+    }
+    area.is_ok()
+}
+
+/// Runs `body` in a process of its own, as the one test of that name.
+fn in_child(test: &str, body: impl FnOnce()) {
+    const CHILD: &str = "STRIPED_COUNTER_CHILD";
+    if std::env::var(CHILD).is_ok_and(|name| name == test) {
+        return body();
+    }
+    let exe = std::env::current_exe().unwrap();
+    let name = format!("rseq::imp::tests::{test}");
+    let output = Command::new(exe).args(["--exact", &name]).env(CHILD, test).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "{name} ran in the child"
+    );
+}
+
+/// Sets the CPUs that the thread `tid` may run on; 0 is the calling thread.
+fn set_affinity(tid: libc::pid_t, cpus: impl IntoIterator<Item = usize>) {
+    // SAFETY: all zeroes is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for cpu in cpus {
+        // SAFETY: `cpu` comes from a set of the same type, so it is within it.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
+    // SAFETY: `set` is a set of the size given.
+    assert_eq!(unsafe { libc::sched_setaffinity(tid, size_of_val(&set), &raw const set) }, 0);
+}
+
+/// The CPUs that the calling thread may run on.
+fn affinity() -> Vec<usize> {
+    // SAFETY: all zeroes is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is a set of the size given.
+    assert_eq!(unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) }, 0);
+    (0..8 * size_of_val(&set))
+        // SAFETY: `cpu` is within the set.
+        .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) })
+        .collect()
+}
+
+fn gettid() -> libc::pid_t {
+    // SAFETY: `gettid` has no requirement.
+    unsafe { libc::gettid() }
+}
+
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+/// One for each section: a counter's knows the width of its rows at compile time, a set's does not.
+static FROM_HANDLER: Counter = PER_CPU.build();
+static SET_FROM_HANDLER: CounterSet = CounterSet::builder(40).backend(Backend::PerCpu).build();
+const COLUMN: usize = 37;
+
+fn add_to_both() {
+    FROM_HANDLER.inc();
+    SET_FROM_HANDLER.inc(COLUMN);
+}
+
+extern "C" fn add_in_handler(_: c_int) {
+    HANDLED.fetch_add(1, Ordering::Relaxed);
+    add_to_both();
+}
+
+/// Has `add_in_handler` handle `SIGUSR1`.
+fn handle_signal() {
+    let handler: extern "C" fn(c_int) = add_in_handler;
+    // SAFETY: all zeroes is a valid `sigaction`.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: `action` is valid, and the handler does nothing that a handler must not do.
+    let result = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(result, 0);
+}
+
+/// Sends `SIGUSR1` to the thread `tid` of this process.
+fn signal(tid: libc::pid_t) {
+    let process = std::process::id();
+    // SAFETY: `tgkill` takes any numbers; the signal has a handler.
+    unsafe { libc::syscall(libc::SYS_tgkill, process, tid, libc::SIGUSR1) };
+}
+
+/// `adders` threads call `add` while `disturb` is called with their ids, `rounds` times.
+/// Returns how often they called it.
+fn adds_disturbed(
+    add: impl Fn() + Sync,
+    adders: usize,
+    rounds: usize,
+    mut disturb: impl FnMut(&[libc::pid_t]),
+) -> u64 {
+    let stop = AtomicBool::new(false);
+    let adds = AtomicU64::new(0);
+    let tids = Mutex::new(Vec::new());
+    let ready = Barrier::new(adders + 1);
+    thread::scope(|scope| {
+        for _ in 0..adders {
+            scope.spawn(|| {
+                tids.lock().unwrap().push(gettid());
+                ready.wait();
+                let mut tally = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    (0..64).for_each(|_| add());
+                    tally += 64;
+                }
+                adds.fetch_add(tally, Ordering::Relaxed);
+            });
+        }
+        ready.wait();
+        let tids = tids.lock().unwrap().clone();
+        (0..rounds).for_each(|_| disturb(&tids));
+        stop.store(true, Ordering::Relaxed);
+    });
+    adds.into_inner()
+}
+
+#[test]
+fn the_area_is_the_same_every_time() {
+    assert_eq!(area(), area());
+    assert!(area().is_err() || area().is_ok_and(|area| area.raw() & crate::shards::TOP == 0));
+}
+
+#[test]
+fn a_signal_at_every_boundary_of_the_section_loses_and_doubles_nothing() {
+    if !supported() {
+        return;
+    }
+    let faults = Faults::alone();
+    handle_signal();
+    for boundary in 0..BOUNDARIES {
+        let aborts = faults.aborts.load(Ordering::SeqCst);
+        let handled = HANDLED.load(Ordering::SeqCst);
+        let before = FROM_HANDLER.sum();
+        assert_eq!(SET_FROM_HANDLER.sum(COLUMN), before);
+        faults.delays[boundary].store(2_000, Ordering::SeqCst);
+        // The handler adds to the very counters whose adds it interrupts.
+        let adds = adds_disturbed(add_to_both, 2, 100, |tids| {
+            for &tid in tids {
+                signal(tid);
+            }
+            thread::yield_now();
+        });
+        faults.delays[boundary].store(0, Ordering::SeqCst);
+        let handled = HANDLED.load(Ordering::SeqCst) - handled;
+        let aborts = faults.aborts.load(Ordering::SeqCst) - aborts;
+        assert_eq!(FROM_HANDLER.sum() - before, adds + handled, "boundary {boundary}");
+        assert_eq!(SET_FROM_HANDLER.sum(COLUMN) - before, adds + handled, "boundary {boundary}");
+        assert!(handled > 0, "no signal came");
+        assert!(!WITHIN.contains(&boundary) || aborts > 0, "no abort at boundary {boundary}");
+    }
+}
+
+/// How many adds a counter misses whose adders are moved from CPU to CPU in their sections.
+fn lost_to_migrations(faults: &Faults) -> u64 {
+    let counter = PER_CPU.build();
+    let cpus = affinity();
+    // Right before the commit: long enough to be moved there often, short enough that a thread on
+    // the other CPU is about to commit, too.
+    faults.delays[6].store(4, Ordering::SeqCst);
+    let mut turn = 0;
+    let adds = adds_disturbed(
+        || counter.inc(),
+        4,
+        200,
+        |tids| {
+            turn += 1;
+            for (index, &tid) in tids.iter().enumerate() {
+                set_affinity(tid, [cpus[(turn + index) % cpus.len()]]);
+            }
+        },
+    );
+    adds - counter.sum()
+}
+
+#[test]
+fn a_thread_moved_within_its_section_loses_nothing() {
+    if !supported() {
+        return;
+    }
+    let faults = Faults::alone();
+    let before = faults.aborts.load(Ordering::SeqCst);
+    let aborts = || faults.aborts.load(Ordering::SeqCst) - before;
+    for _ in 0..200 {
+        assert_eq!(lost_to_migrations(&faults), 0);
+        if aborts() >= 20 {
+            return;
+        }
+    }
+    panic!("only {} sections were aborted", aborts());
+}
+
+#[test]
+fn the_stress_would_notice_a_section_that_is_not_armed() {
+    if !supported() || affinity().len() < 2 {
+        return;
+    }
+    let faults = Faults::alone();
+    faults.disarmed.store(1, Ordering::SeqCst);
+    assert!((0..200).any(|_| lost_to_migrations(&faults) > 0), "the seeded bug went unnoticed");
+}
+
+#[test]
+fn ids_beyond_the_shards_spill() {
+    if !supported() {
+        return;
+    }
+    // Whoever runs with another id than 0 has no shard.
+    let counter = PER_CPU.shards(1).build();
+    let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| thread::yield_now());
+    assert_eq!(counter.sum(), adds);
+    assert_eq!(counter.shards(), 1);
+}
+
+/// The `rseq` system call that ends the calling thread's registration.
+fn unregister() {
+    const UNREGISTER: c_int = 1; // RSEQ_FLAG_UNREGISTER in the kernel's rseq.h
+    const LENGTH: u32 = 32; // What glibc registers, up to 2.39 at least.
+    let pointer: usize;
+    // SAFETY: reads the thread control block's pointer to itself.
+    unsafe { std::arch::asm!("mov {}, fs:[0]", out(reg) pointer, options(nostack, readonly)) };
+    let area = pointer.wrapping_add_signed(area().unwrap().offset());
+    // SAFETY: ends glibc's registration of this very thread, which glibc never asks after.
+    let result = unsafe { libc::syscall(libc::SYS_rseq, area, LENGTH, UNREGISTER, abi::SIGNATURE) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn a_thread_that_loses_its_registration_spills() {
+    if !supported() {
+        return;
+    }
+    in_child("a_thread_that_loses_its_registration_spills", || {
+        const ADDS: u64 = 2_000_000;
+        let counter = PER_CPU.build();
+        let go = Barrier::new(4);
+        thread::scope(|scope| {
+            for registered in [true, true, false, false] {
+                let (counter, go) = (&counter, &go);
+                scope.spawn(move || {
+                    counter.add(ADDS / 2);
+                    if !registered {
+                        unregister();
+                    }
+                    go.wait();
+                    (0..ADDS).for_each(|_| counter.inc());
+                });
+            }
+        });
+        assert_eq!(counter.sum(), 4 * (ADDS + ADDS / 2));
+    });
+}
+
+#[test]
+fn one_cpu_for_all_threads() {
+    if !supported() {
+        return;
+    }
+    in_child("one_cpu_for_all_threads", || {
+        set_affinity(0, affinity().into_iter().take(1));
+        let counter = PER_CPU.build();
+        let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| thread::yield_now());
+        assert_eq!(counter.sum(), adds);
+    });
+}
+
+#[test]
+fn fifty_threads_a_cpu() {
+    let counter = PER_CPU.build();
+    let adds = adds_disturbed(|| counter.inc(), 50 * num_cpus::get(), 5, |_| thread::yield_now());
+    assert_eq!(counter.sum(), adds);
+}
+
+#[test]
+fn every_descriptor_is_what_the_kernel_wants() {
+    /// `struct rseq_cs` in the kernel's rseq.h.
+    #[repr(C, align(32))]
+    struct Descriptor {
+        version: u32,
+        flags: u32,
+        start: usize,
+        length: usize,
+        abort: usize,
+    }
+    unsafe extern "C" {
+        #[link_name = "__start___rseq_cs"]
+        static FIRST: Descriptor;
+        #[link_name = "__stop___rseq_cs"]
+        static END: Descriptor;
+    }
+    let (first, end) = (&raw const FIRST, &raw const END);
+    let count = (end.addr() - first.addr()) / size_of::<Descriptor>();
+    assert!(count > 0);
+    for index in 0..count {
+        let descriptor = first.wrapping_add(index);
+        // SAFETY: the linker puts all descriptors between the two symbols.
+        let descriptor = unsafe { &*descriptor };
+        assert_eq!((descriptor.version, descriptor.flags), (0, 0));
+        assert!((1..512).contains(&descriptor.length));
+        let section = descriptor.start..descriptor.start + descriptor.length;
+        assert!(!section.contains(&descriptor.abort), "the handler is outside of the section");
+        let signature = std::ptr::with_exposed_provenance::<u32>(descriptor.abort - 4);
+        // SAFETY: the signature stands right before the handler, in readable text.
+        assert_eq!(unsafe { signature.read_unaligned() }, abi::SIGNATURE);
+    }
+}

@@ -1,0 +1,108 @@
+//! What a sum in the midst of adds may be, and what a locked one.
+
+use super::*;
+
+/// Adds 1 to one row and then [`HIGH`] to another, as a thread that migrates does, so many
+/// times over.
+fn wander(counter: &Counter, rounds: u64) {
+    for _ in 0..rounds {
+        add_as(counter, 0, [1]);
+        add_as(counter, 1, [HIGH]);
+    }
+}
+
+#[test]
+fn the_sums_of_one_thread_never_go_backwards() {
+    on_every_setting(touched, |counter| {
+        let reader = reader(counter, two_sums);
+        wander(counter, 1);
+        let (first, second) = reader.join().unwrap();
+        assert!(first <= second, "{first:x}, then {second:x}");
+    });
+}
+
+#[test]
+fn a_sum_has_every_add_that_happens_before_it() {
+    on_every_setting(touched, |counter| {
+        let done = Arc::new(AtomicUsize::new(0));
+        let reader = {
+            let done = Arc::clone(&done);
+            reader(counter, move |counter| {
+                let before = done.load(Ordering::Acquire) as u64;
+                assert!(counter.sum(COLUMN) >= before);
+            })
+        };
+        add_as(counter, 0, [1]);
+        done.store(1, Ordering::Release);
+        add_as(counter, 0, [2]);
+        reader.join().unwrap();
+    });
+}
+
+/// One thread adds 1, and then, once it knows of that, another adds [`HIGH`]: no sum at one
+/// moment has the second add without the first.
+fn no_sum_is_torn(counter: &Arc<Counter>, first: usize, second: usize) {
+    let handed_on = Arc::new(AtomicUsize::new(0));
+    let other = {
+        let (counter, handed_on) = (Arc::clone(counter), Arc::clone(&handed_on));
+        thread::spawn(move || {
+            if handed_on.load(Ordering::Acquire) == 1 {
+                add_as(&counter, second, [HIGH]);
+            }
+        })
+    };
+    let reader = reader(counter, |counter| counter.sum(COLUMN));
+    add_as(counter, first, [1]);
+    handed_on.store(1, Ordering::Release);
+    assert_ne!(reader.join().unwrap(), HIGH, "torn");
+    other.join().unwrap();
+}
+
+/// The same with one thread that wanders: fewer threads, so that loom gets further into the
+/// rounds of the locked sum.
+fn no_sum_is_torn_by_a_wanderer(counter: &Arc<Counter>) {
+    let reader = reader(counter, |counter| counter.sum(COLUMN));
+    wander(counter, 2);
+    let sum = reader.join().unwrap();
+    let (high, low) = (sum / HIGH, sum % HIGH);
+    assert!(low == high || low == high + 1, "torn: {high} and {low}");
+    assert_eq!(counter.sum(COLUMN), 2 * (HIGH + 1));
+}
+
+#[test]
+fn a_locked_sum_never_has_an_add_without_the_one_before_it() {
+    for backend in BACKENDS {
+        for (first, second) in [(0, 1), (1, 0)] {
+            println!("{backend}, number {first} and then {second}");
+            model(move || no_sum_is_torn(&touched(backend, true), first, second));
+        }
+    }
+}
+
+#[test]
+fn a_locked_sum_is_that_of_one_moment_in_a_wanderers_life() {
+    for backend in BACKENDS {
+        println!("{backend}");
+        model(move || no_sum_is_torn_by_a_wanderer(&touched(backend, true)));
+    }
+}
+
+// The twins: a single collect, which is what an unlocked sum is.
+
+#[test]
+#[should_panic(expected = "torn")]
+fn seeded_a_single_collect_is_torn_by_fetch_adds() {
+    model(|| no_sum_is_torn(&touched(Backend::Striped, false), 0, 1));
+}
+
+#[test]
+#[should_panic(expected = "torn")]
+fn seeded_a_single_collect_is_torn_by_owners_stores() {
+    model(|| no_sum_is_torn(&touched(Backend::PerThread, false), 0, 1));
+}
+
+#[test]
+#[should_panic(expected = "torn")]
+fn seeded_a_single_collect_is_torn_by_a_wanderer() {
+    model(|| no_sum_is_torn_by_a_wanderer(&touched(Backend::Striped, false)));
+}

@@ -1,0 +1,53 @@
+//! The standard library or loom: the only file that names either.
+//!
+//! Loom takes over under `cfg(all(test, loom))` and nowhere else, so that no user of the library
+//! can ever meet it. Its constructors are not `const`; [`const_fn!`] hides that one difference.
+
+#[cfg(all(test, loom))]
+pub(crate) use loom::{
+    hint::spin_loop,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicPtr, AtomicU64, AtomicUsize, fence},
+    },
+    thread::yield_now,
+};
+#[cfg(not(all(test, loom)))]
+pub(crate) use std::{
+    hint::spin_loop,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicPtr, AtomicU64, AtomicUsize, fence},
+    },
+    thread::yield_now,
+};
+
+pub(crate) use std::sync::{PoisonError, TryLockError, atomic::Ordering};
+
+/// A function that is `const` but under loom, whose atomics cannot be made at compile time.
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty $body:block) => {
+        #[cfg(not(all(test, loom)))]
+        $(#[$meta])* $vis const fn $name($($arg: $ty),*) -> $ret $body
+        #[cfg(all(test, loom))]
+        $(#[$meta])* $vis fn $name($($arg: $ty),*) -> $ret $body
+    };
+}
+pub(crate) use const_fn;
+
+/// Loads `cell`, to which nobody but the calling thread stores.
+#[cfg(not(all(test, loom)))]
+#[inline(always)]
+pub(crate) fn load_own(cell: &AtomicU64) -> u64 {
+    // Relaxed: a thread sees its own stores.
+    cell.load(Ordering::Relaxed)
+}
+
+/// Loom goes back in time only to the last access before a store. An owner's load would hide from
+/// it those of a reader before that; this one does not count, and checks that the cell is owned.
+#[cfg(all(test, loom))]
+#[expect(unsafe_code, reason = "loom's load that is no event of its own")]
+pub(crate) fn load_own(cell: &AtomicU64) -> u64 {
+    // SAFETY: every store to the cell happens-before this; loom panics where it does not.
+    unsafe { cell.unsync_load() }
+}

@@ -1,0 +1,242 @@
+//! Dense, recycled thread numbers.
+//!
+//! `n` live threads that count hold numbers near `0..n`: the lowest free number is handed out, and
+//! a thread that ends gives its number back. Sequential numbers that are never reused would let
+//! two long-lived threads collide on one shard for ever, and would let per-thread shards grow
+//! without end.
+//!
+//! Everything here is fit for a signal handler on Linux, where a handler may be the first in its
+//! thread to count: claiming is lock-free, the registration for the end of the thread allocates
+//! nothing as long as our key is one of the first 32 of the process, and there is no lock that a
+//! `fork` could leave behind, taken, in the child. The child
+//! of a fork keeps the number of the thread that forked; those of the threads that the fork left
+//! behind stay taken there, which costs density and nothing else.
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// How many live threads can hold a number. A thread beyond that counts through the spill.
+pub(crate) const MAX_THREADS: usize = 1 << 16;
+
+/// The bit that every handed-out number carries, for a backend's mask to keep or to strip.
+pub(crate) const MARK: usize = 1 << (usize::BITS - 2);
+
+/// A thread without a number: all bits set, so that it is out of range under every mask.
+const UNSET: usize = usize::MAX;
+/// A thread that does without a number: it is ending, in the midst of taking one, or there was none.
+const BARRED: usize = usize::MAX - 1;
+
+/// Which numbers are taken, a bit each.
+pub(crate) struct Numbers<const WORDS: usize>([AtomicU64; WORDS]);
+
+impl<const WORDS: usize> Numbers<WORDS> {
+    #[cfg(not(all(test, loom)))]
+    pub(crate) const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; WORDS])
+    }
+
+    #[cfg(all(test, loom))]
+    pub(crate) fn new() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+
+    /// The lowest free number, now taken; `None` when there is none.
+    pub(crate) fn claim(&self) -> Option<usize> {
+        (0..WORDS).find_map(|word| Some(word * 64 + self.claim_in(word)?))
+    }
+
+    fn claim_in(&self, word: usize) -> Option<usize> {
+        let mut taken = self.0[word].load(Ordering::Relaxed);
+        while taken != u64::MAX {
+            let bit = taken.trailing_ones() as usize;
+            // Acquire: partners the release in `release`, so that a new owner of a per-thread
+            // shard adds to what the previous owner stored last.
+            taken = self.0[word].fetch_or(1 << bit, Ordering::Acquire);
+            if taken & (1 << bit) == 0 {
+                return Some(bit);
+            }
+        }
+        None
+    }
+
+    /// Gives `number` back.
+    pub(crate) fn release(&self, number: usize) {
+        // Release: partners the acquire in `claim_in`.
+        self.0[number / 64].fetch_and(!(1 << (number % 64)), Ordering::Release);
+    }
+
+    #[cfg(all(test, not(loom)))]
+    fn taken(&self) -> u32 {
+        self.0.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum()
+    }
+}
+
+#[cfg(not(all(test, loom)))]
+pub(crate) use real::{claim, current};
+
+#[cfg(not(all(test, loom)))]
+mod real {
+    use super::{BARRED, MARK, MAX_THREADS, Numbers, UNSET, at_exit};
+    use crate::sync::{AtomicUsize, Ordering};
+    use std::sync::atomic::compiler_fence;
+
+    pub(super) static NUMBERS: Numbers<{ MAX_THREADS / 64 }> = Numbers::new();
+
+    thread_local! {
+        // Const and without a destructor: a plain load for the fast path, and readable to the
+        // very end of the thread, from every other thread-local's destructor too. Atomic, since a
+        // signal handler of this thread may count; relaxed, since nobody else sees it.
+        static NUMBER: AtomicUsize = const { AtomicUsize::new(UNSET) };
+    }
+
+    /// The calling thread's number with [`MARK`] set, or a value that every mask leaves out of
+    /// range.
+    #[inline(always)]
+    pub(crate) fn current() -> usize {
+        NUMBER.with(|number| number.load(Ordering::Relaxed))
+    }
+
+    fn set(number: usize) {
+        NUMBER.with(|cell| cell.store(number, Ordering::Relaxed));
+        // A handler must find this done before what follows.
+        compiler_fence(Ordering::SeqCst);
+    }
+
+    /// Gives the calling thread a number, unless it has one or is barred. A thread that finds none
+    /// free, or cannot have its end watched, is barred: its adds spill without asking again.
+    pub(crate) fn claim() {
+        // A signal handler that counts in the midst of this finds the thread barred and spills.
+        let before = NUMBER.with(|number| number.swap(BARRED, Ordering::Relaxed));
+        if before != UNSET {
+            return set(before);
+        }
+        compiler_fence(Ordering::SeqCst);
+        let Some(number) = NUMBERS.claim() else { return };
+        if at_exit::watch(number) {
+            set(number | MARK);
+        } else {
+            NUMBERS.release(number);
+        }
+    }
+
+    /// The end of the thread that holds `number`: no add of this thread may touch its shard from
+    /// here on, hence the order of the two steps.
+    pub(super) fn end(number: usize) {
+        set(BARRED);
+        NUMBERS.release(number);
+    }
+}
+
+/// Linux: a POSIX thread-specific key. With glibc its destructors run after those of all
+/// `thread_local!`s, which may thus count at full speed, and setting one of the first 32 keys
+/// allocates nothing.
+#[cfg(all(target_os = "linux", not(all(test, loom))))]
+#[expect(unsafe_code, reason = "pthread keys are reached through libc")]
+mod at_exit {
+    use super::real::end;
+    use crate::sync::{AtomicU64, Ordering};
+    use std::{ffi::c_void, ptr};
+
+    /// The key plus one, once there is one.
+    static KEY: AtomicU64 = AtomicU64::new(0);
+
+    /// Has `number` given back when the calling thread ends; false where that cannot be had.
+    pub(super) fn watch(number: usize) -> bool {
+        let Some(key) = key() else { return false };
+        let value = ptr::without_provenance::<c_void>(number + 1);
+        // SAFETY: `key` was made by `pthread_key_create` and is never deleted; any pointer value
+        // may be stored, and this one is never dereferenced.
+        unsafe { libc::pthread_setspecific(key, value) == 0 }
+    }
+
+    fn key() -> Option<libc::pthread_key_t> {
+        let known = KEY.load(Ordering::Relaxed);
+        if known != 0 {
+            return libc::pthread_key_t::try_from(known - 1).ok();
+        }
+        let mut made = 0;
+        // SAFETY: `made` is valid for the write, and `on_exit` is sound to call with any value.
+        if unsafe { libc::pthread_key_create(&raw mut made, Some(on_exit)) } != 0 {
+            return None;
+        }
+        // Relaxed: the key is a plain number that guards no memory of ours.
+        match KEY.compare_exchange(0, u64::from(made) + 1, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => Some(made),
+            Err(theirs) => {
+                // SAFETY: `made` was created above, and no thread has stored a value under it.
+                unsafe { libc::pthread_key_delete(made) };
+                libc::pthread_key_t::try_from(theirs - 1).ok()
+            }
+        }
+    }
+
+    extern "C" fn on_exit(value: *mut c_void) {
+        end(value.addr() - 1);
+    }
+}
+
+/// Elsewhere: a thread-local with a destructor. Those that were first used before it are dropped
+/// after it; adds from their destructors find the thread barred and spill.
+#[cfg(all(not(target_os = "linux"), not(all(test, loom))))]
+mod at_exit {
+    use super::real::end;
+    use std::cell::Cell;
+
+    struct Lease(Cell<Option<usize>>);
+
+    impl Drop for Lease {
+        fn drop(&mut self) {
+            if let Some(number) = self.0.get() {
+                end(number);
+            }
+        }
+    }
+
+    thread_local! {
+        static LEASE: Lease = const { Lease(Cell::new(None)) };
+    }
+
+    /// Has `number` given back when the calling thread ends; false where that cannot be had.
+    pub(super) fn watch(number: usize) -> bool {
+        LEASE.try_with(|lease| lease.0.set(Some(number))).is_ok()
+    }
+}
+
+/// Under loom, a model says which number each of its threads has.
+#[cfg(all(test, loom))]
+mod modelled {
+    use super::{MARK, UNSET};
+    use std::cell::Cell;
+
+    loom::thread_local! {
+        static NUMBER: Cell<usize> = Cell::new(UNSET);
+    }
+
+    pub(crate) fn current() -> usize {
+        NUMBER.with(Cell::get)
+    }
+
+    pub(crate) fn claim() {}
+
+    pub(crate) fn assume(number: usize) {
+        NUMBER.with(|cell| cell.set(number | MARK));
+    }
+}
+#[cfg(all(test, loom))]
+pub(crate) use modelled::{assume, claim, current};
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_free_number_is_claimed_first() {
+        let numbers = Numbers::<2>::new();
+        assert!((0..128).all(|expected| numbers.claim() == Some(expected)));
+        assert_eq!(numbers.claim(), None, "all taken");
+        numbers.release(70);
+        numbers.release(3);
+        assert_eq!(numbers.claim(), Some(3));
+        assert_eq!(numbers.claim(), Some(70));
+        assert_eq!(numbers.taken(), 128);
+    }
+}

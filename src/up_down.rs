@@ -1,0 +1,197 @@
+//! The counter that goes up and down: a level.
+
+use crate::{
+    builder::{Backend, BuildError, Builder},
+    shards::{Level, Matrix},
+};
+use std::fmt;
+
+/// A counter of a level: requests in flight, open connections, items in a queue.
+///
+/// The name is OpenTelemetry's. Built like [`Counter`](crate::Counter), and as fast: ups and downs
+/// are counted in two cells of the same shard, which only grow, and a [`sum`](Self::sum) subtracts
+/// one total from the other. The level is an `i64` and wraps around at 2^64, in debug builds too.
+///
+/// # Never negative
+///
+/// As long as each decrement happens after its own increment, and nobody takes, no sum is ever
+/// negative, not even while increments and decrements are under way, on different threads, without
+/// a read lock: a sum reads the downs first and the ups last, so that it never sees a decrement
+/// without its increment. It may see an increment without the decrement that follows.
+///
+/// # Cost
+///
+/// As for a [`Counter`](crate::Counter): 256 bytes, and 128 a shard. A sum loads each shard's line
+/// twice.
+///
+/// # Example
+///
+/// ```
+/// use striped_counter::UpDownCounter;
+///
+/// static BUSY: UpDownCounter = UpDownCounter::new();
+///
+/// fn handle() {
+///     let _busy = BUSY.guard();
+///     assert_eq!(BUSY.sum(), 1);
+///     // Decremented here, also by a panic or an early return.
+/// }
+/// handle();
+/// assert_eq!(BUSY.sum(), 0);
+///
+/// BUSY.add(5);
+/// BUSY.sub(7);
+/// assert_eq!(BUSY.sum(), -2);
+/// ```
+///
+/// # Memory ordering
+///
+/// As for a [`Counter`](crate::Counter): adds are release, reads acquire.
+#[doc(alias = "gauge")]
+#[doc(alias = "level")]
+#[doc(alias = "in-flight")]
+pub struct UpDownCounter {
+    matrix: Matrix<Level>,
+}
+
+impl UpDownCounter {
+    /// A level of 0 with every setting at its default; equals `UpDownCounter::builder().build()`.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Choose the backend, the number of shards, the read lock; see [`Builder`].
+    pub const fn builder() -> Builder<Self> {
+        Builder::new(1)
+    }
+
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.matrix.add(Level::UPS, 1);
+    }
+
+    /// Subtracts one.
+    #[inline]
+    pub fn dec(&self) {
+        self.matrix.add(Level::DOWNS, 1);
+    }
+
+    /// Adds `n`, which may be negative, modulo 2^64. Never panics, and never waits; see
+    /// [`Counter::add`](crate::Counter::add).
+    #[inline]
+    pub fn add(&self, n: i64) {
+        let column = if n < 0 { Level::DOWNS } else { Level::UPS };
+        self.matrix.add(column, n.unsigned_abs());
+    }
+
+    /// Subtracts `n`, which may be negative, modulo 2^64: also [`i64::MIN`], whose negative no
+    /// `i64` can hold.
+    #[inline]
+    pub fn sub(&self, n: i64) {
+        let column = if n < 0 { Level::UPS } else { Level::DOWNS };
+        self.matrix.add(column, n.unsigned_abs());
+    }
+
+    /// Adds one now, and subtracts one when the guard is dropped: by leaving the scope, by a panic,
+    /// on whichever thread it is by then.
+    #[inline]
+    pub fn guard(&self) -> Guard<'_> {
+        self.inc();
+        Guard { counter: self }
+    }
+
+    /// The level: all that was added less all that was subtracted and taken, modulo 2^64. Loads two
+    /// cells a shard.
+    ///
+    /// Exact once every add happens-before this call; see [above](Self#never-negative) for sums
+    /// while adds are under way. Linearizable if built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn sum(&self) -> i64 {
+        self.matrix.sum(Level::UPS).cast_signed()
+    }
+
+    /// The level, which starts again from 0 with nothing lost; see
+    /// [`Counter::take`](crate::Counter::take).
+    ///
+    /// After a take, what is in flight counts from 0: the decrements to come make the level
+    /// negative.
+    ///
+    /// ```
+    /// let level = striped_counter::UpDownCounter::new();
+    /// level.inc();
+    /// assert_eq!(level.take(), 1);
+    /// level.dec();
+    /// assert_eq!(level.sum(), -1);
+    /// ```
+    #[must_use = "what is taken is gone from the sum; nobody else will see it"]
+    pub fn take(&self) -> i64 {
+        self.matrix.take(Level::UPS).cast_signed()
+    }
+
+    /// The backend at work, which is never [`Auto`](Backend::Auto).
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.matrix.backend()
+    }
+
+    /// How many shards there are, or will be after the first add: a power of two for `Striped`.
+    /// Grows with the threads for `PerThread`.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.matrix.shards()
+    }
+}
+
+impl Builder<UpDownCounter> {
+    /// The counter.
+    ///
+    /// # Panics
+    /// On a number of shards out of range, or set on `PerThread`: at compile time in a `static`.
+    #[must_use]
+    pub const fn build(self) -> UpDownCounter {
+        UpDownCounter { matrix: Matrix::new(Level::new(), self.checked()) }
+    }
+
+    /// The counter, or what is wrong with the settings.
+    ///
+    /// # Errors
+    /// On a number of shards out of range, or set on `PerThread`, or `PerCpu` where it cannot work.
+    pub fn try_build(self) -> Result<UpDownCounter, BuildError> {
+        self.check_here()?;
+        Ok(self.build())
+    }
+}
+
+impl Default for UpDownCounter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for UpDownCounter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpDownCounter")
+            .field("sum", &self.sum())
+            .field("backend", &self.backend())
+            .field("shards", &self.shards())
+            .finish()
+    }
+}
+
+/// One up that becomes a down when it is dropped; made by [`UpDownCounter::guard`].
+///
+/// Forgotten by [`std::mem::forget`], it stays up.
+#[derive(Debug)]
+#[must_use = "dropped at once, it counts nothing; bind it: `let _busy = BUSY.guard();`"]
+pub struct Guard<'a> {
+    counter: &'a UpDownCounter,
+}
+
+impl Drop for Guard<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.counter.dec();
+    }
+}
