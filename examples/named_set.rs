@@ -1,0 +1,80 @@
+//! How to name the counters of a set: an enum is the index.
+//!
+//! The names are for people, and stay off the hot path: an add is an index known at compile time.
+//!
+//! ```text
+//! cargo run --example named_set
+//! ```
+
+use striped_counter::CounterSet;
+
+/// The counters of this service, in the order of the set.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Request,
+    Error,
+    BytesIn,
+    BytesOut,
+}
+
+impl Event {
+    const ALL: [Self; 4] = [Self::Request, Self::Error, Self::BytesIn, Self::BytesOut];
+
+    /// What a metrics system calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "requests_total",
+            Self::Error => "errors_total",
+            Self::BytesIn => "bytes_in_total",
+            Self::BytesOut => "bytes_out_total",
+        }
+    }
+}
+
+/// A set that takes its enum for an index, and nothing else: a wrong index does not compile.
+struct Events(CounterSet);
+
+impl Events {
+    const fn new() -> Self {
+        Self(CounterSet::builder(Event::ALL.len()).read_lock(true).build())
+    }
+
+    fn inc(&self, event: Event) {
+        self.0.inc(event as usize);
+    }
+
+    /// Several at once: a scrape has all of them or none.
+    fn add_all<const N: usize>(&self, adds: [(Event, u64); N]) {
+        self.0.batch(&adds.map(|(event, n)| (event as usize, n)));
+    }
+
+    fn scrape(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Event::ALL.into_iter().map(Event::name).zip(self.0.snapshot())
+    }
+}
+
+static EVENTS: Events = Events::new();
+
+fn handle(request: &str) {
+    let answer = request.to_uppercase();
+    EVENTS.add_all([
+        (Event::Request, 1),
+        (Event::BytesIn, request.len() as u64),
+        (Event::BytesOut, answer.len() as u64),
+    ]);
+    if answer.is_empty() {
+        EVENTS.inc(Event::Error);
+    }
+}
+
+fn main() {
+    std::thread::scope(|scope| {
+        for request in ["hello", "", "world"] {
+            scope.spawn(move || handle(request));
+        }
+    });
+    for (name, sum) in EVENTS.scrape() {
+        println!("{name} {sum}");
+    }
+    assert_eq!(EVENTS.0.sums(), [3, 1, 10, 10]);
+}

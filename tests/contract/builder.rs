@@ -1,0 +1,132 @@
+//! The builder takes good settings, and says what is wrong with bad ones.
+
+use crate::common::per_cpu_works;
+use std::panic::catch_unwind;
+use striped_counter::{Backend, BuildError, Counter};
+
+fn with(backend: Backend, shards: usize) -> Result<Counter, BuildError> {
+    Counter::builder().backend(backend).shards(shards).try_build()
+}
+
+#[test]
+fn striped_rounds_shards_up_to_a_power_of_two() {
+    for (asked, got) in
+        [(1, 1), (2, 2), (3, 4), (5, 8), (16, 16), (100, 128), (4095, 4096), (4096, 4096)]
+    {
+        let counter = with(Backend::Striped, asked).unwrap();
+        assert_eq!((counter.backend(), counter.shards()), (Backend::Striped, got), "{asked}");
+        counter.inc();
+        assert_eq!((counter.shards(), counter.sum()), (got, 1), "{asked}");
+    }
+}
+
+#[test]
+fn per_cpu_has_just_as_many_shards_as_asked_for() {
+    if !per_cpu_works() {
+        return assert_refused(&with(Backend::PerCpu, 3).unwrap_err());
+    }
+    for asked in [1, 2, 3, 5, 4096] {
+        let counter = with(Backend::PerCpu, asked).unwrap();
+        counter.inc();
+        let got = (counter.backend(), counter.shards(), counter.sum());
+        assert_eq!(got, (Backend::PerCpu, asked, 1));
+    }
+}
+
+fn assert_refused(error: &BuildError) {
+    assert!(matches!(error, BuildError::BackendUnavailable { backend: Backend::PerCpu, .. }));
+}
+
+#[test]
+fn shards_out_of_range_are_refused_with_setting_value_and_range() {
+    for backend in [Backend::Auto, Backend::PerCpu, Backend::PerThread, Backend::Striped] {
+        for shards in [0, 4097, 5000, usize::MAX] {
+            let error = with(backend, shards).unwrap_err();
+            assert_eq!(error, BuildError::ShardsOutOfRange { shards }, "{backend}");
+            let text = format!("shards: {shards} is out of range, from 1 to 4096");
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}
+
+#[test]
+fn shards_on_per_thread_are_refused_with_setting_value_and_reason() {
+    for shards in [1, 2, 4096] {
+        let error = with(Backend::PerThread, shards).unwrap_err();
+        assert_eq!(error, BuildError::ShardsOnPerThread { shards });
+        let text = error.to_string();
+        for part in ["shards", &shards.to_string(), "PerThread", "one shard a live thread"] {
+            assert!(text.contains(part), "{part:?} is not in {text:?}");
+        }
+    }
+}
+
+#[test]
+fn errors_are_errors() {
+    let error: Box<dyn std::error::Error + Send + Sync> =
+        with(Backend::Striped, 0).unwrap_err().into();
+    assert!(error.source().is_none());
+}
+
+/// What the panic of `build` says, out of a compile-time context.
+fn panic_of(backend: Backend, shards: usize) -> String {
+    let built = catch_unwind(|| Counter::builder().backend(backend).shards(shards).build());
+    let panic = built.expect_err("a bad setting was built");
+    panic.downcast_ref::<&str>().map(ToString::to_string).unwrap_or_default()
+}
+
+#[test]
+fn build_panics_on_bad_settings_and_names_them() {
+    assert_eq!(panic_of(Backend::Striped, 0), "shards: out of range, from 1 to 4096");
+    assert_eq!(panic_of(Backend::Auto, 4097), "shards: out of range, from 1 to 4096");
+    assert_eq!(panic_of(Backend::PerThread, 0), "shards: out of range, from 1 to 4096");
+    assert!(panic_of(Backend::PerThread, 4).starts_with("shards: cannot be set with backend Per"));
+}
+
+#[test]
+fn build_takes_per_cpu_by_name_and_backend_tells_what_became_of_it() {
+    let counter = Counter::builder().backend(Backend::PerCpu).build();
+    let expected = if per_cpu_works() { Backend::PerCpu } else { Backend::Striped };
+    assert_eq!(counter.backend(), expected);
+    counter.inc();
+    assert_eq!((counter.backend(), counter.sum()), (expected, 1));
+}
+
+#[test]
+fn auto_never_fails_and_is_never_what_backend_tells() {
+    for builder in [Counter::builder(), Counter::builder().backend(Backend::Auto).shards(7)] {
+        let counter = builder.try_build().unwrap();
+        counter.inc();
+        let expected = if per_cpu_works() { Backend::PerCpu } else { Backend::Striped };
+        assert_eq!((counter.backend(), counter.sum()), (expected, 1));
+    }
+}
+
+#[test]
+fn the_last_setting_holds_and_a_builder_can_be_used_again() {
+    let builder = Counter::builder().shards(0).backend(Backend::PerThread);
+    let builder = builder.backend(Backend::Striped).shards(3).shards(8).read_lock(true);
+    let (one, two) = (builder.build(), builder.build());
+    one.inc();
+    assert_eq!((one.sum(), two.sum(), one.shards(), two.shards()), (1, 0, 8, 8));
+    let shown = format!("{builder:?}");
+    for part in ["backend: Striped", "shards: Some(8)", "read_lock: true"] {
+        assert!(shown.contains(part), "{part:?} is not in {shown:?}");
+    }
+}
+
+#[test]
+fn backends_are_named_as_they_are_shown_in_any_case() {
+    for backend in [Backend::Auto, Backend::PerCpu, Backend::PerThread, Backend::Striped] {
+        let name = backend.to_string();
+        assert_eq!(name, format!("{backend:?}"));
+        for name in [name.to_lowercase(), name.to_uppercase(), name] {
+            assert_eq!(name.parse(), Ok(backend));
+        }
+    }
+    for name in ["", "stripes", "per-cpu", " striped"] {
+        let error = name.parse::<Backend>().unwrap_err().to_string();
+        assert!(error.contains(&format!("{name:?}")), "{error}");
+        assert!(error.contains("Auto, PerCpu, PerThread, Striped"), "{error}");
+    }
+}

@@ -1,0 +1,30 @@
+//! What the crate promises, each promise with its test; the numbers are those in the modules.
+//!
+//! 1. **Exact.** Once every add happens-before the read, a sum is the sum of all adds modulo 2^64.
+//! 2. **Adds never wait**, for readers least of all.
+//! 3. **An unlocked sum** lies between the true count when it began and that when it ended, and one
+//!    thread's sums never go backwards while nobody takes.
+//! 4. **A locked sum** is the true count at one moment, for adds of any size.
+//! 5. **Takes** have every add exactly once between them and the final sum; every cursor of
+//!    **deltas** sees every add exactly once.
+//! 7. **Wrapping**, never a panic.
+//! 8. **Signal handlers** may add through `PerCpu` and `Striped`.
+//!
+//! Some need a process of their own, and have a file next to this directory: `allocation.rs`,
+//! `fork.rs`, `recycling.rs`, `signals.rs`, `stepping.rs`. Programs at random are in `model.rs`,
+//! models of every interleaving in `src/shards/models.rs`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod adds_never_wait;
+mod builder;
+mod destructors;
+mod exact;
+mod locked_sum;
+mod statics;
+mod take_and_deltas;
+mod types;
+mod unlocked_sum;
+mod without_rseq;
+mod wrapping;

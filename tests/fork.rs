@@ -1,0 +1,216 @@
+//! Promise 1 through `fork`, and promise 2 as the kernel sees it: after a thread's first touch, an
+//! add calls no system.
+
+#![cfg(target_os = "linux")]
+#![expect(unsafe_code, reason = "fork and its like are reached through libc")]
+
+mod common;
+
+use common::{add_amounts, on_every_backend};
+use std::{
+    io,
+    sync::{
+        Barrier, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+};
+
+/// Runs `body` in a child process, whose only thread is a copy of this one, and says whether it
+/// returned true. `body` must neither panic nor print: other threads' locks may be held for ever.
+fn in_child(body: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child runs `body` alone, and then ends without returning.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "{}", io::Error::last_os_error());
+    if child == 0 {
+        // SAFETY: no requirement. A child that hangs is killed, which its parent then sees.
+        unsafe { libc::alarm(60) };
+        exit(!body());
+    }
+    wait_for(child)
+}
+
+/// Ends this process, without a word to anybody.
+fn exit(failed: bool) -> ! {
+    loop {
+        // SAFETY: ends the one thread that there is, and with it the process.
+        unsafe { libc::syscall(libc::SYS_exit, libc::c_long::from(failed)) };
+    }
+}
+
+/// Whether `child` ends with status 0.
+fn wait_for(child: libc::pid_t) -> bool {
+    let mut status = 0;
+    // SAFETY: `status` is valid for the write.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(waited, child, "{}", io::Error::last_os_error());
+    assert!(libc::WIFEXITED(status), "killed by signal {}", libc::WTERMSIG(status));
+    libc::WEXITSTATUS(status) == 0
+}
+
+#[test]
+fn a_child_counts_on_from_its_parents_count_and_neither_counts_for_the_other() {
+    on_every_backend(|case| {
+        let counter = case.counter();
+        let mut added = 0;
+        for thread in 0..20 {
+            added += add_amounts(&counter, thread, 10);
+            let in_child = in_child(|| {
+                let childs = add_amounts(&counter, thread, 1_000);
+                counter.sum() == added + childs
+                    && counter.take() == added + childs
+                    && counter.sum() == 0
+                    && counter.deltas().next_delta() == added + childs
+            });
+            assert!(in_child, "wrong in the child");
+            assert_eq!(counter.sum(), added);
+        }
+        assert_eq!(counter.take(), added);
+    });
+}
+
+#[test]
+fn a_childs_first_add_counts_whether_its_parent_had_counted_or_not() {
+    on_every_backend(|case| {
+        let untouched = case.counter();
+        let in_child = in_child(|| {
+            untouched.inc();
+            untouched.inc();
+            untouched.sum() == 2
+        });
+        assert!(in_child, "wrong in the child");
+        assert_eq!(untouched.sum(), 0);
+    });
+}
+
+#[test]
+fn a_child_may_start_threads_that_count() {
+    on_every_backend(|case| {
+        let counter = case.counter();
+        counter.inc();
+        let in_child = in_child(|| {
+            let count = || (0..1_000).for_each(|_| counter.inc());
+            thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(count))));
+            counter.sum() == 4_001
+        });
+        assert!(in_child, "wrong in the child");
+        assert_eq!(counter.sum(), 1);
+    });
+}
+
+/// Tells threads to stop when it is dropped, by a panic too.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// The threads that the child does not have may have been in the midst of an add. They must not
+/// have been at their first one, nor at a read: in the child, the lock would stay taken.
+#[test]
+fn a_fork_in_the_midst_of_other_threads_adds_loses_none_of_the_childs_or_the_parents() {
+    const ADDERS: usize = 3;
+    on_every_backend(|case| {
+        let (counter, stop) = (case.counter(), AtomicBool::new(false));
+        let (touched, one_by_one) = (Barrier::new(ADDERS + 1), Mutex::new(()));
+        counter.add(0);
+        let touch = || {
+            let _turn = one_by_one.lock().unwrap();
+            (0..2).for_each(|_| counter.add(0));
+        };
+        let add_until_stopped = |thread| {
+            touch();
+            touched.wait();
+            let mut tally = 0;
+            while !stop.load(Relaxed) {
+                tally += add_amounts(&counter, thread, 10);
+            }
+            tally
+        };
+        let add_in_child = || {
+            let before = counter.sum();
+            let childs = add_amounts(&counter, 0, 500);
+            counter.sum() == before + childs
+        };
+        let tallies = thread::scope(|scope| {
+            let _stop = Stop(&stop);
+            let add = &add_until_stopped;
+            let start = |thread| scope.spawn(move || add(thread));
+            let adders: Vec<_> = (0..ADDERS).map(start).collect();
+            touched.wait();
+            assert!((0..20).all(|_| in_child(add_in_child)), "wrong in a child");
+            stop.store(true, Relaxed);
+            adders.into_iter().map(|adder| adder.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(counter.sum(), tallies.iter().sum());
+    });
+}
+
+/// A filter for system calls that lets a thread end, and kills the process for any other call.
+struct NothingButExit([libc::sock_filter; 4]);
+
+impl NothingButExit {
+    fn new() -> Self {
+        let step = |code, jf, k: u32| {
+            let code = u16::try_from(code).unwrap();
+            libc::sock_filter { code, jt: 0, jf, k }
+        };
+        let exit = u32::try_from(libc::SYS_exit).unwrap();
+        Self([
+            // The number of the call is the first field of `seccomp_data`.
+            step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+            step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, exit),
+            step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+            step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_KILL_PROCESS),
+        ])
+    }
+
+    /// Whether the kernel knows filters; an emulator may not.
+    fn is_possible() -> bool {
+        // SAFETY: no memory is involved.
+        unsafe { libc::prctl(libc::PR_GET_SECCOMP) >= 0 }
+    }
+
+    /// From here on, there is no way but out; false where the kernel refuses.
+    fn install(&mut self) -> bool {
+        let program = libc::sock_fprog { len: 4, filter: self.0.as_mut_ptr() };
+        // SAFETY: no memory is involved.
+        let allowed = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } == 0;
+        let (set, mode) = (libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER);
+        // SAFETY: `program` is valid for the read, and so are the four steps that it points to.
+        allowed && unsafe { libc::prctl(set, mode, &raw const program) } == 0
+    }
+}
+
+#[test]
+fn after_the_first_touch_an_add_makes_no_system_call() {
+    if !NothingButExit::is_possible() {
+        return eprintln!("not shown here: the kernel does not filter system calls");
+    }
+    on_every_backend(|case| {
+        let (counter, mut filter) = (case.counter(), NothingButExit::new());
+        counter.inc();
+        counter.inc();
+        let in_child = in_child(|| {
+            filter.install() && {
+                let added = add_amounts(&counter, 0, 100_000);
+                counter.sum() == 2 + added
+            }
+        });
+        assert!(in_child, "wrong in the child");
+    });
+}
+
+#[test]
+#[should_panic(expected = "killed by signal")]
+fn seeded_a_system_call_is_noticed() {
+    let mut filter = NothingButExit::new();
+    assert!(NothingButExit::is_possible(), "or else: killed by signal");
+    in_child(|| {
+        filter.install();
+        thread::yield_now();
+        true
+    });
+}

@@ -1,0 +1,18 @@
+//! Promise 4: locked sums are linearizable. Shown on short bursts of operations of several threads,
+//! for each of which a checker searches an order that agrees with real time and explains every
+//! result.
+//!
+//! A checker that finds nothing proves little unless it could find something: `checker.rs` has
+//! histories with and without a legal order, and `traps.rs`
+//! switches the lock off.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../threads/mod.rs"]
+mod threads;
+
+mod bursts;
+mod checker;
+mod locked;
+mod subjects;
+mod traps;

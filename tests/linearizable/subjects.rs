@@ -1,0 +1,105 @@
+//! The counters under test, seen as the checker sees them.
+
+use crate::checker::Action;
+use striped_counter::{Counter, CounterSet, UpDownCounter};
+
+/// What a thread is to do to a counter.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// To several columns at once.
+    Add(Vec<(usize, u64)>),
+    Sum(usize),
+    Take(usize),
+    /// Of all columns at once.
+    Snapshot,
+    Takes,
+}
+
+pub(crate) trait Subject: Sync {
+    fn columns(&self) -> usize;
+
+    /// Takes a step, and tells what came of it.
+    fn act(&self, step: &Step) -> Action;
+}
+
+impl Subject for Counter {
+    fn columns(&self) -> usize {
+        1
+    }
+
+    fn act(&self, step: &Step) -> Action {
+        match step {
+            Step::Add(adds) => adds.iter().for_each(|&(_, n)| self.add(n)),
+            Step::Sum(_) | Step::Snapshot => return Action::Sum(0, vec![self.sum()]),
+            Step::Take(_) | Step::Takes => return Action::Take(0, vec![self.take()]),
+        }
+        added(step)
+    }
+}
+
+/// Amounts with the top bit set are negative.
+impl Subject for UpDownCounter {
+    fn columns(&self) -> usize {
+        1
+    }
+
+    fn act(&self, step: &Step) -> Action {
+        match step {
+            Step::Add(adds) => adds.iter().for_each(|&(_, n)| self.add(n.cast_signed())),
+            Step::Sum(_) | Step::Snapshot => {
+                return Action::Sum(0, vec![self.sum().cast_unsigned()]);
+            }
+            Step::Take(_) | Step::Takes => {
+                return Action::Take(0, vec![self.take().cast_unsigned()]);
+            }
+        }
+        added(step)
+    }
+}
+
+/// A set of which the columns are counters far apart.
+pub(crate) struct Spread(pub(crate) CounterSet);
+
+impl Spread {
+    pub(crate) const LEN: usize = 1_000;
+    /// The first and the last of a row, and one that has a line to itself.
+    const INDEXES: [usize; 3] = [0, 999, 500];
+
+    fn pick(sums: &[u64]) -> Vec<u64> {
+        Self::INDEXES.map(|index| sums[index]).to_vec()
+    }
+
+    fn sums(&self) -> Vec<u64> {
+        Self::pick(&self.0.sums())
+    }
+}
+
+impl Subject for Spread {
+    fn columns(&self) -> usize {
+        Self::INDEXES.len()
+    }
+
+    fn act(&self, step: &Step) -> Action {
+        match *step {
+            Step::Add(ref adds) => {
+                let add = |&(column, n): &(usize, u64)| (Self::INDEXES[column], n);
+                match adds[..] {
+                    [(column, n)] => self.0.add(Self::INDEXES[column], n),
+                    _ => self.0.batch(&adds.iter().map(add).collect::<Vec<_>>()),
+                }
+                added(step)
+            }
+            Step::Sum(column) => Action::Sum(column, vec![self.0.sum(Self::INDEXES[column])]),
+            Step::Take(column) => Action::Take(column, vec![self.0.take(Self::INDEXES[column])]),
+            Step::Snapshot => Action::Sum(0, self.sums()),
+            Step::Takes => Action::Take(0, Self::pick(&self.0.takes())),
+        }
+    }
+}
+
+fn added(step: &Step) -> Action {
+    match step {
+        Step::Add(adds) => Action::Add(adds.clone()),
+        _ => unreachable!("only adds come here"),
+    }
+}

@@ -1,0 +1,137 @@
+//! Bursts that are traps for a sum put together from several moments.
+//!
+//! Each is set twice. With the read lock off a sum is one plain collect, the seeded bug: some burst
+//! must have no legal order, or the checker shows nothing. With the read lock on, none may.
+
+use crate::{
+    bursts::{Move, Shape},
+    checker::legal_order,
+    common::per_cpu_works,
+    subjects::{Spread, Step, Subject},
+};
+use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
+
+/// Bursts on one counter.
+const BURSTS: usize = 50;
+/// Counters until the seeded bug must have been caught: far more than it takes.
+const BOUND: usize = 500;
+/// Counters with a read lock.
+const LOCKED: usize = 2;
+
+/// What threads do in a burst: writers, of which this tells each one's moves, and a reader.
+#[derive(Clone, Copy)]
+struct Trap {
+    writers: usize,
+    moves: fn(usize) -> Vec<Move>,
+    /// Threads that claim numbers between those of the writers.
+    crowd: usize,
+    reads: usize,
+}
+
+impl Trap {
+    /// Whether one of the bursts on a new counter has no legal order.
+    fn springs(self, subject: &impl Subject) -> bool {
+        let Self { writers, crowd, .. } = self;
+        let shape = Shape { threads: writers + 1, bursts: BURSTS, crowd, pinned: true };
+        let plan = |_, thread| {
+            if thread < writers {
+                (self.moves)(thread)
+            } else {
+                vec![Move::Act(Step::Snapshot); self.reads]
+            }
+        };
+        let bursts = shape.run(subject, plan);
+        bursts.iter().any(|burst| legal_order(&burst.initial, &burst.history).is_none())
+    }
+
+    fn catches_a_plain_collect_alone<B, S: Subject>(
+        self,
+        builder: Builder<B>,
+        build: impl Fn(Builder<B>) -> S,
+    ) {
+        let springs = |builder| self.springs(&build(builder));
+        let caught = (0..BOUND).any(|_| springs(builder));
+        assert!(caught, "not caught in {} bursts: {builder:?}", BOUND * BURSTS);
+        let locked = builder.read_lock(true);
+        assert!(!(0..LOCKED).any(|_| springs(locked)), "no legal order: {locked:?}");
+    }
+}
+
+fn add(column: usize, n: i64) -> Move {
+    Move::Act(Step::Add(vec![(column, n.cast_unsigned())]))
+}
+
+fn backends() -> impl Iterator<Item = Backend> {
+    let all = [Backend::PerCpu, Backend::PerThread, Backend::Striped];
+    all.into_iter().filter(|&backend| backend != Backend::PerCpu || per_cpu_works())
+}
+
+/// Two writers take turns: the one with a low shard, which a collect reads early, and then the one
+/// with a high shard. A crowd between them has numbers, and with them shards, for the collect to
+/// walk over. (The shards of `PerCpu` do not lie apart.)
+#[test]
+fn a_counter_with_one_threads_add_and_without_that_of_another_before_it() {
+    fn moves(thread: usize) -> Vec<Move> {
+        let turns = (0..8).filter(|turn| turn % 2 == thread);
+        turns.flat_map(|turn| [Move::Await(turn), add(0, 1 << turn), Move::Pass]).collect()
+    }
+    let trap = Trap { writers: 2, moves, crowd: 400, reads: 8 };
+    let builder = Counter::builder();
+    let striped = builder.backend(Backend::Striped).shards(1024);
+    trap.catches_a_plain_collect_alone(striped, Builder::<Counter>::build);
+    let per_thread = builder.backend(Backend::PerThread);
+    trap.catches_a_plain_collect_alone(per_thread, Builder::<Counter>::build);
+}
+
+/// A writer subtracts and then adds more: a collect that walks over the downs, and then over the
+/// ups, has the second without the first.
+#[test]
+fn a_level_with_an_up_and_without_the_down_before_it() {
+    fn moves(_: usize) -> Vec<Move> {
+        [-1, 2, -4, 8].map(|n| add(0, n)).to_vec()
+    }
+    for backend in backends() {
+        let builder = UpDownCounter::builder().backend(backend);
+        let (builder, crowd) = match backend {
+            Backend::PerThread => (builder, 400),
+            _ => (builder.shards(4096), 0),
+        };
+        let trap = Trap { writers: 1, moves, crowd, reads: 4 };
+        trap.catches_a_plain_collect_alone(builder, Builder::<UpDownCounter>::build);
+    }
+}
+
+fn sets() -> impl Iterator<Item = Builder<CounterSet>> {
+    backends().map(|backend| CounterSet::builder(Spread::LEN).backend(backend))
+}
+
+/// A collect of a set walks along a row, while a writer adds to its beginning and to its end.
+#[test]
+fn a_set_with_half_a_batch() {
+    fn moves(_: usize) -> Vec<Move> {
+        let batch = |n| Move::Act(Step::Add(vec![(0, n), (1, n)]));
+        [1, 2, 4, 8].map(batch).to_vec()
+    }
+    let trap = Trap { writers: 1, moves, crowd: 0, reads: 4 };
+    sets().for_each(|set| trap.catches_a_plain_collect_alone(set, |set| Spread(set.build())));
+}
+
+#[test]
+fn a_set_with_an_add_and_without_the_one_before_it() {
+    fn moves(_: usize) -> Vec<Move> {
+        [(0, 1), (1, 1), (0, 2), (1, 2)].map(|(column, n)| add(column, n)).to_vec()
+    }
+    let trap = Trap { writers: 1, moves, crowd: 0, reads: 4 };
+    sets().for_each(|set| trap.catches_a_plain_collect_alone(set, |set| Spread(set.build())));
+}
+
+/// The same with a hand-over from thread to thread.
+#[test]
+fn a_set_with_one_threads_add_and_without_that_of_another_before_it() {
+    fn moves(thread: usize) -> Vec<Move> {
+        let turns = (0..8).filter(|turn| turn % 2 == thread);
+        turns.flat_map(|turn| [Move::Await(turn), add(turn % 2, 1 << turn), Move::Pass]).collect()
+    }
+    let trap = Trap { writers: 2, moves, crowd: 0, reads: 6 };
+    sets().for_each(|set| trap.catches_a_plain_collect_alone(set, |set| Spread(set.build())));
+}

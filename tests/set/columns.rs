@@ -1,0 +1,153 @@
+//! Each counter of a set is exact by itself, at any length: no two of them share a cell, in the
+//! same shard, in neighbouring shards, or in the spill.
+
+use crate::{
+    common::{affinity::Hopper, on_every_backend, together},
+    set,
+};
+use std::{sync::Barrier, thread};
+use striped_counter::{Backend, CounterSet};
+
+/// Less than a line, just a line, just more; with two more columns for a set with a read lock.
+const LENGTHS: [usize; 8] = [1, 2, 13, 14, 15, 16, 17, 1_000];
+
+/// What is added to a counter at a time: no two counters have the same, nor two of them the sum of
+/// a third's and nothing.
+fn amount(index: usize) -> u64 {
+    (1 << 32) + (1 << 20) + index as u64
+}
+
+/// Adds to every counter by all ways to add; four times the amount.
+fn add_everywhere(set: &CounterSet, times: u64) {
+    let batch: Vec<_> = (0..set.len()).map(|index| (index, times * amount(index))).collect();
+    set.batch(&batch);
+    for index in (0..set.len()).rev() {
+        set.add(index, times * amount(index));
+    }
+    for (index, entry) in (0..set.len()).filter_map(|index| Some((index, set.get(index)?))) {
+        entry.add(times * amount(index) - 1);
+        entry.inc();
+    }
+    for index in 0..set.len() {
+        set.add(index, times * amount(index) - 1);
+        set.inc(index);
+    }
+}
+
+/// Panics unless every counter has so many times four times its amount, whichever way it is read.
+fn assert_exact(set: &CounterSet, times: u64) {
+    let expected: Vec<_> = (0..set.len()).map(|index| 4 * times * amount(index)).collect();
+    assert_eq!(set.sums(), expected);
+    assert_eq!((0..set.len()).map(|index| set.sum(index)).collect::<Vec<_>>(), expected);
+    assert_eq!(set.deltas().next_delta(), expected);
+}
+
+#[test]
+fn counters_of_a_set_of_any_length_do_not_mix() {
+    on_every_backend(|case| {
+        for len in LENGTHS {
+            let set = set(case, len);
+            together(4, |thread| add_everywhere(&set, thread as u64 + 1));
+            assert_exact(&set, 1 + 2 + 3 + 4);
+        }
+    });
+}
+
+#[test]
+fn one_counter_alone_leaves_all_others_at_zero() {
+    on_every_backend(|case| {
+        for len in [2, 15, 16, 17, 33] {
+            for index in 0..len {
+                let set = set(case, len);
+                together(3, |_| (0..3).for_each(|_| set.add(index, u64::MAX / 10)));
+                let mut expected = vec![0; len];
+                expected[index] = u64::MAX / 10 * 9;
+                assert_eq!(set.sums(), expected);
+                assert_eq!(set.sum(index), expected[index]);
+            }
+        }
+    });
+}
+
+/// So that threads have numbers, and with them shards, far apart and next to one another.
+#[test]
+fn counters_of_far_more_threads_than_shards_or_cpus_do_not_mix() {
+    on_every_backend(|case| {
+        let set = set(case, 17);
+        together(70, |_| add_everywhere(&set, 1));
+        assert_exact(&set, 70);
+    });
+}
+
+#[test]
+fn a_first_use_by_many_threads_at_once_loses_no_add() {
+    const THREADS: usize = 4;
+    on_every_backend(|case| {
+        let sets: Vec<_> = (0..100).map(|_| set(case, 17)).collect();
+        let next = Barrier::new(THREADS);
+        together(THREADS, |_| {
+            for set in &sets {
+                next.wait();
+                set.batch(&[(0, 1), (16, 1)]);
+                set.inc(16);
+            }
+        });
+        for set in &sets {
+            assert_eq!((set.sum(0), set.sum(16)), (4, 8));
+        }
+    });
+}
+
+#[test]
+fn migration_from_cpu_to_cpu_loses_no_add() {
+    on_every_backend(|case| {
+        let set = set(case, 17);
+        together(4, |_| {
+            let mut hopper = Hopper::pinned(0);
+            for _ in 0..50 {
+                hopper.hop();
+                add_everywhere(&set, 1);
+            }
+        });
+        assert_exact(&set, 200);
+    });
+}
+
+#[test]
+fn a_set_that_grows_with_its_threads_keeps_every_count() {
+    for read_lock in [false, true] {
+        let set = CounterSet::builder(17).backend(Backend::PerThread).read_lock(read_lock).build();
+        let (together, leave) = (&Barrier::new(40), &Barrier::new(40));
+        thread::scope(|scope| {
+            for _ in 0..40 {
+                scope.spawn(|| {
+                    // Before there are rows for all, while they are made, and afterwards.
+                    add_everywhere(&set, 1);
+                    together.wait();
+                    add_everywhere(&set, 1);
+                    leave.wait();
+                });
+            }
+        });
+        assert_exact(&set, 80);
+        assert!(set.shards() >= 40, "{}", set.shards());
+    }
+}
+
+#[test]
+fn sums_are_each_counters_sum_whatever_has_been_taken() {
+    on_every_backend(|case| {
+        let set = set(case, 33);
+        let mut times = 0;
+        for (round, index) in [(1, 0), (2, 15), (3, 16), (4, 32)] {
+            add_everywhere(&set, round);
+            times += round;
+            assert_eq!(set.take(index), 4 * times * amount(index));
+            let each: Vec<_> = (0..33).map(|index| set.sum(index)).collect();
+            assert_eq!((each[index], &each), (0, &set.sums()));
+        }
+        let before = set.sums();
+        assert_eq!(set.takes(), before);
+        assert_eq!(set.sums(), [0; 33]);
+    });
+}

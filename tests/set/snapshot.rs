@@ -1,0 +1,178 @@
+//! A snapshot fits together: a batch is in it wholly or not at all, and if one add happened before
+//! another, a snapshot with the second has the first. So do sums, takes and deltas of such a set.
+//!
+//! Writers keep up rules between counters that lie far apart; readers look whether the rules hold.
+
+use crate::{
+    common::{Case, affinity::Hopper, on_every_backend},
+    set,
+    threads::Stop,
+};
+use std::{
+    sync::atomic::{
+        AtomicBool, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
+    thread,
+};
+use striped_counter::CounterSet;
+
+/// 63 lines.
+pub(crate) const LEN: usize = 1_000;
+
+/// Always equal: the first and the last of a row, and others in lines of their own.
+const EQUAL: [usize; 6] = [0, 999, 500, 16, 750, 250];
+/// One thread adds 1 to the first of these, and then to the second.
+const ORDERED: (usize, usize) = (17, 998);
+/// The same with the second before the first in memory.
+const REVERSED: (usize, usize) = (997, 18);
+/// Two threads take turns at adding 1 to the first, or the second.
+const TURNS: (usize, usize) = (970, 33);
+
+/// Panics unless `sums` follows the rules.
+pub(crate) fn assert_fits(sums: &[u64]) {
+    let equal = EQUAL.map(|index| sums[index]);
+    assert_eq!(equal, [equal[0]; EQUAL.len()], "half a batch");
+    for (first, second) in [ORDERED, REVERSED, TURNS] {
+        let (first, second) = (sums[first], sums[second]);
+        assert!(first >= second, "{second} of the second and only {first} of the first");
+        assert!(first <= second + 1, "{first} of the first and only {second} of the second");
+    }
+}
+
+/// A set, and those who write to it.
+pub(crate) struct Ruled {
+    pub(crate) set: CounterSet,
+    stop: AtomicBool,
+    turn: AtomicU64,
+    hop: bool,
+}
+
+impl Ruled {
+    pub(crate) fn new(case: &Case, hop: bool) -> Self {
+        Self { set: set(case, LEN), stop: AtomicBool::new(false), turn: AtomicU64::new(0), hop }
+    }
+
+    /// Runs `body` while writers are at work: five, which is more than there are CPUs.
+    pub(crate) fn while_written<T>(&self, body: impl FnOnce() -> T) -> T {
+        let reversed: Vec<_> = EQUAL.into_iter().rev().collect();
+        thread::scope(|scope| {
+            let _stop = Stop(&self.stop);
+            scope.spawn(|| self.write_batches(&EQUAL));
+            // In the other direction, and long, so that many a thread is preempted within one.
+            scope.spawn(|| self.write_batches(&reversed.repeat(8)));
+            scope.spawn(|| self.write_in_order());
+            scope.spawn(|| self.write_in_turn(0, TURNS.0));
+            scope.spawn(|| self.write_in_turn(1, TURNS.1));
+            body()
+        })
+    }
+
+    /// Calls `write` until told to stop, with the number of the round and a way to hop to another
+    /// CPU, which does so in some rounds.
+    fn write(&self, mut write: impl FnMut(u64, &mut dyn FnMut())) {
+        let mut hopper = self.hop.then(|| Hopper::pinned(0));
+        for round in 0.. {
+            if self.stop.load(Relaxed) {
+                return;
+            }
+            write(round, &mut || {
+                if let Some(hopper) = hopper.as_mut().filter(|_| round % 8 == 0) {
+                    hopper.hop();
+                }
+            });
+        }
+    }
+
+    fn write_batches(&self, indexes: &[usize]) {
+        self.write(|round, hop| {
+            let n = round % 5 + 1;
+            let batch: Vec<_> = indexes.iter().map(|&index| (index, n)).collect();
+            self.set.batch(&batch);
+            hop();
+        });
+    }
+
+    fn write_in_order(&self) {
+        self.write(|_, hop| {
+            self.set.inc(ORDERED.0);
+            hop();
+            self.set.inc(ORDERED.1);
+            // On `PerCpu` a batch of one is another thing than an add.
+            self.set.batch(&[(REVERSED.0, 1)]);
+            hop();
+            self.set.inc(REVERSED.1);
+        });
+    }
+
+    fn write_in_turn(&self, parity: u64, index: usize) {
+        self.write(|_, hop| {
+            let turn = self.turn.load(Acquire);
+            if turn % 2 == parity {
+                self.set.inc(index);
+                self.turn.store(turn + 1, Release);
+            } else {
+                thread::yield_now();
+            }
+            hop();
+        });
+    }
+}
+
+/// How many reads a reader must make while adds are under way.
+const READS: usize = 20;
+
+/// Calls `read` until it has told something new [`READS`] times. Panics where it does not fit, or
+/// goes backwards.
+fn check(mut read: impl FnMut() -> Vec<u64>) {
+    let (mut last, mut new) = (vec![0; LEN], 0);
+    while new < READS {
+        let sums = read();
+        assert_fits(&sums);
+        assert!(sums.iter().zip(&last).all(|(now, last)| now >= last), "backwards");
+        new += usize::from(sums != last);
+        last = sums;
+    }
+}
+
+fn on_every_locked_backend(body: impl Fn(&Ruled)) {
+    on_every_backend(|case| {
+        if case.read_lock {
+            for hop in [false, true] {
+                body(&Ruled::new(case, hop));
+            }
+        }
+    });
+}
+
+#[test]
+fn snapshots_by_two_threads_fit_together_and_never_go_backwards() {
+    on_every_locked_backend(|ruled| {
+        ruled.while_written(|| {
+            thread::scope(|scope| {
+                scope.spawn(|| check(|| ruled.set.snapshot()));
+                check(|| ruled.set.sums());
+            });
+        });
+        assert_fits(&ruled.set.snapshot());
+    });
+}
+
+#[test]
+fn takes_and_deltas_add_up_to_what_fits_together() {
+    fn add(totals: &mut [u64], more: &[u64]) -> Vec<u64> {
+        totals.iter_mut().zip(more).for_each(|(total, n)| *total += n);
+        totals.to_vec()
+    }
+    on_every_locked_backend(|ruled| {
+        let (mut seen, mut taken, mut told) = (ruled.set.deltas(), [0; LEN], [0; LEN]);
+        ruled.while_written(|| {
+            thread::scope(|scope| {
+                scope.spawn(|| check(|| add(&mut taken, &ruled.set.takes())));
+                check(|| add(&mut told, &seen.next_delta()));
+            });
+        });
+        assert_fits(&add(&mut taken, &ruled.set.takes()));
+        assert_eq!(add(&mut told, &seen.next_delta()), taken);
+    });
+}

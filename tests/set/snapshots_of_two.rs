@@ -1,0 +1,60 @@
+//! Snapshots of two sets at once: each fits together, and what happened before is seen across sets.
+
+use crate::{
+    common::on_every_backend,
+    snapshot::{LEN, Ruled, assert_fits},
+    threads::Stop,
+};
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+};
+
+/// A counter of either set that no rule is about: an add to the one set's comes before an add to
+/// the other's.
+const ACROSS: usize = 100;
+
+/// How many snapshots with something new each reader must see.
+const READS: usize = 8;
+
+#[test]
+fn snapshots_of_two_sets_at_once_each_fit_together_and_in_order() {
+    on_every_backend(|case| {
+        if !case.read_lock {
+            return;
+        }
+        let (one, two) = (&Ruled::new(case, false), &Ruled::new(case, false));
+        let stop = &AtomicBool::new(false);
+        let read = || {
+            let (mut last, mut new) = (vec![0; LEN], 0);
+            while new < READS {
+                let second = two.set.snapshot();
+                let first = one.set.snapshot();
+                assert_fits(&first);
+                assert_fits(&second);
+                let (first_across, second_across) = (first[ACROSS], second[ACROSS]);
+                assert!(first_across >= second_across, "{first_across} and {second_across}");
+                new += usize::from(second != last);
+                last = second;
+            }
+        };
+        thread::scope(|scope| {
+            let _stop = Stop(stop);
+            scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    one.set.inc(ACROSS);
+                    two.set.inc(ACROSS);
+                }
+            });
+            one.while_written(|| {
+                two.while_written(|| {
+                    thread::scope(|scope| {
+                        scope.spawn(read);
+                        read();
+                    });
+                });
+            });
+        });
+        assert_eq!(one.set.sum(ACROSS), two.set.sum(ACROSS));
+    });
+}

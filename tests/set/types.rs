@@ -1,0 +1,209 @@
+//! A set is indexed as a slice is, and a good citizen of the rest of a program.
+
+use crate::{
+    common::{on_every_backend, per_cpu_works, together},
+    set,
+};
+use std::{
+    fmt::Debug,
+    panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
+};
+use striped_counter::{Backend, BuildError, Builder, CounterSet, Entry, SetDeltas};
+
+const fn is_a_good_citizen<T: Debug + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
+
+const _: () = {
+    is_a_good_citizen::<CounterSet>();
+    is_a_good_citizen::<Entry<'static>>();
+    is_a_good_citizen::<SetDeltas<'static>>();
+    is_a_good_citizen::<Builder<CounterSet>>();
+};
+
+/// What `body` panics with.
+fn panic_of<T>(body: impl FnOnce() -> T) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(body)).map(drop).expect_err("it did not panic");
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => (*panic.downcast::<&str>().unwrap()).to_owned(),
+    }
+}
+
+/// Everything that takes an index, called with this one.
+fn panics_with(set: &CounterSet, index: usize) -> [String; 5] {
+    [
+        panic_of(|| set.inc(index)),
+        panic_of(|| set.add(index, 7)),
+        panic_of(|| set.sum(index)),
+        panic_of(|| set.take(index)),
+        panic_of(|| set.batch(&[(index, 7)])),
+    ]
+}
+
+#[test]
+fn an_index_out_of_range_panics_with_index_and_length() {
+    on_every_backend(|case| {
+        for len in [0, 1, 16, 17] {
+            let set = set(case, len);
+            // Just beyond, in the padding, and where an offset would overflow.
+            for index in [len, len + 1, len + 2, len + 15, 1 << 40, usize::MAX / 8, usize::MAX] {
+                for text in panics_with(&set, index) {
+                    for part in ["out of range", &format!(" {len} "), &format!(" {index}")] {
+                        assert!(text.contains(part), "{part:?} is not in {text:?}");
+                    }
+                }
+                assert!(set.get(index).is_none());
+            }
+            assert!(set.sums().iter().all(|&sum| sum == 0));
+            assert_eq!(set.sums().len(), len);
+        }
+    });
+}
+
+#[test]
+fn a_batch_with_one_bad_index_adds_nothing() {
+    on_every_backend(|case| {
+        let set = set(case, 20);
+        let mut seen = set.deltas();
+        for good_before in 0..4 {
+            let mut adds = vec![(0, 1), (19, 1), (7, 1)];
+            adds.insert(good_before, (20, 1));
+            let text = panic_of(|| set.batch(&adds));
+            assert!(text.contains("20 counters but the index is 20"), "{text:?}");
+        }
+        assert_eq!(
+            (set.sums(), set.takes(), seen.next_delta()),
+            (vec![0; 20], vec![0; 20], vec![0; 20])
+        );
+        set.batch(&[(0, 1), (19, 2), (0, 3)]);
+        assert_eq!((set.sum(0), set.sum(19)), (4, 2), "and the set goes on");
+    });
+}
+
+#[test]
+fn an_empty_batch_adds_nothing() {
+    on_every_backend(|case| {
+        let set = set(case, 3);
+        set.batch(&[]);
+        set.batch(&[(1, 0)]);
+        assert_eq!(set.sums(), [0, 0, 0]);
+    });
+}
+
+#[test]
+fn a_handle_is_its_counter() {
+    on_every_backend(|case| {
+        let set = set(case, 40);
+        for index in 0..40 {
+            let entry = set.get(index).unwrap();
+            let copy = entry;
+            entry.inc();
+            copy.add(index as u64);
+            assert_eq!(
+                (entry.sum(), copy.sum(), set.sum(index)),
+                (index as u64 + 1, index as u64 + 1, index as u64 + 1)
+            );
+            assert_eq!(
+                format!("{entry:?}"),
+                format!("Entry {{ index: {index}, sum: {} }}", index + 1)
+            );
+        }
+        assert_eq!(set.take(39), 40);
+        assert_eq!(set.get(39).unwrap().sum(), 0);
+    });
+}
+
+#[test]
+fn an_empty_set_works_and_has_nothing() {
+    on_every_backend(|case| {
+        let set = set(case, 0);
+        assert!(set.is_empty());
+        let mut seen = set.deltas();
+        for _ in 0..2 {
+            set.batch(&[]);
+            assert_eq!((set.sums(), set.takes(), seen.next_delta()), (vec![], vec![], vec![]));
+            if case.read_lock {
+                assert_eq!(set.snapshot(), []);
+            }
+        }
+        assert!(set.get(0).is_none());
+        assert!(format!("{set:?}").contains("sums: []"), "{set:?}");
+    });
+}
+
+#[test]
+fn an_untouched_set_reads_zero_in_every_way() {
+    on_every_backend(|case| {
+        let set = set(case, 3);
+        assert!(!set.is_empty());
+        assert_eq!(
+            (set.sums(), set.takes(), set.deltas().next_delta()),
+            (vec![0; 3], vec![0; 3], vec![0; 3])
+        );
+        assert_eq!((set.sum(2), set.take(2), set.get(2).unwrap().sum()), (0, 0, 0));
+    });
+}
+
+#[test]
+fn a_snapshot_without_a_read_lock_panics_and_says_what_it_needs() {
+    on_every_backend(|case| {
+        let set = set(case, 3);
+        set.inc(1);
+        if case.read_lock {
+            return assert_eq!(set.snapshot(), [0, 1, 0]);
+        }
+        let text = panic_of(|| set.snapshot());
+        assert!(text.contains("snapshot") && text.contains("read_lock(true)"), "{text:?}");
+        set.inc(1);
+        assert_eq!(set.sums(), [0, 2, 0], "and the set goes on");
+    });
+}
+
+#[test]
+fn a_set_in_a_static_counts_for_many_threads() {
+    static HITS: CounterSet = CounterSet::new(3);
+    static EXACT: CounterSet =
+        CounterSet::builder(20).backend(Backend::Striped).shards(16).read_lock(true).build();
+    for set in [&HITS, &EXACT] {
+        together(4, |_| (0..500).for_each(|_| set.batch(&[(0, 1), (2, 2)])));
+        assert_eq!(set.sums()[..3], [2_000, 0, 4_000]);
+    }
+    assert_eq!((EXACT.backend(), EXACT.shards()), (Backend::Striped, 16));
+    let auto = if per_cpu_works() { Backend::PerCpu } else { Backend::Striped };
+    assert_eq!(HITS.backend(), auto);
+}
+
+#[test]
+fn debug_shows_sums_backend_and_shards() {
+    on_every_backend(|case| {
+        let set = set(case, 2);
+        set.add(1, 42);
+        let (backend, shards) = (set.backend(), set.shards());
+        let expected =
+            format!("CounterSet {{ sums: [0, 42], backend: {backend}, shards: {shards} }}");
+        assert_eq!(format!("{set:?}"), expected);
+        assert!(format!("{:?}", set.deltas()).contains("seen: [0, 0]"));
+    });
+}
+
+#[test]
+fn bad_settings_are_refused_with_setting_value_and_range() {
+    const MOST: usize = 1 << 24;
+    for len in [MOST + 1, usize::MAX] {
+        let error = CounterSet::builder(len).try_build().unwrap_err();
+        assert_eq!(error, BuildError::LenOutOfRange { len });
+        assert_eq!(error.to_string(), format!("len: {len} is out of range, from 0 to {MOST}"));
+        assert!(
+            panic_of(|| CounterSet::new(len)).contains("len: out of range, from 0 to 16777216")
+        );
+    }
+    assert_eq!(CounterSet::builder(MOST).try_build().unwrap().len(), MOST);
+
+    let error = CounterSet::builder(5).shards(5000).try_build().unwrap_err();
+    assert_eq!(error, BuildError::ShardsOutOfRange { shards: 5000 });
+    let per_thread = CounterSet::builder(5).backend(Backend::PerThread).shards(4);
+    assert_eq!(per_thread.try_build().unwrap_err(), BuildError::ShardsOnPerThread { shards: 4 });
+    assert!(panic_of(|| per_thread.build()).starts_with("shards: cannot be set with backend Per"));
+
+    let per_cpu = CounterSet::builder(5).backend(Backend::PerCpu).read_lock(true).try_build();
+    assert_eq!(per_cpu.is_ok(), per_cpu_works(), "{per_cpu:?}");
+}

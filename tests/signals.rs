@@ -1,0 +1,162 @@
+//! Promise 8: an add from a signal handler, through `PerCpu` or `Striped` on a counter that has
+//! been touched, is exact, wherever in whatever thread the signal strikes.
+//!
+//! `tests/stepping.rs` strikes at every instruction; here a timer strikes several threads at once.
+
+#![cfg(target_os = "linux")]
+#![expect(unsafe_code, reason = "signals and timers are reached through libc")]
+
+mod common;
+
+use common::{Case, amounts, on_every_backend, together};
+use std::{
+    ffi::c_int,
+    io, mem, ptr,
+    sync::{
+        Mutex, MutexGuard, Once, PoisonError,
+        atomic::{AtomicPtr, AtomicU64, Ordering::SeqCst},
+    },
+};
+use striped_counter::{Backend, Counter};
+
+/// What a handler adds: no sum of a few amounts.
+const HANDLERS_ADD: u64 = 1 << 40;
+
+/// The counter that the handler adds to.
+static TARGET: AtomicPtr<Counter> = AtomicPtr::new(ptr::null_mut());
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn on_alarm(_: c_int) {
+    // SAFETY: null, or a counter that was leaked.
+    if let Some(counter) = unsafe { TARGET.load(SeqCst).as_ref() } {
+        counter.add(HANDLERS_ADD);
+        HANDLED.fetch_add(1, SeqCst);
+    }
+}
+
+/// The only test under way, with a leaked counter of `case`'s settings for the handler.
+fn alone_with(case: &Case) -> (MutexGuard<'static, ()>, &'static Counter) {
+    static TURN: Mutex<()> = Mutex::new(());
+    static INSTALLED: Once = Once::new();
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    INSTALLED.call_once(install_handler);
+    let counter = Box::leak(Box::new(case.counter()));
+    counter.add(0);
+    TARGET.store(counter, SeqCst);
+    HANDLED.store(0, SeqCst);
+    (turn, counter)
+}
+
+fn install_handler() {
+    // SAFETY: a struct of integers and a nullable handler, for which zero is the default.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    action.sa_sigaction = on_alarm as *const () as usize;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: the handler does nothing but what a handler may do, that being what is tested.
+    let failed = unsafe { libc::sigaction(libc::SIGALRM, &raw const action, ptr::null_mut()) };
+    assert_eq!(failed, 0, "{}", io::Error::last_os_error());
+}
+
+/// Strikes the thread that made it with SIGALRM, again and again until dropped. `setitimer` would
+/// strike whichever thread the kernel likes, which is the idle main thread.
+struct Storm(libc::timer_t);
+
+impl Storm {
+    fn over_this_thread() -> Self {
+        // SAFETY: a struct of integers and a union of them.
+        let mut event: libc::sigevent = unsafe { mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_THREAD_ID;
+        event.sigev_signo = libc::SIGALRM;
+        // SAFETY: no requirement.
+        event.sigev_notify_thread_id = unsafe { libc::gettid() };
+        let mut timer = ptr::null_mut();
+        // SAFETY: `event` is valid for the read and `timer` for the write.
+        let failed =
+            unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) };
+        assert_eq!(failed, 0, "{}", io::Error::last_os_error());
+        let every = libc::timespec { tv_sec: 0, tv_nsec: 70_000 };
+        let both = libc::itimerspec { it_interval: every, it_value: every };
+        // SAFETY: `timer` was made above; `both` is valid for the read.
+        let failed = unsafe { libc::timer_settime(timer, 0, &raw const both, ptr::null_mut()) };
+        assert_eq!(failed, 0, "{}", io::Error::last_os_error());
+        Self(timer)
+    }
+}
+
+impl Drop for Storm {
+    fn drop(&mut self) {
+        // SAFETY: the timer was made by `over_this_thread` and is deleted once.
+        unsafe { libc::timer_delete(self.0) };
+    }
+}
+
+/// Strikes this thread once, before it returns.
+fn strike() {
+    // SAFETY: a handler is installed.
+    assert_eq!(unsafe { libc::raise(libc::SIGALRM) }, 0);
+}
+
+/// A `PerThread` counter may lose such an add, which its documentation says.
+fn on_every_backend_fit_for_handlers(body: impl Fn(&Case)) {
+    on_every_backend(|case| {
+        if case.backend() != Backend::PerThread {
+            body(case);
+        }
+    });
+}
+
+#[test]
+fn adds_from_a_handler_and_from_what_it_interrupts_are_all_in_the_sum() {
+    on_every_backend_fit_for_handlers(|case| {
+        let (_turn, counter) = alone_with(case);
+        let tallies = together(4, |thread| {
+            let _storm = Storm::over_this_thread();
+            let mut tally = 0;
+            for n in amounts(thread, u64::MAX / 7).take_while(|_| HANDLED.load(SeqCst) < 400) {
+                counter.add(n);
+                tally += n;
+            }
+            tally
+        });
+        let handled = HANDLED.load(SeqCst);
+        assert!(handled >= 400);
+        assert_eq!(counter.sum(), tallies.iter().sum::<u64>() + handled * HANDLERS_ADD);
+    });
+}
+
+/// The handler finds the lock taken by the very thread that it interrupts: an add that waited for
+/// it would wait for ever.
+#[test]
+fn adds_from_a_handler_do_not_wait_for_the_reader_that_they_interrupt() {
+    on_every_backend_fit_for_handlers(|case| {
+        let (_turn, counter) = alone_with(case);
+        let taken = together(3, |_| {
+            let _storm = Storm::over_this_thread();
+            let mut taken = 0_u64;
+            while HANDLED.load(SeqCst) < 400 {
+                let _ = counter.sum();
+                taken += counter.take();
+            }
+            taken
+        });
+        let handled = HANDLED.load(SeqCst);
+        assert!(handled >= 400);
+        assert_eq!(taken.iter().sum::<u64>() + counter.sum(), handled * HANDLERS_ADD);
+    });
+}
+
+#[test]
+fn a_threads_first_add_may_be_that_of_a_handler() {
+    on_every_backend_fit_for_handlers(|case| {
+        let (_turn, counter) = alone_with(case);
+        for _ in 0..50 {
+            together(3, |_| {
+                strike();
+                counter.inc();
+                strike();
+            });
+        }
+        assert_eq!(HANDLED.load(SeqCst), 300);
+        assert_eq!(counter.sum(), 300 * HANDLERS_ADD + 150);
+    });
+}

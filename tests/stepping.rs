@@ -1,0 +1,340 @@
+//! The promises at every single instruction: a thread is made to run step by step, and after each
+//! of its instructions a signal handler adds, or has other threads add.
+//!
+//! That finds what stress finds only by luck. It also ends every restartable sequence, so that what
+//! goes through `PerCpu` here goes to the spill, but for the adds of the other threads.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![expect(unsafe_code, reason = "the trap flag is set by hand, the handler through libc")]
+
+mod common;
+
+use common::{Case, affinity::Hopper, on_every_backend, together};
+use std::{
+    arch::asm,
+    cell::Cell,
+    ffi::{c_int, c_void},
+    mem, ptr,
+    sync::{
+        Mutex, MutexGuard, Once, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+        mpsc,
+    },
+    thread,
+};
+use striped_counter::{Backend, Counter};
+
+/// What happens after a step, given how many there have been; false ends the stepping.
+type Hook = &'static dyn Fn(u64) -> bool;
+
+thread_local! {
+    static HOOK: Cell<Option<Hook>> = const { Cell::new(None) };
+    static STEPS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The trap flag: while it is set, the CPU traps after every instruction.
+const TRAP: i64 = 1 << 8;
+
+extern "C" fn on_step(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
+    STEPS.set(STEPS.get() + 1);
+    if HOOK.get().is_some_and(|hook| hook(STEPS.get())) {
+        return;
+    }
+    // SAFETY: the kernel hands a handler with SA_SIGINFO the interrupted thread's context.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    context.uc_mcontext.gregs[libc::REG_EFL as usize] &= !TRAP;
+}
+
+fn install_handler() {
+    // SAFETY: a struct of integers and a nullable handler, for which zero is the default.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    action.sa_sigaction = on_step as *const () as usize;
+    action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    // SAFETY: the handler does what its thread's hook does, which is what is tested.
+    let failed = unsafe { libc::sigaction(libc::SIGTRAP, &raw const action, ptr::null_mut()) };
+    assert_eq!(failed, 0);
+}
+
+/// Steps end when it is dropped.
+struct Stepping;
+
+impl Stepping {
+    fn start(hook: Hook) -> Self {
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(install_handler);
+        HOOK.set(Some(hook));
+        STEPS.set(0);
+        // SAFETY: a handler for the trap is installed; no other flag is changed.
+        unsafe { asm!("pushfq", "or qword ptr [rsp], {trap}", "popfq", trap = const TRAP) };
+        Self
+    }
+}
+
+impl Drop for Stepping {
+    fn drop(&mut self) {
+        // SAFETY: the trap flag is clear unless it was set on purpose.
+        unsafe { asm!("pushfq", "and qword ptr [rsp], {other}", "popfq", other = const !TRAP) };
+        HOOK.set(None);
+    }
+}
+
+/// Runs `body` step by step, with `hook` after each; returns how many there were, too.
+fn stepped<T>(hook: impl Fn(u64) -> bool + 'static, body: impl FnOnce() -> T) -> (u64, T) {
+    let stepping = Stepping::start(Box::leak(Box::new(hook)));
+    let result = body();
+    drop(stepping);
+    (STEPS.get(), result)
+}
+
+/// The only test under way: thread numbers are the process's.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A counter of `case`'s settings that has been touched, and lives as long as a hook does.
+fn touched(case: &Case) -> &'static Counter {
+    let counter = Box::leak(Box::new(case.counter()));
+    counter.add(0);
+    counter
+}
+
+mod handlers {
+    use super::*;
+
+    const HANDLERS_ADD: u64 = 1 << 20;
+
+    #[test]
+    fn adds_are_exact_whichever_of_their_instructions_a_handler_that_adds_interrupts() {
+        let _turn = alone();
+        on_every_backend(|case| {
+            if case.backend() == Backend::PerThread {
+                return; // Such adds may be lost, which its documentation says.
+            }
+            let counter = touched(case);
+            let hook = |_| {
+                counter.add(HANDLERS_ADD);
+                true
+            };
+            // A new thread: its first add is interrupted as well as its next ones.
+            let steps = together(1, |_| stepped(hook, || (0..3).for_each(|_| counter.inc())).0)[0];
+            assert!(steps > 30, "only {steps} steps");
+            assert_eq!(counter.sum(), 3 + steps * HANDLERS_ADD);
+        });
+    }
+
+    #[test]
+    fn reads_are_exact_whichever_of_their_instructions_a_handler_that_adds_interrupts() {
+        let _turn = alone();
+        on_every_backend(|case| {
+            let counter = touched(case);
+            let hook = |_| {
+                counter.inc();
+                true
+            };
+            let read = || {
+                let mut seen = counter.deltas();
+                let (one, two, first) = (counter.take(), counter.take(), seen.next_delta());
+                let sum = counter.sum();
+                assert!(first >= one + two, "{one} and {two} were taken, {first} seen");
+                (one + two, first, sum, seen)
+            };
+            let (steps, (taken, first, sum, mut seen)) = stepped(hook, read);
+            assert!(sum <= steps - taken, "{sum} after {taken} of {steps}");
+            assert_eq!(taken + counter.take(), steps);
+            assert_eq!(first + seen.next_delta(), steps);
+        });
+    }
+
+    /// How many shards a `PerThread` counter has after a new thread has added to it.
+    fn shards_for_one_more_thread() -> usize {
+        let counter = Counter::builder().backend(Backend::PerThread).build();
+        together(1, |_| (0..2).for_each(|_| counter.inc()));
+        counter.shards()
+    }
+
+    /// A thread that has a number, and gives it back when it is dropped.
+    struct Parked(Option<(mpsc::Sender<()>, thread::JoinHandle<()>)>);
+
+    impl Parked {
+        fn new(counter: &'static Counter) -> Self {
+            let (leave, left) = mpsc::channel();
+            let (tell, told) = mpsc::channel();
+            let thread = thread::spawn(move || {
+                counter.add(0);
+                tell.send(()).unwrap();
+                let _ = left.recv();
+            });
+            told.recv().unwrap();
+            Self(Some((leave, thread)))
+        }
+    }
+
+    impl Drop for Parked {
+        fn drop(&mut self) {
+            let (leave, thread) = self.0.take().unwrap();
+            drop(leave);
+            thread.join().unwrap();
+        }
+    }
+
+    /// As many threads as it takes for one more to need the last shard before there must be more.
+    fn crowd(counter: &'static Counter) -> Vec<Parked> {
+        let (before, mut crowd) = (shards_for_one_more_thread(), Vec::new());
+        while shards_for_one_more_thread() == before {
+            crowd.push(Parked::new(counter));
+        }
+        crowd.pop();
+        crowd
+    }
+
+    #[test]
+    fn a_thread_that_a_handler_interrupts_at_its_first_add_has_one_number_and_gives_it_back() {
+        static HANDLERS: Counter = Counter::builder().backend(Backend::Striped).build();
+        static THREADS: Counter = Counter::builder().backend(Backend::PerThread).build();
+        let _turn = alone();
+        HANDLERS.inc();
+        let crowd = crowd(&THREADS);
+        let before = shards_for_one_more_thread();
+        let steps = together(1, |_| stepped(|_| true, || THREADS.inc()).0)[0];
+        let strikes = (1..=steps).step_by(15);
+        for strike in strikes.clone() {
+            let hook = move |step| {
+                if step == strike {
+                    HANDLERS.inc();
+                }
+                step < strike
+            };
+            together(1, |_| stepped(hook, || THREADS.inc()));
+        }
+        let strikes = strikes.count() as u64;
+        assert_eq!((HANDLERS.sum(), THREADS.sum()), (strikes + 1, strikes + 1));
+        assert_eq!(shards_for_one_more_thread(), before, "numbers are lost");
+        drop(crowd);
+    }
+}
+
+mod other_threads {
+    use super::*;
+
+    const HIGH: u64 = 1 << 32;
+
+    /// Two threads that add when they are told to: the one 1, the other [`HIGH`], in turn.
+    struct Pair {
+        counter: &'static Counter,
+        /// Even: nobody's. Odd: that of the one or the other.
+        turn: AtomicU64,
+        stop: AtomicBool,
+    }
+
+    impl Pair {
+        /// The true count after so many adds.
+        fn count(adds: u64) -> u64 {
+            adds.div_ceil(2) + adds / 2 * HIGH
+        }
+
+        fn adds(&self) -> u64 {
+            self.turn.load(Acquire) / 2
+        }
+
+        /// Has one of the two add, and waits until it has.
+        fn add(&self) {
+            let turn = self.turn.load(Acquire);
+            self.turn.store(turn + 1, Release);
+            while self.turn.load(Acquire) == turn + 1 {
+                thread::yield_now();
+            }
+        }
+
+        fn add_when_told(&self, which: u64) {
+            let _pinned = Hopper::pinned(usize::from(which == 1));
+            while !self.stop.load(Relaxed) {
+                let turn = self.turn.load(Acquire);
+                if turn % 4 == 2 * which + 1 {
+                    self.counter.add(if which == 0 { 1 } else { HIGH });
+                    self.turn.store(turn + 1, Release);
+                } else {
+                    thread::yield_now();
+                }
+            }
+        }
+    }
+
+    /// How many instructions are run from one add to the next: fewer than there are from one load
+    /// of a cell to the next in a debug build.
+    const STRIDE: u64 = 3;
+
+    /// Runs `read`, with adds of other threads all along; how many adds there had been before and
+    /// after, and what was read.
+    fn read_slowly(counter: &'static Counter, read: impl FnOnce() -> u64) -> (u64, u64, u64) {
+        let (turn, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        let pair: &_ = Box::leak(Box::new(Pair { counter, turn, stop }));
+        thread::scope(|scope| {
+            for which in [0, 1] {
+                scope.spawn(move || pair.add_when_told(which));
+                pair.add();
+            }
+            let hook = |step| {
+                if step % STRIDE == 0 {
+                    pair.add();
+                }
+                true
+            };
+            let before = pair.adds();
+            let (_, sum) = stepped(hook, read);
+            pair.stop.store(true, Relaxed);
+            (before, sum, pair.adds())
+        })
+    }
+
+    /// Whether `sum` is the true count at one moment.
+    fn is_whole((before, sum, after): (u64, u64, u64)) -> bool {
+        (before..=after).any(|adds| sum == Pair::count(adds))
+    }
+
+    /// Would never come back if an add waited for a reader.
+    #[test]
+    fn a_sum_is_within_its_bounds_and_a_locked_one_whole_though_others_add_all_along() {
+        let _turn = alone();
+        on_every_backend(|case| {
+            let counter = touched(case);
+            let read = read_slowly(counter, || counter.sum());
+            let (before, sum, after) = read;
+            assert!(after > before + 30, "only {} adds", after - before);
+            assert!(sum >= Pair::count(before) && sum <= Pair::count(after), "{sum:x}");
+            assert!(!case.read_lock || is_whole(read), "torn: {sum:x}");
+            assert_eq!(counter.sum(), Pair::count(after));
+        });
+    }
+
+    #[test]
+    fn a_take_is_as_whole_as_a_sum_and_leaves_the_rest() {
+        let _turn = alone();
+        on_every_backend(|case| {
+            let counter = touched(case);
+            let read = read_slowly(counter, || counter.take());
+            let (_, taken, after) = read;
+            assert!(!case.read_lock || is_whole(read), "torn: {taken:x}");
+            assert_eq!(taken + counter.take(), Pair::count(after));
+        });
+    }
+
+    /// The seeded bug: one collect, without the lock. On `PerCpu` it takes two CPUs.
+    #[test]
+    fn seeded_an_unlocked_sum_is_torn_so_that_the_other_tests_would_see_it() {
+        let _turn = alone();
+        on_every_backend(|case| {
+            if case.read_lock || touched(case).shards() == 1 {
+                return;
+            }
+            let counter = touched(case);
+            let read = read_slowly(counter, || counter.sum());
+            let one_cpu = thread::available_parallelism().is_ok_and(|cpus| cpus.get() == 1);
+            let one_shard = one_cpu && case.backend() == Backend::PerCpu;
+            assert!(one_shard || !is_whole(read), "whole: {:x}", read.1);
+        });
+    }
+}

@@ -1,0 +1,153 @@
+//! As long as every decrement happens after its own increment and nobody takes, no sum is ever
+//! negative: with and without a read lock, whichever thread decrements, and wherever the two went.
+
+use crate::{
+    common::{on_every_backend, per_cpu_works},
+    level,
+    threads::Stop,
+};
+use std::{
+    sync::{
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
+        },
+        mpsc::sync_channel,
+    },
+    thread,
+};
+use striped_counter::{Backend, UpDownCounter};
+
+/// A reader is content after so many sums of which so many differ from the one before. It stops the
+/// others, so it never reads at leisure.
+const SUMS: usize = 2_000;
+const CHANGES: usize = 40;
+
+/// How many decrements may be outstanding: near zero, one decrement too many shows.
+const OUTSTANDING: usize = 2;
+
+/// Has `busy` keep the level busy until it is told to stop, and reads meanwhile.
+fn watch_while(level: &UpDownCounter, busy: impl Fn(&UpDownCounter, &AtomicBool) + Sync) {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _stop = Stop(&stop);
+        scope.spawn(|| busy(level, &stop));
+        read_until_content(level);
+    });
+    assert_eq!(level.sum(), 0);
+}
+
+fn read_until_content(level: &UpDownCounter) {
+    let (mut last, mut sums, mut changes) = (0, 0, 0);
+    while sums < SUMS || changes < CHANGES {
+        let sum = level.sum();
+        assert!(sum >= 0, "{sum}");
+        sums += 1;
+        changes += usize::from(sum != last);
+        last = sum;
+    }
+}
+
+/// Every backend, and those with so many shards that a sum takes long enough for a lot to happen
+/// between its beginning and its end.
+fn on_every_level(body: impl Fn(&UpDownCounter)) {
+    on_every_backend(|case| body(&level(case)));
+    let wide = [Backend::Striped, Backend::PerCpu];
+    for backend in wide.into_iter().filter(|&it| it != Backend::PerCpu || per_cpu_works()) {
+        for read_lock in [false, true] {
+            let level = UpDownCounter::builder().backend(backend).shards(4096);
+            body(&level.read_lock(read_lock).build());
+        }
+    }
+}
+
+#[test]
+fn when_a_thread_increments_and_then_decrements() {
+    fn busy(level: &UpDownCounter, stop: &AtomicBool) {
+        while !stop.load(Relaxed) {
+            level.inc();
+            level.dec();
+        }
+    }
+    on_every_level(|level| watch_while(level, busy));
+}
+
+#[test]
+fn when_a_thread_adds_and_then_subtracts_as_much_in_parts() {
+    fn busy(level: &UpDownCounter, stop: &AtomicBool) {
+        while !stop.load(Relaxed) {
+            level.add(1 << 40);
+            level.sub(1);
+            level.add(1 - (1 << 40));
+        }
+    }
+    on_every_level(|level| watch_while(level, busy));
+}
+
+#[test]
+fn when_the_increment_is_handed_to_another_thread_through_a_channel() {
+    fn busy(level: &UpDownCounter, stop: &AtomicBool) {
+        let (hand_over, receive) = sync_channel(OUTSTANDING);
+        thread::scope(|scope| {
+            scope.spawn(|| receive.into_iter().for_each(|()| level.dec()));
+            while !stop.load(Relaxed) {
+                level.inc();
+                hand_over.send(()).unwrap();
+            }
+            drop(hand_over);
+        });
+    }
+    on_every_level(|level| watch_while(level, busy));
+}
+
+#[test]
+fn when_the_increment_is_handed_to_another_thread_through_an_atomic() {
+    fn busy(level: &UpDownCounter, stop: &AtomicBool) {
+        let (outstanding, over) = (&AtomicU64::new(0), &AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !(over.load(Acquire) && outstanding.load(Acquire) == 0) {
+                    if outstanding.load(Acquire) == 0 {
+                        thread::yield_now();
+                        continue;
+                    }
+                    level.dec();
+                    outstanding.fetch_sub(1, AcqRel);
+                }
+            });
+            let _over = Stop(over);
+            while !stop.load(Relaxed) {
+                if outstanding.load(Acquire) == OUTSTANDING as u64 {
+                    thread::yield_now();
+                    continue;
+                }
+                level.inc();
+                outstanding.fetch_add(1, Release);
+            }
+        });
+    }
+    on_every_level(|level| watch_while(level, busy));
+}
+
+/// The first add of a thread may go elsewhere than to a shard, to which the increment went.
+#[test]
+fn when_a_guard_is_handed_to_a_thread_whose_first_add_is_the_decrement() {
+    fn busy(level: &UpDownCounter, stop: &AtomicBool) {
+        while !stop.load(Relaxed) {
+            let guard = level.guard();
+            thread::scope(|scope| drop(scope.spawn(move || drop(guard))));
+        }
+    }
+    on_every_level(|level| watch_while(level, busy));
+}
+
+/// And the other way around.
+#[test]
+fn when_a_guard_is_made_by_a_thread_whose_first_add_is_the_increment() {
+    fn busy(level: &UpDownCounter, stop: &AtomicBool) {
+        while !stop.load(Relaxed) {
+            drop(thread::scope(|scope| scope.spawn(|| level.guard()).join().unwrap()));
+        }
+    }
+    on_every_level(|level| watch_while(level, busy));
+}
