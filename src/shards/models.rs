@@ -35,8 +35,7 @@ const BACKENDS: [Backend; 2] = [Backend::PerThread, Backend::Striped];
 
 type Counter = Matrix<Lone>;
 
-/// Two rows on either backend, on a machine of two CPUs; `PerThread` takes its number of rows from
-/// the machine.
+/// Two rows on either backend: `PerThread` takes their number from the machine, which has two CPUs.
 fn fresh(backend: Backend, read_lock: bool) -> Arc<Counter> {
     let shards = (backend == Backend::Striped).then_some(2);
     Arc::new(Matrix::new(Lone::new(), Settings { backend, shards, read_lock }))
