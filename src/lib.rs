@@ -1,4 +1,12 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    all(test, loom),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "models do without the shells, and what serves them"
+    )
+)]
 
 mod builder;
 pub mod classic;

@@ -9,15 +9,16 @@
 //! Loom has no restartable sequences, so `PerCpu` has no model; the stress tests in `tests/` have
 //! it. Nor does loom know a total order of `SeqCst` accesses, but nothing here asks for one.
 //!
-//! A model that finds nothing proves little unless it could find something: the two that matter
-//! most have a twin with a seeded bug, of which loom must find the consequence.
+//! A model that finds nothing proves little unless it could find something: those that matter most
+//! have a twin with a seeded bug, of which loom must find the consequence.
 
 mod exact;
+mod level;
 mod sums;
 mod take;
 mod thread_numbers;
 
-use super::{Lone, Matrix};
+use super::{Lone, Matrix, Width};
 use crate::{
     builder::{Backend, Settings},
     sync::{AtomicU64, AtomicUsize, Ordering},
@@ -29,25 +30,33 @@ use loom::{model, sync::Arc, thread};
 const COLUMN: usize = 0;
 
 /// An add that is told from those of 1 in a sum.
-const HIGH: u64 = 1 << 32;
+pub(super) const HIGH: u64 = 1 << 32;
 
-const BACKENDS: [Backend; 2] = [Backend::PerThread, Backend::Striped];
+pub(super) const BACKENDS: [Backend; 2] = [Backend::PerThread, Backend::Striped];
 
 type Counter = Matrix<Lone>;
 
 /// Two rows on either backend: `PerThread` takes their number from the machine, which has two CPUs.
-fn fresh(backend: Backend, read_lock: bool) -> Arc<Counter> {
+fn settings(backend: Backend, read_lock: bool) -> Settings {
     let shards = (backend == Backend::Striped).then_some(2);
-    Arc::new(Matrix::new(Lone::new(), Settings { backend, shards, read_lock }))
+    Settings { backend, shards, read_lock }
 }
 
-/// A counter whose rows are in place before any thread starts. The model's main thread has no
-/// number, so its adds always spill.
+fn fresh(backend: Backend, read_lock: bool) -> Arc<Counter> {
+    Arc::new(Matrix::new(Lone::new(), settings(backend, read_lock)))
+}
+
 fn touched(backend: Backend, read_lock: bool) -> Arc<Counter> {
-    let counter = fresh(backend, read_lock);
-    counter.add(COLUMN, 0);
-    assert_ne!(counter.rows(), 0);
-    counter
+    in_place(Lone::new(), backend, read_lock)
+}
+
+/// A matrix whose rows are in place before any thread starts. The model's main thread has no
+/// number, so its adds always spill.
+pub(super) fn in_place<W: Width>(width: W, backend: Backend, read_lock: bool) -> Arc<Matrix<W>> {
+    let matrix = Matrix::new(width, settings(backend, read_lock));
+    matrix.add(COLUMN, 0);
+    assert_ne!(matrix.rows(), 0);
+    Arc::new(matrix)
 }
 
 /// Models `body` on either backend, with the read lock off and on.
@@ -85,12 +94,12 @@ fn adder<const N: usize>(
 /// there, but no further than to the last access before a store. A taker loads what it then
 /// stores, and so hides from loom an earlier load by somebody else. So the main thread adds, and
 /// readers start last.
-fn reader<T: Send + 'static>(
-    counter: &Arc<Counter>,
-    read: impl FnOnce(&Counter) -> T + Send + 'static,
+fn reader<W: Width + Send + Sync + 'static, T: Send + 'static>(
+    matrix: &Arc<Matrix<W>>,
+    read: impl FnOnce(&Matrix<W>) -> T + Send + 'static,
 ) -> thread::JoinHandle<T> {
-    let counter = Arc::clone(counter);
-    thread::spawn(move || read(&counter))
+    let matrix = Arc::clone(matrix);
+    thread::spawn(move || read(&matrix))
 }
 
 fn taker(counter: &Arc<Counter>) -> thread::JoinHandle<u64> {

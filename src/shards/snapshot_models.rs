@@ -1,24 +1,17 @@
 //! Loom models of the cut over a set; see `models.rs` for how to run them and what loom can do.
 
-use super::{Dense, Matrix};
-use crate::{
-    builder::{Backend, Settings},
-    thread_id::assume,
+use super::{
+    Dense, Matrix,
+    models::{BACKENDS, HIGH, in_place},
 };
+use crate::{builder::Backend, thread_id::assume};
 use loom::{model, model::Builder, sync::Arc, thread};
-
-const BACKENDS: [Backend; 2] = [Backend::PerThread, Backend::Striped];
 
 type Set = Matrix<Dense>;
 
 /// A tracked set of two counters in two rows, already in place.
 fn touched(backend: Backend) -> Arc<Set> {
-    let shards = (backend == Backend::Striped).then_some(2);
-    let settings = Settings { backend, shards, read_lock: true };
-    let set = Matrix::new(Dense::new(2, true), settings);
-    set.add(0, 0);
-    assert_ne!(set.rows(), 0);
-    Arc::new(set)
+    in_place(Dense::new(2, true), backend, true)
 }
 
 fn spawn(set: &Arc<Set>, number: usize, add: fn(&Set)) -> thread::JoinHandle<()> {
@@ -118,6 +111,24 @@ fn a_cut_beside_two_writers_has_a_batch_wholly_or_not_at_all() {
         batch.join().unwrap();
         single.join().unwrap();
         assert_eq!(cut(set), (1, 17));
+    });
+}
+
+/// A locked sum of one counter, of which a cut in its midst turns the sides of the spill.
+#[test]
+fn a_locked_sum_beside_a_cut_is_that_of_one_moment() {
+    within(Some(2), |set| {
+        let adder = spawn(set, 0, |set| {
+            set.add_one(0, 1);
+            assume(1);
+            set.add_one(0, HIGH);
+        });
+        let cutter = spawn(set, 0, |set| _ = cut(set));
+        let sum = set.sum(0);
+        assert!([0, 1, 1 + HIGH].contains(&sum), "torn: {sum:x}");
+        adder.join().unwrap();
+        cutter.join().unwrap();
+        assert_eq!(set.sum(0), 1 + HIGH);
     });
 }
 
