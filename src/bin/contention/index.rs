@@ -79,7 +79,7 @@ fn square(fraction: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::float;
+    use crate::lab::stats::float;
 
     /// How many of 100,000 draws of 1,000 counters are below `k`.
     fn share(index: Index, k: usize) -> f64 {

@@ -18,8 +18,22 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The files of results have this name, with one extension or another.
-    pub(crate) fn stem(self) -> String {
+    /// The name of the table of results.
+    pub(crate) fn csv(self) -> String {
+        self.stem() + ".csv"
+    }
+
+    /// The name of the picture.
+    pub(crate) fn svg(self) -> String {
+        self.stem() + ".svg"
+    }
+
+    /// The name of the table of a forecast.
+    pub(crate) fn forecast_csv(self) -> String {
+        self.stem() + "-forecast.csv"
+    }
+
+    fn stem(self) -> String {
         match self {
             Self::Counter => "contention".to_owned(),
             Self::UpDownCounter | Self::CounterSet => format!("contention-{self}"),
@@ -39,5 +53,16 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_counters_have_no_type_in_their_names() {
+        assert_eq!(Kind::Counter.svg(), "contention.svg");
+        assert_eq!(Kind::CounterSet.csv(), "contention-CounterSet.csv");
     }
 }

@@ -12,32 +12,29 @@
 //! | `index` | which of many counters the next add goes to |
 //! | `plan` | which points are measured, in which section |
 //! | `measure` | one run: who adds, who reads, and the check of the sums |
-//! | `race` | threads that start and stop together, and their clocks |
 //! | `rounds` | all runs, round after round, and what they come to |
-//! | `clock`, `memory` | CPU time, and bytes allocated, of a thread |
-//! | `machine`, `stats` | the name of the machine; median and spread |
+//! | `lab` | what measuring takes, whatever is measured |
+//! | `forecast` | what a machine with more CPUs might show: a model |
 //! | `recommend` | the line at the end |
-//! | `report` | table, CSV, JSON, plot, and the writing of files |
+//! | `report` | table, CSV, JSON and plot |
 
 mod args;
-mod clock;
+mod forecast;
 mod index;
 mod kind;
-mod machine;
+mod lab;
 mod measure;
-mod memory;
 mod plan;
-mod race;
 mod recommend;
 mod report;
 mod rounds;
-mod stats;
 mod subjects;
 
 use args::Settings;
-use machine::Machine;
+use forecast::Forecast;
+use lab::{files, machine::Machine};
 use recommend::Advice;
-use report::{Report, files};
+use report::Report;
 use std::{
     error::Error,
     io::{self, ErrorKind, Write as _},
@@ -60,9 +57,11 @@ fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let points = plan::points(settings);
     let window = settings.window(points.len());
     let rows = rounds::measure(&points, window, settings.repeats)?;
+    let machine = Machine::here();
+    let forecast = settings.forecast.and_then(|r| Forecast::new(r, &rows, machine.cpus));
     let advice = Advice::new(settings.kind, &rows, recommend::auto());
     let (kind, repeats) = (settings.kind, settings.repeats);
-    let report = Report { kind, machine: Machine::here(), repeats, window, rows, advice };
+    let report = Report { kind, machine, repeats, window, rows, forecast, advice };
 
     // What was measured is shown even if it cannot be kept.
     let saved = files::save(&settings.out, &report.files(settings.plot)?);

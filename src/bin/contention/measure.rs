@@ -3,8 +3,10 @@
 //! Nothing is pinned: the scheduler moves threads as it would in a service.
 
 use crate::{
-    race::{Race, Tally, join, join_all, team},
-    stats::float,
+    lab::{
+        race::{Race, Tally, join, join_all, team},
+        stats::float,
+    },
     subjects::Subject,
 };
 use crossbeam_utils::CachePadded;

@@ -4,9 +4,9 @@
 //! a machine that drifts, or has a bad moment, does it to all subjects alike.
 
 use crate::{
+    lab::stats::Spread,
     measure::{Cost, Failure, Sample},
     plan::Point,
-    stats::Spread,
     subjects,
 };
 use indicatif::{ProgressBar, ProgressStyle};

@@ -4,11 +4,17 @@
 mod tests;
 mod values;
 
-use crate::{kind::Kind, machine, report::files};
+use crate::{
+    forecast::{Request, tells_transfer},
+    kind::Kind,
+    lab::{files, machine},
+};
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 use striped_counter::Backend;
-use values::{BACKENDS, COUNTERS, COUNTS, ascending, backend, doubling, number, works};
+use values::{
+    BACKENDS, COUNTERS, COUNTS, NANOSECONDS, ascending, backend, doubling, number, works,
+};
 
 /// Shorter than this, a window is a lottery; longer, it tells nothing new.
 const DEFAULT_WINDOW: RangeInclusive<u64> = 20..=250;
@@ -79,6 +85,24 @@ struct Args {
     #[arg(default_value = "5")]
     repeats: u16,
 
+    /// Forecasts the curves for a machine with this many CPUs, 2 to 4096, from a model of two costs,
+    /// and draws them dashed: that of an add by a thread alone, and that of moving a cache line.
+    /// Both are measured here, if 1 and a number from 2 to that of the CPUs are among --threads.
+    /// Not of a CounterSet.
+    #[arg(long, value_name = "CPUS", value_parser = number(2..=4_096_usize), verbatim_doc_comment)]
+    forecast: Option<usize>,
+
+    /// For the forecast: what an add to an AtomicU64 takes a thread alone, 0.01 to 10000 ns.
+    /// What the backends take is scaled with it.
+    #[arg(long, value_name = "NS", value_parser = number(NANOSECONDS), verbatim_doc_comment)]
+    #[arg(requires = "forecast")]
+    local_ns: Option<f64>,
+
+    /// For the forecast: what it takes to move a cache line between CPUs, 0.01 to 10000 ns.
+    #[arg(long, value_name = "NS", value_parser = number(NANOSECONDS), verbatim_doc_comment)]
+    #[arg(requires = "forecast")]
+    transfer_ns: Option<f64>,
+
     /// What goes to the standard output.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", verbatim_doc_comment)]
     format: Format,
@@ -106,6 +130,7 @@ pub(crate) enum Format {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) kind: Kind,
+    pub(crate) forecast: Option<Request>,
     /// Ascending, at least one; so are `shards`, `counters` and `readers`.
     pub(crate) threads: Vec<usize>,
     pub(crate) shards: Vec<usize>,
@@ -127,17 +152,36 @@ impl Args {
             ("--shards", set && !self.shards.is_empty()),
             ("--readers", set && !self.readers.is_empty()),
             ("--counters", !set && !self.counters.is_empty()),
+            ("--forecast", set && self.forecast.is_some()),
         ];
         inapplicable.into_iter().find(|(_, given)| *given).map_or(Ok(()), |(option, _)| {
-            Err(refuse(&format!("'{option} <N,...>' does not apply to '--type {}'", self.kind)))
+            Err(refuse(&format!("'{option}' does not apply to '--type {}'", self.kind)))
         })
+    }
+}
+
+impl Args {
+    /// What is to be forecast from what is measured with `threads` threads.
+    fn forecast(&self, threads: &[usize], cpus: usize) -> Result<Option<Request>, clap::Error> {
+        let Some(forecast) = self.forecast else { return Ok(None) };
+        if !threads.contains(&1) {
+            return Err(refuse("'--forecast <CPUS>' needs 1 among '--threads <N,...>'"));
+        }
+        let told = threads.iter().any(|&threads| tells_transfer(threads, cpus));
+        if !told && self.transfer_ns.is_none() {
+            return Err(refuse(&format!(
+                "'--forecast <CPUS>' needs a number from 2 to {cpus}, that of the CPUs, among \
+                 '--threads <N,...>', or '--transfer-ns <NS>'"
+            )));
+        }
+        Ok(Some(Request { cpus: forecast, local: self.local_ns, transfer: self.transfer_ns }))
     }
 }
 
 impl Settings {
     pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
         let settings = Self::new(Args::try_parse()?)?;
-        files::check(&settings.out, settings.kind, settings.plot).map_err(|error| {
+        files::check(&settings.out, &settings.names()).map_err(|error| {
             let value = settings.out.display();
             refuse(&format!(
                 "invalid value '{value}' for '--out <DIR>': cannot write there: {error}"
@@ -157,9 +201,11 @@ impl Settings {
         if !args.shards.is_empty() && !backends.contains(&Backend::Striped) {
             return Err(refuse("'--shards <N,...>' needs Striped among '--backends <NAME,...>'"));
         }
+        let threads = ascending(args.threads.iter().copied()).unwrap_or_else(|| doubling(2 * cpus));
         Ok(Self {
             kind: args.kind,
-            threads: ascending(args.threads).unwrap_or_else(|| doubling(2 * cpus)),
+            forecast: args.forecast(&threads, cpus)?,
+            threads,
             shards: ascending(args.shards.into_iter().map(usize::next_power_of_two))
                 .unwrap_or_else(|| doubling((4 * cpus).next_power_of_two().max(16))),
             backends,
@@ -176,6 +222,13 @@ impl Settings {
     #[cfg(test)]
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self, clap::Error> {
         Self::new(Args::try_parse_from([&["contention"], arguments].concat())?)
+    }
+
+    /// The names of the files to write.
+    fn names(&self) -> Vec<String> {
+        let forecast = self.forecast.map(|_| self.kind.forecast_csv());
+        let plot = self.plot.then(|| self.kind.svg());
+        [self.kind.csv()].into_iter().chain(forecast).chain(plot).collect()
     }
 
     pub(crate) fn most_threads(&self) -> usize {

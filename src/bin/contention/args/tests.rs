@@ -84,13 +84,45 @@ fn numbers_of_counters_have_a_range_of_their_own() {
 fn what_does_not_apply_to_the_type_is_refused() {
     let refused = |arguments: &[&str], option| {
         let message = error(arguments);
-        let expected = format!("'{option} <N,...>' does not apply to '--type ");
+        let expected = format!("'{option}' does not apply to '--type ");
         assert!(message.contains(&expected), "{message}");
     };
     refused(&["--counters=5"], "--counters");
     refused(&["--type=UpDownCounter", "--counters=5"], "--counters");
     refused(&["--type=CounterSet", "--shards=2"], "--shards");
     refused(&["--type=CounterSet", "--readers=1"], "--readers");
+    refused(&["--type=CounterSet", "--forecast=64"], "--forecast");
+}
+
+#[test]
+fn a_forecast_needs_what_it_is_made_from() {
+    let args = |arguments: &[&str]| Args::try_parse_from([&["contention"], arguments].concat());
+    let made = |arguments: &[&str], threads: &[usize]| {
+        let request = args(arguments).unwrap().forecast(threads, 4);
+        request.map(Option::unwrap).map_err(|error| error.to_string())
+    };
+    let request = made(&["--forecast=128"], &[1, 4, 8]).unwrap();
+    assert_eq!((request.cpus, request.local, request.transfer), (128, None, None));
+    assert!(made(&["--forecast=128"], &[2]).unwrap_err().contains("needs 1 among '--threads"));
+    // Eight threads on four CPUs take turns.
+    let message = made(&["--forecast=128"], &[1, 8]).unwrap_err();
+    assert!(message.contains("from 2 to 4") && message.contains("--transfer-ns"), "{message}");
+    let given = ["--forecast=128", "--transfer-ns=12.5", "--local-ns=2"];
+    let request = made(&given, &[1, 8]).unwrap();
+    assert_eq!((request.local, request.transfer), (Some(2.0), Some(12.5)));
+
+    for value in ["1", "0", "4097", "many"] {
+        let message = error(&[&format!("--forecast={value}")]);
+        assert!(message.contains("--forecast") && message.contains("from 2 to 4096"), "{message}");
+    }
+    for value in ["0", "-1", "NaN", "inf", "fast"] {
+        let message = error(&["--forecast=8", &format!("--local-ns={value}")]);
+        assert!(
+            message.contains("--local-ns") && message.contains("from 0.01 to 10000"),
+            "{message}"
+        );
+    }
+    assert!(error(&["--transfer-ns=5"]).contains("--forecast"));
 }
 
 #[test]

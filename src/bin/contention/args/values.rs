@@ -15,6 +15,9 @@ pub(super) const COUNTS: RangeInclusive<usize> = 1..=4096;
 /// Numbers of counters: a hundred thousand padded ones are 130 MB on eight shards.
 pub(super) const COUNTERS: RangeInclusive<usize> = 1..=100_000;
 
+/// Costs of a forecast.
+pub(super) const NANOSECONDS: RangeInclusive<f64> = 0.01..=10_000.0;
+
 /// Reads a number within `range`.
 pub(super) fn number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
 where

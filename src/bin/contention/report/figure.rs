@@ -1,43 +1,74 @@
-//! What the plot of each type shows.
+//! What the picture of each type shows.
+//!
+//! Backends are thick and bright, alternatives thinner; as many counters of a backend have its
+//! colour, and its shape hollow; a forecast is dashed.
 
+use super::Report;
 use crate::{
+    forecast::{Forecast, Predicted},
     index::Index,
     kind::Kind,
+    lab::{
+        chart::{
+            Chart, Curve, sort,
+            style::{
+                BLACK, BLUE, DIAMOND, DOWN, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, SQUARE, Shape,
+                Style, UP, VERMILION,
+            },
+        },
+        stats::float,
+    },
     plan::{Point, Section},
     rounds::{Costs, Row},
-    stats::float,
     subjects::Name,
 };
+use striped_counter::Backend;
 
-pub(super) struct Figure {
-    pub(super) title: &'static str,
+struct Figure {
+    title: &'static str,
     better: &'static str,
-    pub(super) x_title: &'static str,
-    pub(super) y_title: &'static str,
+    x_title: &'static str,
+    y_title: &'static str,
     /// Behind the name of a backend in the legend.
-    pub(super) backends: &'static str,
+    backends: &'static str,
     /// From one mark on the x axis to the next.
-    pub(super) x_step: f64,
+    x_step: f64,
     section: Section,
     x: fn(&Point) -> usize,
     y: fn(&Costs) -> f64,
 }
 
-/// A subject's points, from left to right.
-pub(super) struct Curve {
-    pub(super) name: Name,
-    pub(super) points: Vec<(f64, f64)>,
-}
-
-impl Curve {
-    /// The rightmost point.
-    fn end(&self) -> (f64, f64) {
-        self.points.last().copied().unwrap_or_default()
+pub(super) fn chart(report: &Report) -> Chart {
+    let figure = Figure::of(report.kind);
+    let remark = figure.remark(&report.rows);
+    let mut curves = figure.curves(&report.rows);
+    sort(&mut curves);
+    curves.extend(report.forecast.iter().flat_map(forecast_curves));
+    Chart {
+        title: figure.title.to_owned(),
+        caption: format!("{}; {}; {remark}", report.machine, report.method()),
+        x_title: figure.x_title.to_owned(),
+        y_title: figure.y_title.to_owned(),
+        x_step: figure.x_step,
+        curves,
     }
 }
 
+/// Dashed, in the colours of what they are about; one line of the legend stands for all.
+fn forecast_curves(forecast: &Forecast) -> Vec<Curve> {
+    let label = format!("forecast, {} CPUs", forecast.cpus);
+    let key = Style::thin(GREY, Shape::Nothing).dashed();
+    let key = Curve { label: Some(label), style: key, points: Vec::new() };
+    let curve = |rows: &[Predicted]| {
+        let points = rows.iter().map(|row| (float(row.threads as u64), row.rate())).collect();
+        Curve { label: None, style: style(rows[0].subject).dashed(), points }
+    };
+    let subjects = forecast.rows.chunk_by(|a, b| a.subject == b.subject);
+    [key].into_iter().chain(subjects.map(curve)).collect()
+}
+
 impl Figure {
-    pub(super) fn of(kind: Kind) -> Self {
+    fn of(kind: Kind) -> Self {
         match kind {
             Kind::Counter => Self::THREADS,
             Kind::UpDownCounter => Self {
@@ -74,30 +105,30 @@ impl Figure {
         y: |costs| costs.cpu.median,
     };
 
-    pub(super) fn label(&self, name: Name) -> String {
+    fn label(&self, name: Name) -> String {
         let behind = if matches!(name, Name::Backend(_)) { self.backends } else { "" };
         format!("{name}{behind}")
     }
 
-    /// The curves, the highest at its end first: the order in which the eye meets them.
-    pub(super) fn curves(&self, rows: &[Row]) -> Vec<Curve> {
-        let mut curves: Vec<Curve> = Vec::new();
+    fn curves(&self, rows: &[Row]) -> Vec<Curve> {
+        let mut curves: Vec<(Name, Curve)> = Vec::new();
         for row in rows.iter().filter(|row| self.shows(&row.point, rows)) {
             let Some(costs) = row.adds else { continue };
             let x = float((self.x)(&row.point) as u64);
             let (name, point) = (row.point.subject, (x, (self.y)(&costs)));
-            match curves.iter_mut().find(|curve| curve.name == name) {
-                Some(curve) => curve.points.push(point),
-                None => curves.push(Curve { name, points: vec![point] }),
+            let known = curves.iter_mut().find(|(of, _)| *of == name);
+            if let Some((_, curve)) = known {
+                curve.points.push(point);
+            } else {
+                let label = Some(self.label(name));
+                curves.push((name, Curve { label, style: style(name), points: vec![point] }));
             }
         }
-        curves
-            .sort_by(|a, b| b.end().0.total_cmp(&a.end().0).then(b.end().1.total_cmp(&a.end().1)));
-        curves
+        curves.into_iter().map(|(_, curve)| curve).collect()
     }
 
     /// What to say behind the machine and the method.
-    pub(super) fn remark(&self, rows: &[Row]) -> String {
+    fn remark(&self, rows: &[Row]) -> String {
         if self.section != Section::Counters {
             return self.better.to_owned();
         }
@@ -114,6 +145,22 @@ impl Figure {
     }
 }
 
+fn style(name: Name) -> Style {
+    match name {
+        Name::Counters(backend) => style(Name::Backend(backend)).hollow(),
+        Name::Backend(Backend::PerCpu) => Style::thick(VERMILION, Shape::Disc),
+        Name::Backend(Backend::PerThread) => Style::thick(BLUE, SQUARE),
+        Name::Backend(_) | Name::Batch(_) | Name::Loop(_) => Style::thick(GREEN, UP),
+        Name::AtomicU64 | Name::AtomicI64 => Style::thin(BLACK, Shape::Disc),
+        Name::Mutex => Style::thin(GREY, SQUARE),
+        Name::ThreadLocal => Style::thin(PURPLE, DIAMOND),
+        Name::FastRead => Style::thin(ORANGE, DOWN),
+        Name::FastWrite => Style::thin(SKY_BLUE, UP),
+        Name::SingleThread | Name::IndexAlone => Style::thin(GREY, DIAMOND),
+        Name::Plain => Style::thin(BLACK, Shape::Ring),
+    }
+}
+
 fn least_threads(rows: &[Row]) -> usize {
     let rows = rows.iter().filter(|row| row.point.section == Section::Counters);
     rows.map(|row| row.point.threads).min().unwrap_or(1)
@@ -122,25 +169,23 @@ fn least_threads(rows: &[Row]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rounds::tests::{row, row_of_many};
-    use striped_counter::Backend;
+    use crate::{
+        forecast,
+        rounds::tests::{row, row_of_many},
+    };
 
     const STRIPED: Name = Name::Backend(Backend::Striped);
 
-    fn names(kind: Kind, rows: &[Row]) -> Vec<Name> {
-        Figure::of(kind).curves(rows).iter().map(|curve| curve.name).collect()
+    fn labels(curves: &[Curve]) -> Vec<&str> {
+        curves.iter().map(|curve| curve.label.as_deref().unwrap_or("none")).collect()
     }
 
     #[test]
-    fn the_highest_curve_stands_first_and_single_threads_last() {
-        let rows = [
-            row(STRIPED, 1, 300.0),
-            row(Name::AtomicU64, 1, 500.0),
-            row(Name::Plain, 1, 900.0),
-            row(STRIPED, 2, 600.0),
-            row(Name::AtomicU64, 2, 60.0),
-        ];
-        assert_eq!(names(Kind::Counter, &rows), [STRIPED, Name::AtomicU64, Name::Plain]);
+    fn every_subject_has_a_curve() {
+        let rows = [row(STRIPED, 1, 300.0), row(Name::Plain, 1, 900.0), row(STRIPED, 2, 600.0)];
+        let curves = Figure::of(Kind::Counter).curves(&rows);
+        assert_eq!(labels(&curves), ["Striped", "plain"]);
+        assert_eq!(curves[0].points, [(1.0, 300.0), (2.0, 600.0)]);
     }
 
     #[test]
@@ -156,14 +201,18 @@ mod tests {
         ];
         rows[4].point.threads = 2;
         rows[5].point.index = Index::Skewed;
-        assert_eq!(names(Kind::CounterSet, &rows), [counters, STRIPED]);
-        let curves = Figure::of(Kind::CounterSet).curves(&rows);
-        assert_eq!(curves[0].points, [(1.0, 2.0), (100.0, 9.0)]);
-        assert_eq!(
-            Figure::of(Kind::CounterSet).remark(&rows[4..5]),
-            "2 threads, random index; lower is better"
-        );
-        let labels = [counters, STRIPED].map(|name| Figure::of(Kind::CounterSet).label(name));
-        assert_eq!(labels, ["Striped Counters", "Striped set"]);
+        let figure = Figure::of(Kind::CounterSet);
+        let curves = figure.curves(&rows);
+        assert_eq!(labels(&curves), ["Striped set", "Striped Counters"]);
+        assert_eq!(curves[1].points, [(1.0, 2.0), (100.0, 9.0)]);
+        assert_eq!(figure.remark(&rows[4..5]), "2 threads, random index; lower is better");
+    }
+
+    #[test]
+    fn a_forecast_has_one_line_in_the_legend() {
+        let curves = forecast_curves(&forecast::tests::forecast());
+        assert_eq!(labels(&curves), ["forecast, 8 CPUs", "none", "none"]);
+        assert!(curves[0].points.is_empty());
+        assert_eq!(curves[1].points.len(), 4, "1, 2, 4 and 8 threads");
     }
 }

@@ -1,15 +1,19 @@
 //! What was measured, for people and for programs.
 
 mod figure;
-pub(crate) mod files;
-mod marks;
-mod plot;
+mod predictions;
 mod quiet;
 mod records;
 mod table;
 
-use crate::{args::Format, kind::Kind, machine::Machine, recommend::Advice, rounds::Row};
-use files::File;
+use crate::{
+    args::Format,
+    forecast::Forecast,
+    kind::Kind,
+    lab::{chart, files::File, machine::Machine},
+    recommend::Advice,
+    rounds::Row,
+};
 use std::{error::Error, time::Duration};
 
 pub(crate) struct Report {
@@ -18,15 +22,21 @@ pub(crate) struct Report {
     pub(crate) repeats: u16,
     pub(crate) window: Duration,
     pub(crate) rows: Vec<Row>,
+    pub(crate) forecast: Option<Forecast>,
     pub(crate) advice: Advice,
 }
 
 impl Report {
     /// What is written to the directory of results.
     pub(crate) fn files(&self, plot: bool) -> Result<Vec<File>, Box<dyn Error>> {
-        let mut files = vec![File { name: files::csv(self.kind), text: records::csv(self) }];
+        let mut files = vec![File { name: self.kind.csv(), text: records::csv(self) }];
+        if let Some(forecast) = &self.forecast {
+            let text = predictions::csv(self, forecast);
+            files.push(File { name: self.kind.forecast_csv(), text });
+        }
         if plot {
-            files.push(File { name: files::plot(self.kind), text: plot::svg(self)? });
+            let text = chart::svg(&figure::chart(self))?;
+            files.push(File { name: self.kind.svg(), text });
         }
         Ok(files)
     }
@@ -43,7 +53,9 @@ impl Report {
     fn table(&self) -> String {
         let warning = quiet::warning(&self.rows, self.machine.cpus);
         let warning = warning.map_or_else(String::new, |warning| warning + "\n\n");
-        format!("{}\n{warning}{}\n", table::tables(self), self.advice)
+        let forecast = self.forecast.as_ref();
+        let forecast = forecast.map_or_else(String::new, |f| predictions::table(f) + "\n");
+        format!("{}\n{forecast}{warning}{}\n", table::tables(self), self.advice)
     }
 
     /// How it was measured, for captions.

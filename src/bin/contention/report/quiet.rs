@@ -1,6 +1,6 @@
 //! Whether the machine was quiet enough for its figures to mean something.
 
-use crate::{rounds::Row, stats::float, subjects::Name};
+use crate::{lab::stats::float, rounds::Row, subjects::Name};
 
 /// The share of the CPUs below which something else must have been running.
 const QUIET: f64 = 0.9;

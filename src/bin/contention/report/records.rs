@@ -1,10 +1,10 @@
 //! Tidy rows for programs, as CSV and JSON: one for each point and statistic.
 
-use super::Report;
+use super::{Report, predictions};
 use crate::{
+    lab::{stats::Spread, text::csv_cell},
     plan::Section,
     rounds::{Costs, Row},
-    stats::Spread,
 };
 use std::fmt::Write as _;
 
@@ -50,6 +50,9 @@ pub(super) fn json(report: &Report) -> String {
     let (line, why) = (quote(&report.advice.line), quote(&report.advice.why));
     let _ = writeln!(text, "  \"recommendation\": {{\"line\": {line}, \"why\": {why}}},");
     let objects: Vec<_> = records(report).iter().map(object).collect();
+    if let Some(forecast) = &report.forecast {
+        let _ = writeln!(text, "  \"forecast\": {},", predictions::json(forecast));
+    }
     let _ = writeln!(text, "  \"rows\": [\n    {}\n  ]\n}}", objects.join(",\n    "));
     text
 }
@@ -105,10 +108,7 @@ fn record(report: &Report, row: &Row, (name, statistic): Statistic) -> Record {
 impl Cell {
     fn csv(&self) -> String {
         match self {
-            Self::Text(text) if text.contains([',', '"', '\n', '\r']) => {
-                format!("\"{}\"", text.replace('"', "\"\""))
-            }
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => csv_cell(text),
             Self::Count(count) => count.to_string(),
             Self::Figure(figure) if figure.is_finite() => format!("{figure:.4}"),
             Self::Truth(truth) => truth.to_string(),
@@ -128,7 +128,7 @@ impl Cell {
 }
 
 /// A JSON string.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::from('"');
     for letter in text.chars() {
         match letter {
@@ -146,7 +146,7 @@ fn quote(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::{
-        kind::Kind, machine::Machine, recommend::Advice, rounds::tests::row, subjects::Name,
+        kind::Kind, lab::machine::Machine, recommend::Advice, rounds::tests::row, subjects::Name,
     };
     use std::time::Duration;
     use striped_counter::Backend;
@@ -157,7 +157,7 @@ mod tests {
         let advice = Advice::new(Kind::Counter, &rows, Backend::Striped);
         let machine = Machine { model: "A \"fast\" one, 3 GHz".to_owned(), cpus: 2 };
         let (kind, window) = (Kind::Counter, Duration::from_millis(100));
-        Report { kind, machine, repeats: 5, window, rows, advice }
+        Report { kind, machine, repeats: 5, window, rows, forecast: None, advice }
     }
 
     #[test]

@@ -2,12 +2,11 @@
 
 use super::Report;
 use crate::{
-    clock,
     index::Index,
     kind::Kind,
+    lab::{clock, stats::Spread, text::align},
     plan::{Point, Section},
     rounds::Row,
-    stats::Spread,
 };
 
 /// A measured column: its title, and where it is in a row.
@@ -180,24 +179,6 @@ impl Key {
     }
 }
 
-/// Pads cells to the width of their columns: to the left in column `left`, else to the right.
-fn align(lines: &[Vec<String>], left: Option<usize>) -> String {
-    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
-    };
-    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    let mut text = String::new();
-    for line in lines {
-        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
-            if Some(column) == left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        });
-        text += cells.collect::<Vec<_>>().join("  ").trim_end();
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,24 +187,6 @@ mod tests {
         subjects::Name,
     };
     use striped_counter::Backend;
-
-    #[test]
-    fn columns_are_aligned() {
-        let cells = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let lines = [
-            cells("threads subject ns"),
-            cells("1 PerThread 16.25"),
-            Vec::new(),
-            cells("16 é 1.50"),
-        ];
-        assert_eq!(
-            align(&lines, Some(1)),
-            "threads  subject       ns\n\
-             \x20     1  PerThread  16.25\n\
-             \n\
-             \x20    16  é           1.50\n"
-        );
-    }
 
     #[test]
     fn ratios_are_to_the_atomic_with_as_many_threads() {

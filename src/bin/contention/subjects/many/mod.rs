@@ -5,10 +5,9 @@ mod types;
 use super::{Name, Subject, settings, unplanned};
 use crate::{
     index::{Draw, Index},
+    lab::{memory::allocated, stats::float},
     measure::{Failure, Load, Sample, alone, shared},
-    memory::allocated,
     plan::{Point, Section},
-    stats::float,
 };
 use std::{
     hint::black_box,

@@ -3,7 +3,7 @@
 //! Neither spawning nor joining is in the time that is taken: each thread reads its own clocks
 //! around its own loop.
 
-use crate::clock;
+use super::clock;
 use crossbeam_utils::CachePadded;
 use std::{
     io,

@@ -1,6 +1,5 @@
 //! Files that are there whole, or not at all.
 
-use crate::kind::Kind;
 use std::{
     fs, io,
     io::Write as _,
@@ -13,24 +12,17 @@ pub(crate) struct File {
     pub(crate) text: String,
 }
 
-pub(crate) fn csv(kind: Kind) -> String {
-    kind.stem() + ".csv"
-}
-
-pub(crate) fn plot(kind: Kind) -> String {
-    kind.stem() + ".svg"
-}
-
-/// Whether the results can be written to `directory`, as far as can be told before.
-pub(crate) fn check(directory: &Path, kind: Kind, drawn: bool) -> io::Result<()> {
-    for name in [csv(kind), plot(kind)].into_iter().take(1 + usize::from(drawn)) {
-        if directory.join(&name).is_dir() {
+/// Whether files of these names can be written to `directory`, as far as can be told before.
+pub(crate) fn check(directory: &Path, names: &[String]) -> io::Result<()> {
+    for name in names {
+        if directory.join(name).is_dir() {
             return Err(io::Error::other(format!("{name} is a directory there")));
         }
+        let probe = temporary(directory, name);
+        fs::write(&probe, "")?;
+        fs::remove_file(&probe)?;
     }
-    let probe = temporary(directory, &csv(kind));
-    fs::write(&probe, "")?;
-    fs::remove_file(&probe)
+    Ok(())
 }
 
 /// Writes all files under other names, and then gives them theirs.
@@ -75,7 +67,7 @@ mod tests {
     use super::*;
     use std::{env, thread};
 
-    const KIND: Kind = Kind::Counter;
+    const NAMES: [&str; 2] = ["results.csv", "results.svg"];
 
     /// An empty directory of the calling test's own.
     fn directory() -> PathBuf {
@@ -94,20 +86,17 @@ mod tests {
     }
 
     fn results() -> [File; 2] {
-        [csv(KIND), plot(KIND)].map(|name| File { text: format!("this is {name}\n"), name })
+        NAMES.map(|name| File { text: format!("this is {name}\n"), name: name.to_owned() })
     }
 
     #[test]
     fn results_replace_older_ones() {
         let directory = directory();
-        fs::write(directory.join(csv(KIND)), "older and longer than what replaces it").unwrap();
-        check(&directory, KIND, true).unwrap();
+        fs::write(directory.join(NAMES[0]), "older and longer than what replaces it").unwrap();
+        check(&directory, &NAMES.map(str::to_owned)).unwrap();
         save(&directory, &results()).unwrap();
-        assert_eq!(names(&directory), [csv(KIND), plot(KIND)]);
-        assert_eq!(
-            fs::read_to_string(directory.join(csv(KIND))).unwrap(),
-            "this is contention.csv\n"
-        );
+        assert_eq!(names(&directory), NAMES);
+        assert_eq!(fs::read_to_string(directory.join(NAMES[0])).unwrap(), "this is results.csv\n");
         fs::remove_dir_all(directory).unwrap();
     }
 
@@ -115,7 +104,7 @@ mod tests {
     fn a_failure_leaves_no_partial_file() {
         let directory = directory();
         // A name in a directory that does not exist: the second file cannot be written.
-        let missing = File { name: "missing/contention.svg".to_owned(), text: String::new() };
+        let missing = File { name: "missing/results.svg".to_owned(), text: String::new() };
         let [csv, _] = results();
         let error = save(&directory, &[csv, missing]).unwrap_err();
         assert!(error.to_string().contains("cannot write"), "{error}");
@@ -126,16 +115,12 @@ mod tests {
     #[test]
     fn directories_that_cannot_take_the_results_are_found() {
         let directory = directory();
-        assert!(check(&directory.join("missing"), KIND, false).is_err());
-        fs::create_dir(directory.join(plot(KIND))).unwrap();
-        assert!(check(&directory, KIND, true).is_err());
-        check(&directory, KIND, false).unwrap();
+        let [csv, svg] = NAMES.map(str::to_owned);
+        assert!(check(&directory.join("missing"), std::slice::from_ref(&csv)).is_err());
+        fs::create_dir(directory.join(&svg)).unwrap();
+        assert!(check(&directory, &[csv.clone(), svg]).is_err());
+        check(&directory, &[csv]).unwrap();
+        assert_eq!(names(&directory), NAMES[1..], "nothing is left of the check");
         fs::remove_dir_all(directory).unwrap();
-    }
-
-    #[test]
-    fn only_counters_have_no_type_in_their_names() {
-        assert_eq!(plot(Kind::Counter), "contention.svg");
-        assert_eq!(csv(Kind::CounterSet), "contention-CounterSet.csv");
     }
 }

@@ -1,0 +1,22 @@
+//! What measuring takes, whatever is measured: clocks, threads, memory, statistics, pictures, files.
+//!
+//! Nothing in here knows what a counter is. The comparison with other crates, a package of its own
+//! in `benches/rivals`, is built of the same parts.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `race` | threads that start and stop together, and their clocks |
+//! | `clock`, `memory` | CPU time, and bytes allocated, of a thread |
+//! | `machine`, `stats` | the name of the machine; median and spread |
+//! | `chart` | curves as a picture |
+//! | `files` | files that are there whole, or not at all |
+//! | `text` | aligned tables, and CSV |
+
+pub(crate) mod chart;
+pub(crate) mod clock;
+pub(crate) mod files;
+pub(crate) mod machine;
+pub(crate) mod memory;
+pub(crate) mod race;
+pub(crate) mod stats;
+pub(crate) mod text;

@@ -1,0 +1,57 @@
+//! Text for people, and for programs.
+
+/// Pads cells to the width of their columns: to the left in column `left`, else to the right.
+pub(crate) fn align(lines: &[Vec<String>], left: Option<usize>) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            if Some(column) == left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// A cell of a CSV file: quoted where it has to be.
+pub(crate) fn csv_cell(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned() {
+        let cells = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let lines = [
+            cells("threads subject ns"),
+            cells("1 PerThread 16.25"),
+            Vec::new(),
+            cells("16 é 1.50"),
+        ];
+        assert_eq!(
+            align(&lines, Some(1)),
+            "threads  subject       ns\n\
+             \x20     1  PerThread  16.25\n\
+             \n\
+             \x20    16  é           1.50\n"
+        );
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it() {
+        assert_eq!(csv_cell("1.5"), "1.5");
+        assert_eq!(csv_cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
+    }
+}
