@@ -36,7 +36,7 @@
 use super::Area;
 use crate::{
     shards::Width,
-    sync::{AtomicU64, AtomicUsize},
+    sync::{AtomicU64, AtomicUsize, Ordering},
 };
 use std::{
     arch::asm,
@@ -63,7 +63,7 @@ mod abi {
 }
 
 impl Area {
-    /// The area's offset in the low half, that of the id within the area in the high half.
+    /// The area's offset in the low half, that of the id within the area in the high half: never 0.
     const fn new(offset: i32, id: u32) -> Self {
         Self(offset.cast_unsigned() as usize | (id as usize) << 32)
     }
@@ -87,8 +87,17 @@ impl Area {
 }
 
 /// The area that glibc registers for every thread, or what is missing: the same for the life of the
-/// process. A counter asks once, on its first use; a shared answer would have to be waited for.
+/// process.
 pub(crate) fn area() -> Result<Area, &'static str> {
+    // Relaxed: the number is all there is. Whoever finds none looks for itself, and waits for nobody.
+    static FOUND: AtomicUsize = AtomicUsize::new(0);
+    match FOUND.load(Ordering::Relaxed) {
+        0 => find_area().inspect(|area| FOUND.store(area.raw(), Ordering::Relaxed)),
+        raw => Ok(Area::from_raw(raw)),
+    }
+}
+
+fn find_area() -> Result<Area, &'static str> {
     // By name at run time, since glibc before 2.35 and musl lack these: see rseq(2) and glibc's
     // manual, "Restartable Sequences".
     let (Some(offset), Some(size)) =
@@ -123,6 +132,19 @@ fn has_mm_cid() -> bool {
 /// How many CPUs this machine can ever have, as far as glibc can find out. Every id is below this,
 /// but for `cpu_id`s of a machine that leaves numbers out.
 pub(crate) fn possible_cpus() -> usize {
+    // Remembered, since glibc opens files to find out. Relaxed: as in `area`.
+    static FOUND: AtomicUsize = AtomicUsize::new(0);
+    match FOUND.load(Ordering::Relaxed) {
+        0 => {
+            let cpus = ask_for_cpus();
+            FOUND.store(cpus, Ordering::Relaxed);
+            cpus
+        }
+        cpus => cpus,
+    }
+}
+
+fn ask_for_cpus() -> usize {
     // SAFETY: `sysconf` has no requirement.
     let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
     usize::try_from(configured).unwrap_or(1).max(1)
