@@ -9,7 +9,6 @@
 //! | `args` | the command line, checked before anything is measured |
 //! | `kind` | the types of counter that it can be about |
 //! | `subjects` | what is measured: the backends and the baselines, a file a type |
-//! | `index` | which of many counters the next add goes to |
 //! | `plan` | which points are measured, in which section |
 //! | `measure` | one run: who adds, who reads, and the check of the sums |
 //! | `rounds` | all runs, round after round, and what they come to |
@@ -20,7 +19,6 @@
 
 mod args;
 mod forecast;
-mod index;
 mod kind;
 mod lab;
 mod measure;

@@ -1,6 +1,6 @@
 //! The builder line for this machine, and why.
 
-use crate::{index::Index, kind::Kind, rounds::Row, subjects::Name};
+use crate::{kind::Kind, lab::index::Index, rounds::Row, subjects::Name};
 use std::fmt;
 use striped_counter::{Backend, Counter};
 

@@ -100,7 +100,7 @@ fn progress_bar(runs: usize) -> ProgressBar {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{index::Index, kind::Kind, plan::Section, subjects::Name};
+    use crate::{kind::Kind, lab::index::Index, plan::Section, subjects::Name};
 
     /// A row of the section on threads, with the same figure for every cost.
     pub(crate) fn row(subject: Name, threads: usize, figure: f64) -> Row {

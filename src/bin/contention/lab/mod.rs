@@ -8,6 +8,7 @@
 //! | `race` | threads that start and stop together, and their clocks |
 //! | `clock`, `memory` | CPU time, and bytes allocated, of a thread |
 //! | `machine`, `stats` | the name of the machine; median and spread |
+//! | `index` | which of many counters the next add goes to |
 //! | `chart` | curves as a picture |
 //! | `files` | files that are there whole, or not at all |
 //! | `text` | aligned tables, and CSV |
@@ -15,6 +16,7 @@
 pub(crate) mod chart;
 pub(crate) mod clock;
 pub(crate) mod files;
+pub(crate) mod index;
 pub(crate) mod machine;
 pub(crate) mod memory;
 pub(crate) mod race;

@@ -2,7 +2,7 @@
 
 mod set;
 
-use crate::{args::Settings, index::Index, kind::Kind, measure::Load, subjects::Name};
+use crate::{args::Settings, kind::Kind, lab::index::Index, measure::Load, subjects::Name};
 use std::{fmt, time::Duration};
 use striped_counter::Backend;
 

@@ -1,7 +1,7 @@
 //! The points of a [`CounterSet`](striped_counter::CounterSet).
 
 use super::{Point, Section};
-use crate::{args::Settings, index::Index, kind::Kind, subjects::Name};
+use crate::{args::Settings, kind::Kind, lab::index::Index, subjects::Name};
 
 /// Counters in the sections on batches and on sums.
 const THOUSAND: usize = 1_000;

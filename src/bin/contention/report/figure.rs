@@ -6,7 +6,6 @@
 use super::Report;
 use crate::{
     forecast::{Forecast, Predicted},
-    index::Index,
     kind::Kind,
     lab::{
         chart::{
@@ -16,6 +15,7 @@ use crate::{
                 Style, UP, VERMILION,
             },
         },
+        index::Index,
         stats::float,
     },
     plan::{Point, Section},

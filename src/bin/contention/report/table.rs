@@ -2,9 +2,8 @@
 
 use super::Report;
 use crate::{
-    index::Index,
     kind::Kind,
-    lab::{clock, stats::Spread, text::align},
+    lab::{clock, index::Index, stats::Spread, text::align},
     plan::{Point, Section},
     rounds::Row,
 };

@@ -43,7 +43,7 @@ pub(crate) struct Chart {
     pub(crate) y_title: String,
     /// From one mark on the x axis to the next.
     pub(crate) x_step: f64,
-    /// In the order of the legend: the first lies on top.
+    /// In the order of the legend.
     pub(crate) curves: Vec<Curve>,
 }
 
@@ -116,8 +116,10 @@ fn draw_curves(area: &Area<'_>, chart: &Chart) -> Drawn {
         .x_label_formatter(&|x| x.to_string())
         .y_label_formatter(&|y| y.to_string())
         .draw()?;
-    // The last drawn lies on top: the highest, which come first in the legend.
-    for curve in curves.iter().rev() {
+    // The last drawn lies on top: the thick ones, and of them those that come first in the legend.
+    let mut drawn: Vec<_> = curves.iter().rev().collect();
+    drawn.sort_by_key(|curve| curve.style.is_thick());
+    for curve in drawn {
         let pixels: Vec<_> = curve.points.iter().map(|point| axes.backend_coord(point)).collect();
         curve.style.line(area, &pixels)?;
         pixels.iter().try_for_each(|&pixel| curve.style.marker(area, pixel))?;

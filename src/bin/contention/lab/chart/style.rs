@@ -82,6 +82,10 @@ impl Style {
         Self { width: THIN, shape: Shape::Nothing, dashed: true, ..self }
     }
 
+    pub(super) fn is_thick(self) -> bool {
+        self.width == THICK
+    }
+
     pub(super) fn is_dashed(self) -> bool {
         self.dashed
     }

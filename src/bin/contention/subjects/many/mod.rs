@@ -4,8 +4,11 @@ mod types;
 
 use super::{Name, Subject, settings, unplanned};
 use crate::{
-    index::{Draw, Index},
-    lab::{memory::allocated, stats::float},
+    lab::{
+        index::{Draw, Index},
+        memory::allocated,
+        stats::float,
+    },
     measure::{Failure, Load, Sample, alone, shared},
     plan::{Point, Section},
 };

@@ -1,7 +1,7 @@
 //! What holds many counters.
 
 use super::Many;
-use crate::{index::Draw, measure::Failure, subjects::Subject};
+use crate::{lab::index::Draw, measure::Failure, subjects::Subject};
 use std::{
     hint::black_box,
     sync::atomic::{AtomicU64, Ordering},

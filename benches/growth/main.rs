@@ -1,0 +1,185 @@
+//! How cost grows: sums and memory against shards, threads and counters, what it takes to make and
+//! to drop a counter, and a hundred thousand threads that come and go.
+//!
+//! `cargo bench --bench growth` prints tables, and writes `growth-sum.svg`, `growth-threads.svg` and
+//! `growth-counters.svg` into the directory that `GROWTH_OUT` names, or the package's own. With
+//! `--test` it does little of everything, to see that it works. How adds grow with threads and with
+//! counters, the contention tool tells.
+
+#[path = "../../src/bin/contention/lab/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with the contention tool, which uses the rest")]
+mod lab;
+mod lives;
+mod memory;
+
+use crossbeam_utils::CachePadded;
+use lab::{
+    chart::{
+        Chart, Curve,
+        style::{BLACK, BLUE, GREEN, SQUARE, Shape, Style, UP, VERMILION},
+        svg,
+    },
+    clock::thread_time,
+    files::{File, save},
+    machine::Machine,
+    stats::{Spread, float},
+    text::align,
+};
+use std::{
+    env,
+    hint::black_box,
+    io::{IsTerminal as _, stderr},
+    iter,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+use striped_counter::{Backend, Counter};
+
+/// Repeats of a measurement, of which the median counts.
+const REPEATS: usize = 5;
+
+/// How much of everything.
+struct Scale {
+    window: Duration,
+    shards: usize,
+    threads: usize,
+    counters: usize,
+    churn: u64,
+}
+
+const WHOLE: Scale = Scale {
+    window: Duration::from_millis(50),
+    shards: 4_096,
+    threads: 1_024,
+    counters: 100_000,
+    churn: 100_000,
+};
+const LITTLE: Scale =
+    Scale { window: Duration::from_millis(1), shards: 4, threads: 4, counters: 100, churn: 100 };
+
+fn main() {
+    let scale = if env::args().any(|argument| argument == "--test") { LITTLE } else { WHOLE };
+    println!("{}", Machine::here());
+    let mut files = Vec::new();
+    for section in [sums, memory::of_threads, memory::of_counters] {
+        let (table, file) = section(&scale);
+        println!("\n{table}");
+        files.push(file);
+    }
+    println!("\n{}", lives::lives());
+    println!("\n{}", lives::churn(&scale));
+    let out = env::var_os("GROWTH_OUT").map_or_else(PathBuf::new, PathBuf::from);
+    save(&out, &files).expect("the pictures can be written where GROWTH_OUT says");
+}
+
+fn note(what: &str) {
+    if stderr().is_terminal() {
+        eprintln!("measuring {what}");
+    }
+}
+
+/// 1, `step`, `step`^2 and so on to `last`.
+fn steps(step: usize, last: usize) -> impl Iterator<Item = usize> {
+    iter::successors(Some(1), move |n| Some(n * step)).take_while(move |n| *n <= last)
+}
+
+/// CPU time in ns that a call of `operation` takes: the median of several windows.
+fn cost(window: Duration, mut operation: impl FnMut()) -> f64 {
+    let mut once = || {
+        let (start, mut calls) = (thread_time(), 0);
+        loop {
+            (0..64).for_each(|_| operation());
+            calls += 64;
+            let time = thread_time().saturating_sub(start);
+            if time >= window {
+                return time.as_secs_f64() * 1e9 / float(calls);
+            }
+        }
+    };
+    once();
+    Spread::of((0..REPEATS).map(|_| once()).collect()).median
+}
+
+fn backends() -> impl Iterator<Item = Backend> {
+    let works = |backend: &Backend| Counter::builder().backend(*backend).try_build().is_ok();
+    [Backend::PerCpu, Backend::PerThread, Backend::Striped].into_iter().filter(works)
+}
+
+fn striped(shards: usize, read_lock: bool) -> Counter {
+    let builder = Counter::builder().backend(Backend::Striped).shards(shards);
+    let counter = builder.read_lock(read_lock).build();
+    counter.inc();
+    counter
+}
+
+/// The CPU time of a sum, against shards.
+fn sums(scale: &Scale) -> (String, File) {
+    let mut lines = vec![cells(["shards", "bare loop", "unlocked", "ratio", "locked", "ratio"])];
+    let mut curves = [
+        curve("locked", Style::thick(BLUE, SQUARE)),
+        curve("unlocked", Style::thick(GREEN, UP)),
+        curve("bare loop", Style::thin(BLACK, Shape::Disc)),
+    ];
+    for shards in steps(4, scale.shards) {
+        note(&format!("sums of {shards} shards"));
+        let bare: Box<[_]> = (0..shards).map(|_| CachePadded::new(AtomicU64::new(0))).collect();
+        let counters = [striped(shards, true), striped(shards, false)];
+        let sum =
+            |counter: &Counter| cost(scale.window, || _ = black_box(black_box(counter).sum()));
+        let [locked, unlocked] = [0, 1].map(|index| sum(&counters[index]));
+        let bare = cost(scale.window, || _ = black_box(walk(black_box(&bare))));
+        let figures = [bare, unlocked, unlocked / bare, locked, locked / bare];
+        lines.push(row(shards, figures.map(|figure| format!("{figure:.2}"))));
+        for (curve, ns) in curves.iter_mut().zip([locked, unlocked, bare]) {
+            curve.points.push((float(shards as u64), ns));
+        }
+    }
+    let chart =
+        chart("CPU time of a sum against shards", "shards", "CPU ns per sum", curves.into());
+    (
+        titled("CPU ns a sum, against shards of Striped; ratios to the bare loop", &lines),
+        picture("sum", &chart),
+    )
+}
+
+/// The least that any sum can cost.
+fn walk(cells: &[CachePadded<AtomicU64>]) -> u64 {
+    // Acquire, as the counter's own.
+    cells.iter().fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Acquire)))
+}
+
+fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).into()
+}
+
+fn row(first: usize, rest: impl IntoIterator<Item = String>) -> Vec<String> {
+    iter::once(first.to_string()).chain(rest).collect()
+}
+
+fn titled(title: &str, lines: &[Vec<String>]) -> String {
+    format!("{title}\n{}", align(lines, None))
+}
+
+fn curve(label: &str, style: Style) -> Curve {
+    Curve { label: Some(label.to_owned()), style, points: Vec::new() }
+}
+
+fn style(backend: Backend) -> Style {
+    match backend {
+        Backend::PerCpu => Style::thick(VERMILION, Shape::Disc),
+        Backend::PerThread => Style::thick(BLUE, SQUARE),
+        _ => Style::thick(GREEN, UP),
+    }
+}
+
+fn chart(title: &str, x_title: &str, y_title: &str, curves: Vec<Curve>) -> Chart {
+    let caption = format!("{}; lower is better", Machine::here());
+    let [title, x_title, y_title] = [title, x_title, y_title].map(str::to_owned);
+    Chart { title, caption, x_title, y_title, x_step: 4.0, curves }
+}
+
+fn picture(name: &str, chart: &Chart) -> File {
+    let text = svg(chart).expect("a picture of finite figures can be drawn");
+    File { name: format!("growth-{name}.svg"), text }
+}

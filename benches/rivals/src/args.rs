@@ -1,0 +1,66 @@
+//! The command line, checked before anything is measured.
+
+use crate::{lab::files, report};
+use clap::{CommandFactory as _, Parser, error::ErrorKind};
+use std::{fmt, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
+
+/// Compares the counters of striped_counter with those that one would use instead.
+///
+/// Prints tables, and writes rivals.csv, rivals.svg and machine.txt. A default run takes about two
+/// minutes; leave the machine alone meanwhile. Exit code: 0, or 1 if one of ours had a wrong sum or
+/// a result could not be written, or 2 on a wrong option.
+#[derive(Debug, Parser)]
+#[command(name = "rivals", allow_negative_numbers = true)]
+pub(crate) struct Args {
+    /// How many threads add: a list of numbers from 1 to 4096.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,2,4,8,32")]
+    #[arg(value_parser = number(1..=4_096_usize))]
+    pub(crate) threads: Vec<usize>,
+
+    /// How long one repeat of a point takes: 1 to 60000 milliseconds.
+    #[arg(long, value_name = "MS", default_value = "50", value_parser = number(1..=60_000_u64))]
+    ms: u64,
+
+    /// How often each point is measured: 1 to 1000.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = number(1..=1_000_u16))]
+    pub(crate) repeats: u16,
+
+    /// The directory in which the files are written, or replaced.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+}
+
+impl Args {
+    pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
+        let mut args = Self::try_parse()?;
+        args.threads.sort_unstable();
+        args.threads.dedup();
+        files::check(&args.out, &report::NAMES.map(str::to_owned)).map_err(|error| {
+            let value = args.out.display();
+            let message =
+                format!("invalid value '{value}' for '--out <DIR>': cannot write there: {error}");
+            Self::command().error(ErrorKind::ValueValidation, message)
+        })?;
+        Ok(args)
+    }
+
+    pub(crate) fn window(&self) -> Duration {
+        Duration::from_millis(self.ms)
+    }
+
+    /// How it was measured, for captions.
+    pub(crate) fn method(&self) -> String {
+        format!("median of {} repeats of {} ms", self.repeats, self.ms)
+    }
+}
+
+/// Reads a number within `range`.
+fn number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + fmt::Display + Clone,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("not a number from {} to {}", range.start(), range.end()))
+    }
+}

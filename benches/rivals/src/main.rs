@@ -1,0 +1,49 @@
+//! Every counter that one would use instead, side by side with ours, in one run on one machine.
+//!
+//! `cargo run --release --manifest-path benches/rivals/Cargo.toml` measures an add on 1, 2, 4, 8 and
+//! 32 threads, a sum, both at once, adds to one of a thousand counters, and bytes; checks every sum,
+//! and lists who loses counts. It prints tables, and writes `rivals.csv`, `rivals.svg` and
+//! `machine.txt`. `--help` has the options.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `args` | the command line |
+//! | `subject` | what is asked of a counter, and how a run asks it |
+//! | `roster` | who takes part: ours, the rivals, and what is in the standard library |
+//! | `rounds` | all runs, round after round, and what they come to |
+//! | `report` | tables, CSV, picture, the machine |
+//! | `verdict` | who is the fastest, and by how much |
+//! | `lab` | what measuring takes: shared with the contention tool |
+
+mod args;
+#[path = "../../../src/bin/contention/lab/mod.rs"]
+#[allow(dead_code, reason = "shared with the contention tool, which uses the rest")]
+mod lab;
+mod report;
+mod roster;
+mod rounds;
+mod subject;
+mod verdict;
+
+use args::Args;
+use lab::files;
+use std::{error::Error, process::ExitCode};
+
+fn main() -> ExitCode {
+    let args = Args::from_command_line().unwrap_or_else(|error| error.exit());
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let rows = rounds::measure(args)?;
+    print!("{}", report::tables(args, &rows));
+    files::save(&args.out, &report::files(args, &rows)?)?;
+    let ours = rows.iter().find(|row| row.entry.family.is_ours() && row.lost > 0);
+    ours.map_or(Ok(()), |row| Err(format!("{} lost {} counts", row.entry.name, row.lost).into()))
+}

@@ -1,0 +1,240 @@
+//! What was measured, for people and for programs.
+
+use crate::{
+    args::Args,
+    lab::{
+        chart::{
+            Chart, Curve, sort,
+            style::{
+                BLACK, BLUE, DIAMOND, DOWN, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, SQUARE, Shape, Style,
+                UP, VERMILION,
+            },
+            svg,
+        },
+        files::File,
+        machine::Machine,
+        stats::{Spread, float},
+        text::{align, csv_cell},
+    },
+    rounds::{Costs, Row, Section},
+    subject::Family,
+    verdict,
+};
+use std::{env, error::Error, fmt::Write as _, process::Command};
+
+/// The files that are written.
+pub(crate) const NAMES: [&str; 3] = ["rivals.csv", "rivals.svg", "machine.txt"];
+
+pub(crate) fn files(args: &Args, rows: &[Row]) -> Result<Vec<File>, Box<dyn Error>> {
+    let texts = [csv(args, rows), svg(&chart(args, rows))?, machine()];
+    Ok(NAMES
+        .into_iter()
+        .zip(texts)
+        .map(|(name, text)| File { name: name.to_owned(), text })
+        .collect())
+}
+
+pub(crate) fn tables(args: &Args, rows: &[Row]) -> String {
+    let mut text = format!("{}; {} a point\n", Machine::here(), args.method());
+    for section in Section::ALL {
+        let rows: Vec<_> = rows.iter().filter(|row| row.section == section).collect();
+        text += &match section {
+            Section::Add => {
+                against_threads("CPU ns an add, by threads", &rows, cpu)
+                    + &against_threads("Million adds a second, by threads", &rows, rate)
+            }
+            Section::Set => {
+                against_threads("CPU ns an add to a random one of 1,000, by threads", &rows, cpu)
+            }
+            Section::Sum => sums(&rows),
+            Section::Mixed => mixed(&rows),
+        };
+    }
+    text + &lost(rows) + &verdict::text(rows)
+}
+
+fn cpu(costs: Costs) -> Spread {
+    costs.cpu
+}
+
+fn rate(costs: Costs) -> Spread {
+    costs.rate
+}
+
+/// A row a subject, a column for each number of threads: the median, and the spread behind it.
+fn against_threads(title: &str, rows: &[&Row], figure: fn(Costs) -> Spread) -> String {
+    let mut threads: Vec<_> = rows.iter().map(|row| row.load.threads).collect();
+    threads.sort_unstable();
+    threads.dedup();
+    let mut lines = vec![cells(["subject", "how"])];
+    for n in &threads {
+        lines[0].extend([n.to_string(), "min-max".to_owned()]);
+    }
+    for row in rows.iter().filter(|row| row.load.threads == threads[0]) {
+        let mut line = cells([row.entry.name, row.entry.family.name()]);
+        for &n in &threads {
+            let same =
+                |other: &&&Row| other.entry.name == row.entry.name && other.load.threads == n;
+            let spread = rows.iter().find(same).and_then(|row| row.adds).map(figure);
+            line.extend(spread.map_or(["-".to_owned(), String::new()], |s| {
+                [format!("{:.2}", s.median), format!("{:.2}-{:.2}", s.min, s.max)]
+            }));
+        }
+        lines.push(line);
+    }
+    format!("\n{title}\n{}", align(&lines, Some(0)))
+}
+
+fn sums(rows: &[&Row]) -> String {
+    let mut lines = vec![cells(["subject", "how", "CPU ns/sum", "min", "max", "bytes"])];
+    for row in rows {
+        let mut line = cells([row.entry.name, row.entry.family.name()]);
+        line.extend(three(row.sums));
+        line.push(row.bytes.to_string());
+        lines.push(line);
+    }
+    format!(
+        "\nA sum after 8 threads have added, and bytes of the counter then\n{}",
+        align(&lines, Some(0))
+    )
+}
+
+fn mixed(rows: &[&Row]) -> String {
+    let header = ["subject", "how", "CPU ns/add", "min", "max", "CPU ns/sum", "min", "max"];
+    let mut lines = vec![cells(header)];
+    for row in rows {
+        let mut line = cells([row.entry.name, row.entry.family.name()]);
+        line.extend(three(row.adds).into_iter().chain(three(row.sums)));
+        lines.push(line);
+    }
+    format!("\nOne thread adds, another one sums without pause\n{}", align(&lines, Some(0)))
+}
+
+fn three(costs: Option<Costs>) -> [String; 3] {
+    costs.map_or(["-"; 3].map(str::to_owned), |costs| {
+        [costs.cpu.median, costs.cpu.min, costs.cpu.max].map(|ns| format!("{ns:.2}"))
+    })
+}
+
+fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).into()
+}
+
+fn lost(rows: &[Row]) -> String {
+    let losers = rows.iter().filter(|row| row.lost > 0);
+    let losers: Vec<_> = losers
+        .map(|row| format!("{} ({}): {}\n", row.entry.name, row.section.name(), row.lost))
+        .collect();
+    if losers.is_empty() {
+        return "\nAll sums were exact.\n".to_owned();
+    }
+    format!("\nSums that were not exact, and by how much:\n{}", losers.concat())
+}
+
+fn csv(args: &Args, rows: &[Row]) -> String {
+    let machine = Machine::here();
+    let mut text = String::from(
+        "section,subject,how,threads,readers,statistic,million_adds_per_s,cpu_ns_per_add,\
+         million_sums_per_s,cpu_ns_per_sum,bytes,lost,repeats,ms,cpus,machine\n",
+    );
+    let statistics: [(&str, fn(&Spread) -> f64); 3] =
+        [("median", |s| s.median), ("min", |s| s.min), ("max", |s| s.max)];
+    for row in rows {
+        for (name, statistic) in statistics {
+            let figures = |costs: Option<Costs>| {
+                costs.map_or(",".to_owned(), |costs| {
+                    format!("{:.4},{:.4}", statistic(&costs.rate), statistic(&costs.cpu))
+                })
+            };
+            let _ = writeln!(
+                text,
+                "{},{},{},{},{},{name},{},{},{},{},{},{},{},{}",
+                row.section.name(),
+                csv_cell(row.entry.name),
+                csv_cell(row.entry.family.name()),
+                row.load.threads,
+                row.load.readers,
+                figures(row.adds),
+                figures(row.sums),
+                row.bytes,
+                row.lost,
+                args.repeats,
+                args.window().as_millis(),
+                machine.cpus,
+                csv_cell(&machine.model)
+            );
+        }
+    }
+    text
+}
+
+/// CPU time an add, against threads: those for one thread alone are not in it.
+fn chart(args: &Args, rows: &[Row]) -> Chart {
+    let shown = |row: &&Row| row.section == Section::Add && row.entry.family != Family::OneThread;
+    let rows: Vec<_> = rows.iter().filter(shown).collect();
+    let mut curves: Vec<Curve> = Vec::new();
+    let mut families = Vec::new();
+    for row in rows {
+        let Some(costs) = row.adds else { continue };
+        let point = (float(row.load.threads as u64), costs.cpu.median);
+        let known = |curve: &&mut Curve| curve.label.as_deref() == Some(row.entry.name);
+        if let Some(curve) = curves.iter_mut().find(known) {
+            curve.points.push(point);
+        } else {
+            let family = row.entry.family;
+            let style = style(family, families.iter().filter(|other| **other == family).count());
+            families.push(family);
+            curves.push(Curve {
+                label: Some(row.entry.name.to_owned()),
+                style,
+                points: vec![point],
+            });
+        }
+    }
+    sort(&mut curves);
+    Chart {
+        title: "CPU time of an add against threads that add".to_owned(),
+        caption: format!("{}; {}; lower is better", Machine::here(), args.method()),
+        x_title: "threads that add".to_owned(),
+        y_title: "CPU ns per add".to_owned(),
+        x_step: 2.0,
+        curves,
+    }
+}
+
+/// A colour a family, a shape each within it.
+fn style(family: Family, member: usize) -> Style {
+    const SHAPES: [Shape; 5] = [Shape::Disc, SQUARE, UP, DIAMOND, DOWN];
+    let shape = SHAPES[member % SHAPES.len()];
+    let style = match family {
+        Family::Ours if member == 0 => Style::thick(VERMILION, shape),
+        Family::Ours => Style::thick(BLUE, shape),
+        Family::OursShared => Style::thick(GREEN, UP),
+        Family::OwnerStore => Style::thin(PURPLE, shape),
+        Family::Buffered => Style::thin(SKY_BLUE, shape),
+        Family::Sharded => Style::thin(ORANGE, shape),
+        Family::Atomic | Family::OneThread => Style::thin(BLACK, shape),
+        Family::Lock => Style::thin(GREY, shape),
+    };
+    // The second five of a family are hollow.
+    if member < SHAPES.len() { style } else { style.hollow() }
+}
+
+/// What to keep beside the figures.
+fn machine() -> String {
+    let command: Vec<_> = env::args().skip(1).collect();
+    let first_line = |program, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output();
+        let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        text.ok().and_then(|text| text.lines().next().map(str::to_owned)).unwrap_or_default()
+    };
+    format!(
+        "machine: {}\nsystem: {}\nC library: {}\ncompiler: {}\ndate: {}\noptions: {}\n",
+        Machine::here(),
+        first_line("uname", &["-srm"]),
+        first_line("ldd", &["--version"]),
+        first_line("rustc", &["--version"]),
+        first_line("date", &["-u", "+%Y-%m-%d"]),
+        if command.is_empty() { "none".to_owned() } else { command.join(" ") }
+    )
+}
