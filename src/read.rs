@@ -9,19 +9,31 @@ use crate::{
 
 impl<W: Width> Matrix<W> {
     /// What `column` has in total less what has been taken of it.
+    #[inline]
     pub(crate) fn sum(&self, column: usize) -> u64 {
-        let lock = self.read_lock().then(|| self.lock());
+        if self.read_lock() {
+            return self.locked_sum(column);
+        }
         // Before the cells: what a take has seen, we then see as well, so that the difference is
         // never negative.
         let taken = self.width().taken(column);
-        self.total_under(lock.as_ref(), column).wrapping_sub(taken)
+        self.unlocked_total(column).wrapping_sub(taken)
+    }
+
+    /// Out of line, so that an unlocked sum does not pay for what a locked one needs.
+    #[inline(never)]
+    fn locked_sum(&self, column: usize) -> u64 {
+        let lock = self.lock();
+        // Under the lock: no take moves it before the total is there.
+        let taken = self.width().taken(column);
+        self.locked_total(&lock, column).wrapping_sub(taken)
     }
 
     /// The sum, which then starts again from zero. Takes exclude one another, and their
     /// differences telescope: no add is in two of them, and none is in neither.
     pub(crate) fn take(&self, column: usize) -> u64 {
         let lock = self.lock();
-        let total = self.total_under(Some(&lock), column);
+        let total = self.total_under(&lock, column);
         let taken = self.width().taken(column);
         self.width().set_taken(column, total);
         total.wrapping_sub(taken)
@@ -29,19 +41,20 @@ impl<W: Width> Matrix<W> {
 
     /// All adds to `column` there ever were, whatever has been taken.
     pub(crate) fn total(&self, column: usize) -> u64 {
-        let lock = self.read_lock().then(|| self.lock());
-        self.total_under(lock.as_ref(), column)
+        if self.read_lock() {
+            self.locked_total(&self.lock(), column)
+        } else {
+            self.unlocked_total(column)
+        }
     }
 
-    fn total_under(&self, lock: Option<&MutexGuard<'_, ()>>, column: usize) -> u64 {
-        match lock {
-            Some(lock) if self.read_lock() => self.locked_total(lock, column),
-            _ => self.unlocked_total(column),
-        }
+    fn total_under(&self, lock: &MutexGuard<'_, ()>, column: usize) -> u64 {
+        if self.read_lock() { self.locked_total(lock, column) } else { self.unlocked_total(column) }
     }
 
     /// Downs first and ups last: whoever sees a decrement sees the increment that happened before
     /// it, whichever of the three each of them went to, so that no level is read negative.
+    #[inline]
     fn unlocked_total(&self, column: usize) -> u64 {
         let downs = self.downs(column);
         let spilled = self.width().spilled(column);
@@ -68,6 +81,7 @@ impl<W: Width> Matrix<W> {
         }
     }
 
+    #[inline]
     fn downs(&self, column: usize) -> u64 {
         self.width().downs(column).map_or(0, |downs| self.collect(downs))
     }
