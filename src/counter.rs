@@ -132,6 +132,15 @@ impl Counter {
         Deltas { counter: self, seen: 0 }
     }
 
+    /// Makes the sum at least `value`. What others add meanwhile comes on top, as if it came later.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn raise_to(&self, value: u64) {
+        // Nobody else raises between the sum and the add.
+        let lock = self.matrix.lock();
+        let sum = self.matrix.sum_under(&lock, Lone::COLUMN);
+        self.add(value.saturating_sub(sum));
+    }
+
     /// The backend at work, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     all(test, loom),
     allow(
@@ -14,6 +15,17 @@ pub mod classic;
 #[cfg(not(all(test, loom)))]
 mod counter;
 mod cpus;
+#[cfg(all(
+    any(
+        feature = "metrics",
+        feature = "opentelemetry",
+        feature = "prometheus",
+        feature = "prometheus-client",
+        feature = "serde"
+    ),
+    not(all(test, loom))
+))]
+pub mod integrations;
 mod membarrier;
 mod read;
 mod rseq;

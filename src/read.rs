@@ -23,10 +23,12 @@ impl<W: Width> Matrix<W> {
     /// Out of line, so that an unlocked sum does not pay for what a locked one needs.
     #[inline(never)]
     fn locked_sum(&self, column: usize) -> u64 {
-        let lock = self.lock();
-        // Under the lock: no take moves it before the total is there.
-        let taken = self.width().taken(column);
-        self.locked_total(&lock, column).wrapping_sub(taken)
+        self.sum_under(&self.lock(), column)
+    }
+
+    /// The sum for whoever holds the lock, so that no take comes in between.
+    pub(crate) fn sum_under(&self, lock: &MutexGuard<'_, ()>, column: usize) -> u64 {
+        self.total_under(lock, column).wrapping_sub(self.width().taken(column))
     }
 
     /// The sum, which then starts again from zero. Takes exclude one another, and their

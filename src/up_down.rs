@@ -130,6 +130,15 @@ impl UpDownCounter {
         self.matrix.take(Level::UPS).cast_signed()
     }
 
+    /// Makes the level `value`. What others add meanwhile comes on top, as if it came later.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn set_to(&self, value: i64) {
+        // Nobody else sets between the sum and the add.
+        let lock = self.matrix.lock();
+        let sum = self.matrix.sum_under(&lock, Level::UPS).cast_signed();
+        self.add(value.wrapping_sub(sum));
+    }
+
     /// The backend at work, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {

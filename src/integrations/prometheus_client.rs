@@ -1,0 +1,155 @@
+//! For the crate `prometheus-client`: metrics to register.
+//!
+//! [`Counter`] and [`UpDownCounter`] encode themselves, as a counter and a gauge, so that they go into
+//! a registry or a [`Family`](prometheus_client::metrics::family::Family) as they are; [`Shared`] is
+//! for those that are shared, or stand in a `static`; and a [`SetCollector`] shows a [`CounterSet`] as
+//! one labelled metric.
+//!
+//! There is no implementation of that crate's `Atomic`: it has to return the previous value, which a
+//! sharded counter does not know.
+//!
+//! A `Family` makes a counter for each set of label values, of 128 bytes a shard, and looks it up
+//! under a lock. Keep what it returns, or use a set, where the values are known beforehand.
+//!
+//! # Example
+//!
+//! ```
+//! use prometheus_client::{encoding::text::encode, metrics::family::Family, registry::Registry};
+//! use std::sync::Arc;
+//! use striped_counter::{Counter, CounterSet, integrations::prometheus_client::*};
+//!
+//! static HITS: Counter = Counter::new();
+//! static BY_STATUS: CounterSet = CounterSet::new(2);
+//!
+//! let mut registry = Registry::default();
+//! registry.register("hits", "Requests", Shared(&HITS));
+//! // With labels that are known beforehand: one shard look-up, and no lock.
+//! let labels = [("status", "ok"), ("status", "error")].map(|label| [label]);
+//! let by_status = SetCollector::new("responses", "Responses", labels, &BY_STATUS)?;
+//! registry.register_collector(Box::new(by_status));
+//! // With labels that are not; each counter has the shards that the constructor gives it.
+//! let make = || Shared(Arc::new(Counter::builder().shards(4).build()));
+//! let users = Family::<Vec<(String, String)>, _, _>::new_with_constructor(make);
+//! registry.register("logins", "Log-ins", users.clone());
+//!
+//! HITS.add(3);
+//! BY_STATUS.inc(0);
+//! users.get_or_create(&vec![("user".into(), "ann".into())]).0.inc();
+//!
+//! let mut text = String::new();
+//! encode(&mut text, &registry)?;
+//! assert!(text.contains("hits_total 3\n"));
+//! assert!(text.contains("responses_total{status=\"ok\"} 1\n"));
+//! assert!(text.contains("logins_total{user=\"ann\"} 1\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use super::labels::{self, LabelsError};
+use crate::{Counter, CounterSet, UpDownCounter};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet},
+    metrics::{MetricType, TypedMetric},
+};
+use std::{fmt, ops::Deref};
+
+/// What the encoders return.
+type Encoded = Result<(), fmt::Error>;
+
+impl TypedMetric for Counter {
+    const TYPE: MetricType = MetricType::Counter;
+}
+
+/// As a counter, by its [`sum`](Counter::sum).
+impl EncodeMetric for Counter {
+    fn encode(&self, encoder: MetricEncoder<'_>) -> Encoded {
+        encode_count(self.sum(), encoder)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+impl TypedMetric for UpDownCounter {
+    const TYPE: MetricType = MetricType::Gauge;
+}
+
+/// As a gauge, by its [`sum`](UpDownCounter::sum).
+impl EncodeMetric for UpDownCounter {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Encoded {
+        encoder.encode_gauge(&self.sum())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+fn encode_count(count: u64, mut encoder: MetricEncoder<'_>) -> Encoded {
+    encoder.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}
+
+/// A metric that is shared, by a `&'static` reference or an [`Arc`](std::sync::Arc), as a metric.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shared<P>(pub P);
+
+impl<P: Deref<Target: TypedMetric>> TypedMetric for Shared<P> {
+    const TYPE: MetricType = P::Target::TYPE;
+}
+
+impl<P: Deref<Target: EncodeMetric>> EncodeMetric for Shared<P> {
+    fn encode(&self, encoder: MetricEncoder<'_>) -> Encoded {
+        self.0.encode(encoder)
+    }
+
+    fn metric_type(&self) -> MetricType {
+        self.0.metric_type()
+    }
+}
+
+/// A [`CounterSet`] as one metric, with labels for each counter.
+///
+/// The counters are read by [`sums`](CounterSet::sums): at one moment if the set has a read lock.
+#[derive(Debug)]
+pub struct SetCollector<L, P> {
+    name: String,
+    help: String,
+    labels: Vec<L>,
+    counters: P,
+}
+
+impl<L, P: Deref<Target = CounterSet>> SetCollector<L, P> {
+    /// Shows `set` by `name`, to which the registry appends `_total`, with one set of labels for each
+    /// of its counters, in the order of their indexes.
+    ///
+    /// # Errors
+    /// If there are fewer labels than counters, or more.
+    pub fn new(
+        name: impl Into<String>,
+        help: impl Into<String>,
+        labels: impl IntoIterator<Item = L>,
+        set: P,
+    ) -> Result<Self, LabelsError> {
+        let labels: Vec<_> = labels.into_iter().collect();
+        labels::check(&labels, &set)?;
+        // As the registry writes the help of other metrics.
+        let help = help.into() + ".";
+        Ok(Self { name: name.into(), help, labels, counters: set })
+    }
+}
+
+impl<L, P> Collector for SetCollector<L, P>
+where
+    L: EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
+    P: Deref<Target = CounterSet> + fmt::Debug + Send + Sync + 'static,
+{
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Encoded {
+        let mut metric =
+            encoder.encode_descriptor(&self.name, &self.help, None, MetricType::Counter)?;
+        self.labels
+            .iter()
+            .zip(self.counters.sums())
+            .try_for_each(|(labels, sum)| encode_count(sum, metric.encode_family(labels)?))
+    }
+}
