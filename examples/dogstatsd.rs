@@ -1,0 +1,75 @@
+//! `DogStatsD` by `cadence`: deltas, each sent once, and kept for the next time if it could not be.
+//!
+//! ```text
+//! cargo run --example dogstatsd -- 127.0.0.1:8125
+//! ```
+//!
+//! Another exporter of the same counter notices nothing: a cursor of `deltas` changes nothing.
+
+use cadence::{Counted as _, StatsdClient, UdpMetricSink};
+use std::{env, error::Error, net::UdpSocket, process::ExitCode, thread, time::Duration};
+use striped_counter::{Counter, Deltas};
+
+static HITS: Counter = Counter::new();
+
+/// Sends what a counter has grown by since the last time.
+pub(crate) struct Pusher<'a> {
+    client: StatsdClient,
+    name: &'a str,
+    seen: Deltas<'a>,
+    /// Seen, but not sent.
+    pending: u64,
+}
+
+impl<'a> Pusher<'a> {
+    /// Sends the growth of `counter` as `name` through `client`, from what it has by now.
+    pub(crate) fn new(client: StatsdClient, name: &'a str, counter: &'a Counter) -> Self {
+        Self { client, name, seen: counter.deltas(), pending: 0 }
+    }
+
+    /// Sends what is new, if anything is. After an error it will be in the next delta.
+    pub(crate) fn push(&mut self) -> Result<(), cadence::MetricError> {
+        self.pending = self.pending.wrapping_add(self.seen.next_delta());
+        if self.pending > 0 {
+            self.client
+                .count_with_tags(self.name, self.pending)
+                .with_tag("route", "/")
+                .try_send()?;
+            self.pending = 0;
+        }
+        Ok(())
+    }
+}
+
+#[allow(dead_code, reason = "the tests of the exporters have only the rest of this file")]
+fn main() -> ExitCode {
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8125".to_owned());
+    match run(&address) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {address}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A service of half a second, that counts and pushes.
+fn run(address: &str) -> Result<(), Box<dyn Error>> {
+    let sink = UdpMetricSink::from(address, UdpSocket::bind("0.0.0.0:0")?)?;
+    let mut pusher = Pusher::new(StatsdClient::from_sink("service", sink), "hits", &HITS);
+    for _ in 0..5 {
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..1_000).for_each(|_| HITS.inc()));
+            }
+        });
+        if let Err(error) = pusher.push() {
+            eprintln!("kept for the next time: {error}");
+        }
+        // The agent adds up what comes within ten seconds: no need to hurry in a real service.
+        thread::sleep(Duration::from_millis(100));
+    }
+    pusher.push()?;
+    println!("sent {} hits to {address}", HITS.sum());
+    Ok(())
+}

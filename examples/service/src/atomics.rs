@@ -1,0 +1,92 @@
+//! What the service counts, with plain atomics: to compare with.
+
+use crate::{
+    route::{COUNTERS, Route, index, labels},
+    settings::Settings,
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::Registry,
+};
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Stats(Arc<Counters>);
+
+#[derive(Debug)]
+struct Counters {
+    hits: [AtomicU64; COUNTERS],
+    bytes: AtomicU64,
+    busy: AtomicI64,
+}
+
+pub(crate) struct Busy<'a>(&'a AtomicI64);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Stats {
+    pub(crate) fn new(_settings: &Settings) -> Result<Self, Box<dyn Error>> {
+        let hits = std::array::from_fn(|_| AtomicU64::new(0));
+        let counters = Counters { hits, bytes: AtomicU64::new(0), busy: AtomicI64::new(0) };
+        Ok::<_, Infallible>(Self(Arc::new(counters))).map_err(Into::into)
+    }
+
+    /// A request, until what is returned is dropped.
+    pub(crate) fn busy(&self) -> Busy<'_> {
+        self.0.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(&self.0.busy)
+    }
+
+    pub(crate) fn served(&self, route: Route, status: u16, bytes: u64) {
+        self.0.hits[index(route, status)].fetch_add(1, Ordering::Relaxed);
+        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register_collector(Box::new(self.clone()));
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.0.hits.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        "plain atomics".to_owned()
+    }
+}
+
+impl Collector for Stats {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut hits =
+            encoder.encode_descriptor("hits", "Requests served.", None, MetricType::Counter)?;
+        for (labels, count) in labels().zip(&self.0.hits) {
+            let count = ConstCounter::new(count.load(Ordering::Relaxed));
+            count.encode(hits.encode_family(&labels)?)?;
+        }
+        let bytes = ConstCounter::new(self.0.bytes.load(Ordering::Relaxed));
+        let help = "Bytes of bodies sent.";
+        bytes.encode(encoder.encode_descriptor(
+            "sent_bytes",
+            help,
+            None,
+            bytes.metric_type(),
+        )?)?;
+        let busy = ConstGauge::new(self.0.busy.load(Ordering::Relaxed));
+        let help = "Requests in flight.";
+        busy.encode(encoder.encode_descriptor("busy", help, None, busy.metric_type())?)
+    }
+}

@@ -1,0 +1,53 @@
+//! What the service counts, with `striped_counter`.
+
+use crate::{
+    route::{COUNTERS, Route, index, labels},
+    settings::Settings,
+};
+use prometheus_client::registry::Registry;
+use std::{error::Error, sync::Arc};
+use striped_counter::{
+    Counter, CounterSet, Guard, UpDownCounter,
+    integrations::prometheus_client::{SetCollector, Shared},
+};
+
+pub(crate) struct Stats {
+    hits: Arc<CounterSet>,
+    bytes: Arc<Counter>,
+    busy: Arc<UpDownCounter>,
+}
+
+impl Stats {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            hits: Arc::new(settings.apply(CounterSet::builder(COUNTERS)).try_build()?),
+            bytes: Arc::new(settings.apply(Counter::builder()).try_build()?),
+            busy: Arc::new(settings.apply(UpDownCounter::builder()).try_build()?),
+        })
+    }
+
+    /// A request, until what is returned is dropped.
+    pub(crate) fn busy(&self) -> Guard<'_> {
+        self.busy.guard()
+    }
+
+    pub(crate) fn served(&self, route: Route, status: u16, bytes: u64) {
+        self.hits.inc(index(route, status));
+        self.bytes.add(bytes);
+    }
+
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let hits = SetCollector::new("hits", "Requests served", labels(), Arc::clone(&self.hits));
+        registry.register_collector(Box::new(hits.expect("there are as many labels as counters")));
+        registry.register("sent_bytes", "Bytes of bodies sent", Shared(Arc::clone(&self.bytes)));
+        registry.register("busy", "Requests in flight", Shared(Arc::clone(&self.busy)));
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.hits.sums().iter().sum()
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        format!("{}, {} shards", self.hits.backend(), self.hits.shards())
+    }
+}

@@ -1,0 +1,84 @@
+//! Against the text of `prometheus-client`.
+
+use prometheus_client::{encoding::text::encode, metrics::family::Family, registry::Registry};
+use std::sync::Arc;
+use striped_counter::{
+    Backend, Counter, CounterSet, UpDownCounter, integrations::prometheus_client::*,
+};
+use striped_counter_exporters::{monotone_and_complete, resets, value};
+
+fn text(registry: &Registry) -> String {
+    let mut text = String::new();
+    encode(&mut text, registry).unwrap();
+    text
+}
+
+#[test]
+fn each_type_has_its_own() {
+    let mut registry = Registry::default();
+    let (hits, busy) = (Arc::new(Counter::new()), Arc::new(UpDownCounter::new()));
+    registry.register("hits", "Requests", Shared(Arc::clone(&hits)));
+    registry.register("busy", "Requests in flight", Shared(Arc::clone(&busy)));
+    let by_route = Arc::new(CounterSet::new(2));
+    let labels = ["/", "/\"quoted\""].map(|route| [("route", route)]);
+    let collector = SetCollector::new("routes", "By route", labels, Arc::clone(&by_route));
+    registry.register_collector(Box::new(collector.unwrap()));
+
+    hits.add(41);
+    busy.sub(2);
+    by_route.add(1, 7);
+    assert_eq!(
+        text(&registry),
+        "# HELP hits Requests.\n# TYPE hits counter\nhits_total 41\n\
+         # HELP busy Requests in flight.\n# TYPE busy gauge\nbusy -2\n\
+         # HELP routes By route.\n# TYPE routes counter\n\
+         routes_total{route=\"/\"} 0\nroutes_total{route=\"/\\\"quoted\\\"\"} 7\n# EOF\n"
+    );
+}
+
+#[test]
+fn scrapes_under_load_lose_nothing() {
+    let mut registry = Registry::default();
+    let (hits, set) = (Arc::new(Counter::new()), Arc::new(CounterSet::new(1)));
+    registry.register("hits", "Requests", Shared(Arc::clone(&hits)));
+    let collector = SetCollector::new("set", "One", [[("only", "one")]], Arc::clone(&set)).unwrap();
+    registry.register_collector(Box::new(collector));
+    monotone_and_complete(0, || hits.inc(), || value(&text(&registry), "hits_total"));
+    monotone_and_complete(0, || set.inc(0), || value(&text(&registry), "set_total{only=\"one\"}"));
+}
+
+#[test]
+fn a_take_is_one_reset() {
+    let mut registry = Registry::default();
+    let hits = Arc::new(Counter::new());
+    registry.register("hits", "Requests", Shared(Arc::clone(&hits)));
+    let scrape = || value(&text(&registry), "hits_total");
+    hits.add(10);
+    let mut series = vec![scrape()];
+    assert_eq!(hits.take(), 10);
+    for n in 1..4 {
+        hits.add(n);
+        series.push(scrape());
+    }
+    assert_eq!((series.as_slice(), resets(&series)), (&[10, 1, 3, 6][..], 1));
+}
+
+#[test]
+fn a_family_keeps_the_settings_of_its_constructor() {
+    let make = || Counter::builder().backend(Backend::Striped).shards(4).read_lock(true).build();
+    let family =
+        Family::<Vec<(String, String)>, Counter, fn() -> Counter>::new_with_constructor(make);
+    let mut registry = Registry::default();
+    registry.register("hits", "Requests", family.clone());
+    let ann = vec![("user".to_owned(), "ann".to_owned())];
+    family.get_or_create(&ann).add(3);
+    assert_eq!(family.get_or_create(&ann).shards(), 4);
+    assert_eq!(value(&text(&registry), "hits_total{user=\"ann\"}"), 3);
+}
+
+#[test]
+fn labels_and_counters_have_to_be_as_many() {
+    let set = Arc::new(CounterSet::new(3));
+    let error = SetCollector::new("a", "b", [[("c", "d")]], set).unwrap_err();
+    assert_eq!(error.to_string(), "labels: 1 given for a set of 3 counters; give one each");
+}

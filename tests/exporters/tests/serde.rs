@@ -1,0 +1,17 @@
+//! Against the JSON of `serde_json`.
+
+use striped_counter::{Counter, CounterSet, UpDownCounter};
+
+#[test]
+fn counters_serialize_as_their_sums() {
+    let (hits, busy, set) = (Counter::new(), UpDownCounter::new(), CounterSet::new(3));
+    hits.add(u64::MAX);
+    busy.sub(2);
+    set.add(1, 7);
+    let json = |(a, b, c): (&Counter, &UpDownCounter, &CounterSet)| {
+        serde_json::to_string(&(a, b, c)).unwrap()
+    };
+    assert_eq!(json((&hits, &busy, &set)), "[18446744073709551615,-2,[0,7,0]]");
+    assert_eq!(hits.take(), u64::MAX);
+    assert_eq!(json((&hits, &busy, &set)), "[0,-2,[0,7,0]]");
+}
