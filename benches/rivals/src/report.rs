@@ -6,8 +6,8 @@ use crate::{
         chart::{
             Chart, Curve, sort,
             style::{
-                BLACK, BLUE, DIAMOND, DOWN, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, SQUARE, Shape, Style,
-                UP, VERMILION,
+                BLACK, BLUE, DIAMOND, DOWN, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, SQUARE, Shape,
+                Style, UP, VERMILION,
             },
             svg,
         },
@@ -21,6 +21,15 @@ use crate::{
     verdict,
 };
 use std::{env, error::Error, fmt::Write as _, process::Command};
+
+/// The name of a statistic, and how to get it.
+type Statistic = (&'static str, fn(&Spread) -> f64);
+
+const STATISTICS: [Statistic; 3] = [
+    ("median", |spread| spread.median),
+    ("min", |spread| spread.min),
+    ("max", |spread| spread.max),
+];
 
 /// The files that are written.
 pub(crate) const NAMES: [&str; 3] = ["rivals.csv", "rivals.svg", "machine.txt"];
@@ -137,10 +146,8 @@ fn csv(args: &Args, rows: &[Row]) -> String {
         "section,subject,how,threads,readers,statistic,million_adds_per_s,cpu_ns_per_add,\
          million_sums_per_s,cpu_ns_per_sum,bytes,lost,repeats,ms,cpus,machine\n",
     );
-    let statistics: [(&str, fn(&Spread) -> f64); 3] =
-        [("median", |s| s.median), ("min", |s| s.min), ("max", |s| s.max)];
     for row in rows {
-        for (name, statistic) in statistics {
+        for (name, statistic) in STATISTICS {
             let figures = |costs: Option<Costs>| {
                 costs.map_or(",".to_owned(), |costs| {
                     format!("{:.4},{:.4}", statistic(&costs.rate), statistic(&costs.cpu))
