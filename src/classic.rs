@@ -47,7 +47,7 @@
 //! | here | in [`Counter`] |
 //! |---|---|
 //! | subtract what reading added | subtract a baseline: [`take`](Counter::take) and [`deltas`](Counter::deltas) never write to a shard, they remember what they have seen |
-//! | a lock that only readers take | the same; with [`read_lock(true)`](crate::Builder::read_lock) it also diverts adds to a shared atomic while a reader looks, so that the sum is that of one moment |
+//! | a lock that only readers take | the same; with [`read_lock(true)`](crate::Builder::read_lock) it looks twice, and diverts adds that come in between to a shared atomic, so that the sum is that of one moment |
 //! | one count, for which all adders fight | a shard for each CPU, thread or stripe of threads |
 //!
 //! [`ThreadLocalCounter`] is that last row done by hand, and its documentation lists what a cell a

@@ -65,11 +65,13 @@ impl<W: Width> Matrix<W> {
 
     /// The total at one moment: that of the spill's load between two equal collects.
     ///
-    /// Cells only grow, so equal sums mean that no cell has moved in between. Ends, because once
-    /// the divert is seen each thread has at most one operation in flight to spoil rounds.
+    /// Cells only grow, so equal sums mean that no cell has moved in between. Ends, because adds are
+    /// diverted as soon as one was in the way: once that is seen, each thread has at most one
+    /// operation in flight to spoil rounds. A counter at rest needs no divert, and its adders notice
+    /// nothing.
     fn locked_total(&self, lock: &MutexGuard<'_, ()>, column: usize) -> u64 {
-        let _diverted = self.divert(lock);
         let collect = || (self.downs(column), self.collect(column));
+        let mut diverted = None;
         let mut before = collect();
         loop {
             let spilled = self.width().spilled(column);
@@ -79,6 +81,7 @@ impl<W: Width> Matrix<W> {
                 return ups.wrapping_add(spilled).wrapping_sub(downs);
             }
             before = after;
+            diverted.get_or_insert_with(|| self.divert(lock));
             spin_loop();
         }
     }
