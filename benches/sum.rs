@@ -76,10 +76,20 @@ fn while_adding(counter: &Counter, read: impl FnOnce()) -> u64 {
             }
             added
         });
+        let stop = Stop(&done);
         read();
-        done.store(true, Ordering::Relaxed);
+        drop(stop);
         adder.join().expect("adds do not panic")
     })
+}
+
+/// Ends the adding when dropped, by a panic too.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn striped(shards: usize, read_lock: bool) -> Counter {

@@ -88,6 +88,7 @@ mod linux {
         thread::scope(|scope| {
             let adders: Vec<_> =
                 (0..threads).map(|seed| scope.spawn(move || add(counter, each, seed))).collect();
+            shelter();
             report_progress(each * threads, || {
                 adders.iter().all(thread::ScopedJoinHandle::is_finished)
             });
@@ -178,7 +179,7 @@ mod linux {
         }
     }
 
-    /// A signal every 100 microseconds, to whichever thread the kernel likes.
+    /// A signal every 100 microseconds, to whichever adder the kernel likes.
     fn storm() {
         let handler: extern "C" fn(c_int) = on_alarm;
         // SAFETY: all zeroes is a valid `sigaction`.
@@ -188,6 +189,18 @@ mod linux {
         // SAFETY: `action` is valid, and the handler does only what a handler may do.
         unsafe { libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut()) };
         timer(100);
+    }
+
+    /// Has the calling thread, which adds nothing, take none of the signals.
+    fn shelter() {
+        // SAFETY: all zeroes is a set for `sigemptyset` to initialize.
+        let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `set` is valid for the write.
+        unsafe { libc::sigemptyset(&raw mut set) };
+        // SAFETY: `set` is initialized, and SIGALRM is a signal.
+        unsafe { libc::sigaddset(&raw mut set, libc::SIGALRM) };
+        // SAFETY: `set` is initialized, and the previous mask is not asked for.
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
     }
 
     fn calm() {

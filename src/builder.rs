@@ -251,8 +251,8 @@ impl<T> Builder<T> {
     /// each and sends the rest to one shared atomic. On `PerThread` it is an error.
     ///
     /// The default is one for each possible CPU for `PerCpu`, and for `Striped` four for each CPU
-    /// that the thread may run on that adds first of all in the process, rounded up to a power of
-    /// two: set it where threads are pinned.
+    /// that the thread may run on which is the first in the process to need that number, rounded up
+    /// to a power of two: set it where threads are pinned.
     pub const fn shards(mut self, shards: usize) -> Self {
         self.settings.shards = Some(shards);
         self

@@ -141,7 +141,11 @@ fn adds_disturbed(
         }
         ready.wait();
         let tids = tids.lock().unwrap().clone();
-        (0..rounds).for_each(|_| disturb(&tids));
+        for _ in 0..rounds {
+            disturb(&tids);
+            // Between two rounds the adders are to get somewhere, also where CPUs are scarce.
+            thread::sleep(Duration::from_micros(100));
+        }
         stop.store(true, Ordering::Relaxed);
     });
     adds.into_inner()
@@ -190,7 +194,6 @@ fn signals_at(faults: &Faults, boundary: usize) -> [u64; 2] {
         for &tid in tids {
             signal(tid);
         }
-        thread::yield_now();
     });
     faults.delays[boundary].store(0, Ordering::SeqCst);
     let after = counts();
@@ -254,7 +257,7 @@ fn ids_beyond_the_shards_spill() {
     }
     // Whoever runs with another id than 0 has no shard.
     let counter = PER_CPU.shards(1).build();
-    let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| thread::yield_now());
+    let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| {});
     assert_eq!(counter.sum(), adds);
     assert_eq!(counter.shards(), 1);
 }
@@ -306,7 +309,7 @@ fn one_cpu_for_all_threads() {
     in_child("one_cpu_for_all_threads", || {
         set_affinity(0, affinity().into_iter().take(1));
         let counter = PER_CPU.build();
-        let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| thread::yield_now());
+        let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| {});
         assert_eq!(counter.sum(), adds);
     });
 }
@@ -314,7 +317,7 @@ fn one_cpu_for_all_threads() {
 #[test]
 fn fifty_threads_a_cpu() {
     let counter = PER_CPU.build();
-    let adds = adds_disturbed(|| counter.inc(), 50 * num_cpus::get(), 5, |_| thread::yield_now());
+    let adds = adds_disturbed(|| counter.inc(), 50 * num_cpus::get(), 5, |_| {});
     assert_eq!(counter.sum(), adds);
 }
 

@@ -4,6 +4,7 @@ use crate::{
     bursts::{Burst, Move, Shape},
     checker::{legal_order, on_column},
     common::{on_every_backend, per_cpu_works},
+    one_cpu,
     subjects::{Spread, Step, Subject},
 };
 use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
@@ -25,7 +26,7 @@ fn on_every_locked_counter<B, S: Subject>(
         let bursts: Vec<_> = (0..counters).flat_map(run_one).collect();
         bursts.iter().for_each(&assert_legal);
         let beside = bursts.iter().filter(|burst| burst.has_a_read_beside_an_add()).count();
-        assert!(beside > 0, "nothing ever happened beside something else");
+        assert!(beside > 0 || one_cpu(), "nothing ever happened beside something else");
     };
     on_every_backend(|case| {
         if case.read_lock {

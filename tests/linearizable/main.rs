@@ -16,3 +16,9 @@ mod checker;
 mod locked;
 mod subjects;
 mod traps;
+
+/// With a single CPU little happens beside something else: what is legal can be shown there, but not
+/// that the checker would catch what is not.
+fn one_cpu() -> bool {
+    std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() == 1)
+}

@@ -5,7 +5,10 @@ use crate::{
     common::{affinity::Hopper, on_every_backend, together},
     set,
 };
-use std::{sync::Barrier, thread};
+use std::{
+    sync::{Barrier, Mutex},
+    thread,
+};
 use striped_counter::{Backend, CounterSet};
 
 /// Less than a line, just a line, just more; with two more columns for a set with a read lock.
@@ -118,13 +121,17 @@ fn a_set_that_grows_with_its_threads_keeps_every_count() {
     for read_lock in [false, true] {
         let set = CounterSet::builder(17).backend(Backend::PerThread).read_lock(read_lock).build();
         let (together, leave) = (&Barrier::new(40), &Barrier::new(40));
+        let turns = &Mutex::new(());
         thread::scope(|scope| {
             for _ in 0..40 {
                 scope.spawn(|| {
                     // Before there are rows for all, while they are made, and afterwards.
                     add_everywhere(&set, 1);
                     together.wait();
+                    // One after another: who finds the matrix growing spills, and it stays as it is.
+                    let turn = turns.lock().unwrap();
                     add_everywhere(&set, 1);
+                    drop(turn);
                     leave.wait();
                 });
             }
