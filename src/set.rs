@@ -21,8 +21,8 @@ use std::fmt;
 /// # Cost
 ///
 /// An add costs as much as a `Counter`'s, and is far more likely to find its line in the cache.
-/// Memory: 8 bytes a counter a shard, each shard rounded up to a line of 128 bytes; as much again as one shard for the spill, and for what has been taken, once
-/// something has; and 512 bytes.
+/// Memory: 8 bytes a counter a shard, each shard rounded up to a line of 128 bytes; as much again as
+/// one shard for the spill, and for what has been taken, once something has; and 512 bytes.
 ///
 /// # Example
 ///
@@ -105,9 +105,10 @@ impl CounterSet {
     /// [`read_lock(true)`](Builder::read_lock) a [`snapshot`](Self::snapshot) has all of a batch or
     /// nothing of it.
     ///
-    /// Through `PerThread` and `Striped` a batch finds the shard once, and is cheaper than its adds
-    /// one by one. Through `PerCpu` each add finds its own, so a batch saves nothing, and with a
-    /// read lock it is dearer: it announces itself to snapshots, which single adds need not.
+    /// Through `PerThread` and `Striped` a batch finds the shard once. Whether that makes it cheaper
+    /// than its adds one by one depends on the processor, but with a read lock it is: it announces
+    /// itself to snapshots once. Through `PerCpu` each add finds its own shard, so a batch saves
+    /// nothing, and with a read lock it is dearer, since single adds need not announce themselves.
     ///
     /// # Panics
     /// If an index is out of range: then nothing has been added.

@@ -46,7 +46,9 @@ pub(crate) fn churn(scale: &Scale) -> String {
     for backend in backends() {
         note(&format!("{} threads through {backend}", scale.churn));
         let counter = Counter::builder().backend(backend).build();
-        let life = || thread::scope(|scope| _ = scope.spawn(|| counter.inc()));
+        // Joined by name: the end of a scope does not wait for what a thread does at its very end.
+        let life =
+            || thread::scope(|scope| scope.spawn(|| counter.inc()).join().expect("no panic"));
         (0..64).for_each(|_| life());
         let (before, shards, start) = (resident(), counter.shards(), Instant::now());
         (0..scale.churn).for_each(|_| life());
