@@ -15,6 +15,9 @@ use std::fmt;
 /// Each counter of the set is what a [`Counter`](crate::Counter) is, with the same promises; see
 /// there. Indexing is as with a slice: out of range panics with the index and the length.
 ///
+/// Where there is no memory for the spill on the first add, the process ends, as when a `Vec` finds
+/// none; without memory for shards alone, adds spill.
+///
 /// Not for use inside a global allocator: the first add allocates more than once, and each of these
 /// allocations would be such a first add again. A [`Counter`](crate::Counter) is.
 ///

@@ -13,9 +13,9 @@ use std::sync::{
 };
 
 /// The boundaries, in the order of the section.
-pub(super) const BOUNDARIES: usize = 8;
+pub(super) const BOUNDARIES: usize = 9;
 /// Those at which the kernel must abort.
-pub(super) const WITHIN: std::ops::Range<usize> = 1..7;
+pub(super) const WITHIN: std::ops::Range<usize> = 1..8;
 
 /// Turns of the delay loop at each boundary. Known to the section by name.
 #[unsafe(no_mangle)]

@@ -185,8 +185,9 @@ macro_rules! section {
                 ".quad 2f, 3f - 2f, 4f",
                 ".popsection",
                 delay!(0),
-                // Arm: from the very next instruction on, the kernel knows.
+                // The descriptor's address, for a store that needs it in a register.
                 "lea {row}, [rip + 9b]",
+                // Arm: from the very next instruction on, the kernel knows.
                 "mov fs:[{area} + {rseq_cs}], {row}",
                 "2:",
                 disarm!(),
@@ -194,19 +195,25 @@ macro_rules! section {
                 // A thread that is not registered has a negative number here.
                 "cmp dword ptr fs:[{area} + {cpu_id}], 0",
                 delay!(2),
+                // If so, its id is not its own.
                 "js {missed}",
                 delay!(3),
+                // The id; the upper half of the register becomes 0.
                 "mov {row:e}, fs:[{area} + {id}]",
                 delay!(4),
+                // Against the number of rows: 0 if adds are diverted.
                 "cmp {row}, [{limit}]",
                 delay!(5),
+                // No row of this number just now.
                 "jae {missed}",
-                $to_offset,
                 delay!(6),
+                // From the row's number to its place.
+                $to_offset,
+                delay!(7),
                 // Commit.
                 "add [{column} + {row}], {n}",
                 "3:",
-                delay!(7),
+                delay!(8),
                 // The abort handler, behind the signature, which disassembles as an operand of `ud1`.
                 ".pushsection .text.unlikely, \"ax\"",
                 ".byte 0x0f, 0xb9, 0x3d",

@@ -6,7 +6,7 @@
 //!
 //! An operation counts itself in the column `begun`, then looks whether adds are diverted, and if
 //! not, adds to its shard and counts itself in the column `ended`. If they are, it goes to the
-//! spill as a whole. A cut then
+//! spill as a whole; if they were before it began, without counting itself. A cut then
 //!
 //! 1. diverts: operations begun from here on go to the spill. [`membarrier`] between this store
 //!    and the loads that follow, and between an operation's `begun` and its look, makes sure that
@@ -72,22 +72,39 @@ impl Matrix<Dense> {
     /// Out of line: it is many adds long, and every one of them is inlined into it.
     #[inline(never)]
     fn operate(&self, adds: &[(usize, u64)]) {
-        let mut diverted = false;
-        self.with_one_look_up(|add| {
-            add(self.width().begun(), 1);
-            // Partners `heavy` in `cut`, between the divert and the count of operations.
-            membarrier::light();
-            diverted = self.hot.limit.load(Ordering::Relaxed) == 0;
-            if !diverted {
-                for &(column, n) in adds {
-                    add(column, n);
+        // Whoever begins while adds are diverted is not one more for the cut to wait for.
+        let mut diverted = self.is_diverted();
+        if !diverted {
+            self.with_one_look_up(|add| {
+                add(self.width().begun(), 1);
+                // Partners `heavy` in `add_cut`, between the divert and the count of operations.
+                membarrier::light();
+                diverted = self.is_diverted();
+                if !diverted {
+                    for &(column, n) in adds {
+                        add(column, n);
+                    }
                 }
-            }
-            add(self.width().ended(), 1);
-        });
-        if diverted {
-            self.width().spill_all(adds);
+                add(self.width().ended(), 1);
+            });
         }
+        if diverted {
+            self.operate_slow(adds);
+        }
+    }
+
+    /// An operation that may not touch a shard just now.
+    #[cold]
+    #[inline(never)]
+    fn operate_slow(&self, adds: &[(usize, u64)]) {
+        self.prepare();
+        self.width().spill_all(adds);
+    }
+
+    /// Whether adds are diverted by a reader, or there are no shards yet.
+    #[inline(always)]
+    fn is_diverted(&self) -> bool {
+        self.hot.limit.load(Ordering::Relaxed) == 0
     }
 
     /// Adds the totals of all columns to `totals`: those of a cut if the set is tracked, for which

@@ -176,3 +176,23 @@ fn takes_and_deltas_add_up_to_what_fits_together() {
         assert_eq!(add(&mut told, &seen.next_delta()), taken);
     });
 }
+
+/// An operation that begins in the midst of a snapshot must not be one more for it to wait for: with
+/// many threads on few CPUs some are always between their beginning and their end.
+#[test]
+fn a_snapshot_comes_to_an_end_beside_many_more_adders_than_cpus() {
+    on_every_locked_backend(|ruled| {
+        let stop = AtomicBool::new(false);
+        let add_until_stopped = || {
+            while !stop.load(Relaxed) {
+                ruled.set.batch(&EQUAL.map(|index| (index, 1)));
+                ruled.set.inc(ORDERED.0);
+            }
+        };
+        thread::scope(|scope| {
+            let _stop = Stop(&stop);
+            (0..32).for_each(|_| drop(scope.spawn(add_until_stopped)));
+            (0..10).for_each(|_| drop(ruled.set.snapshot()));
+        });
+    });
+}

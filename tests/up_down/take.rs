@@ -2,7 +2,7 @@
 
 use crate::{common::on_every_backend, level, threads::Stop};
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,
 };
 use striped_counter::UpDownCounter;
@@ -51,27 +51,27 @@ fn takes_go_on_over_the_wrap() {
     });
 }
 
-/// What a thread has taken, and how often that was not nothing.
+/// What a thread has taken.
 #[derive(Default)]
 struct Taken {
     total: i64,
-    times: usize,
 }
 
 impl Taken {
-    fn from(&mut self, level: &UpDownCounter) {
+    /// Takes, and counts in `times` if that was not nothing.
+    fn from(&mut self, level: &UpDownCounter, times: &AtomicU64) {
         let n = level.take();
         self.total += n;
-        self.times += usize::from(n != 0);
+        times.fetch_add(u64::from(n != 0), Relaxed);
     }
 }
 
 /// Takes until told to stop, and once more, since nobody adds any longer.
-fn take_until(stop: &AtomicBool, level: &UpDownCounter) -> Taken {
+fn take_until(stop: &AtomicBool, level: &UpDownCounter, times: &AtomicU64) -> Taken {
     let (mut taken, mut last) = (Taken::default(), false);
     while !last {
         last = stop.load(Relaxed);
-        taken.from(level);
+        taken.from(level, times);
     }
     taken
 }
@@ -92,15 +92,16 @@ fn add_until(stop: &AtomicBool, level: &UpDownCounter, salt: i64) -> i64 {
 fn takes_by_several_threads_and_the_final_sum_are_all_that_was_added() {
     on_every_backend(|case| {
         let (level, stop) = (&level(case), &AtomicBool::new(false));
+        let times = &AtomicU64::new(0);
         thread::scope(|scope| {
             let stopper = Stop(stop);
             let add = |salt| scope.spawn(move || add_until(stop, level, salt));
             let adders = [300, 500, 700].map(add);
-            let others = [(); 2].map(|()| scope.spawn(|| take_until(stop, level)));
-            // Only takes that meet adds show anything.
+            let others = [(); 2].map(|()| scope.spawn(|| take_until(stop, level, times)));
+            // Only takes that meet adds show anything, whoever takes.
             let mut mine = Taken::default();
-            while mine.times < 500 {
-                mine.from(level);
+            while times.load(Relaxed) < 300 {
+                mine.from(level, times);
             }
             drop(stopper);
             let added: i64 = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
