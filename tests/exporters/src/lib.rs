@@ -1,33 +1,52 @@
 //! What every exporter has to keep, whatever its format.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
-const THREADS: u64 = 4;
-const ADDS: u64 = 50_000;
+const THREADS: usize = 4;
+const SCRAPES: usize = 200;
 
-/// Has several threads call `add`, which adds one, while `scrape` is called without pause. What is
+/// Has several threads call `add`, which adds one, while `scrape` is called time and again. What is
 /// scraped never goes down, and at the end it is all that was added, on top of `before`.
+///
+/// # Panics
+/// If it does go down, or is not all.
 pub fn monotone_and_complete(before: u64, add: impl Fn() + Sync, mut scrape: impl FnMut() -> u64) {
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let adders: Vec<_> =
-            (0..THREADS).map(|_| scope.spawn(|| (0..ADDS).for_each(|_| add()))).collect();
-        scope.spawn(|| {
-            adders.into_iter().for_each(|adder| adder.join().expect("adds do not panic"));
-            done.store(true, Ordering::Release);
-        });
-        let (mut last, mut scrapes) = (before, 0_u64);
-        while !done.load(Ordering::Acquire) {
-            let now = scrape();
-            assert!(now >= last, "{now} after {last}");
-            (last, scrapes) = (now, scrapes + 1);
+    let (stop, begun) = (AtomicBool::new(false), Barrier::new(THREADS + 1));
+    let adder = || {
+        let mut added = 0;
+        add();
+        begun.wait();
+        while !stop.load(Ordering::Relaxed) {
+            (0..100).for_each(|_| add());
+            added += 100;
         }
-        assert!(scrapes > 0, "nothing was scraped under load");
+        added + 1
+    };
+    let added: u64 = thread::scope(|scope| {
+        let adders = [(); THREADS].map(|()| scope.spawn(adder));
+        begun.wait();
+        let stopper = Stop(&stop);
+        let series: Vec<_> = (0..SCRAPES).map(|_| scrape()).collect();
+        drop(stopper);
+        assert!(series[0] > before && series.is_sorted(), "{series:?}");
+        adders.into_iter().map(|adder| adder.join().expect("adds do not panic")).sum()
     });
-    assert_eq!(scrape(), before + THREADS * ADDS);
+    assert_eq!(scrape(), before + added);
+}
+
+/// Ends the adding when dropped, by a panic too.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// How often a series goes down, which is what Prometheus takes for a reset.
