@@ -260,7 +260,7 @@ impl<T> Builder<T> {
 
     /// Whether `sum` is linearizable (`true`), or only between the true counts when it began and
     /// when it ended (`false`, the default). Adds never wait either way; a locked sum excludes other
-    /// readers, and costs about twice an unlocked one.
+    /// readers, and costs about twice an unlocked one, or more with few shards or beside adds.
     ///
     /// The adds of a [`Counter`](crate::Counter) and an [`UpDownCounter`](crate::UpDownCounter) cost
     /// the same either way. Those of a [`CounterSet`](crate::CounterSet) pay for consistent

@@ -1,8 +1,11 @@
 //! The command line, checked before anything is measured.
 
-use crate::{lab::files, report};
+use crate::{
+    lab::{files, text::number},
+    report,
+};
 use clap::{CommandFactory as _, Parser, error::ErrorKind};
-use std::{fmt, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// Compares the counters of striped_counter with those that one would use instead.
 ///
@@ -51,16 +54,5 @@ impl Args {
     /// How it was measured, for captions.
     pub(crate) fn method(&self) -> String {
         format!("median of {} repeats of {} ms", self.repeats, self.ms)
-    }
-}
-
-/// Reads a number within `range`.
-fn number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
-where
-    T: FromStr + PartialOrd + fmt::Display + Clone,
-{
-    move |text| {
-        let number = text.parse().ok().filter(|number| range.contains(number));
-        number.ok_or_else(|| format!("not a number from {} to {}", range.start(), range.end()))
     }
 }

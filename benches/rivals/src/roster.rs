@@ -33,18 +33,18 @@ pub(crate) struct Entry {
     pub(crate) bytes: fn() -> usize,
 }
 
-/// Defines a subject, and its entry: how it is made, how one is added, and how it is summed.
-macro_rules! entry {
-    ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident| $add:expr, $sum:expr) => {{
+/// Defines a subject, and its entry: how it is made, what its adders call, and how it is summed.
+macro_rules! subject {
+    ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident, $number:pat_param| $adder:expr, $sum:expr) => {{
         struct Rival($type);
         impl Subject for Rival {
             fn new() -> Self {
                 Self($new)
             }
             #[inline(always)]
-            fn adder(&self, _number: usize) -> impl FnMut() {
+            fn adder(&self, $number: usize) -> impl FnMut() {
                 let $it = &self.0;
-                move || _ = $add
+                $adder
             }
             fn sum(&self) -> u64 {
                 let $it = &self.0;
@@ -55,30 +55,31 @@ macro_rules! entry {
     }};
 }
 
-/// The same for a thousand counters, of which an add goes to a random one.
+/// One counter, to which one is added by `add`.
+macro_rules! entry {
+    ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident| $add:expr, $sum:expr) => {
+        subject!($name, $family, $type, $new, |$it, _| move || _ = $add, $sum)
+    };
+}
+
+/// A thousand counters, of which an add goes to a random one.
 macro_rules! set {
-    ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident, $index:ident| $add:expr, $sum:expr) => {{
-        struct Rival($type);
-        impl Subject for Rival {
-            fn new() -> Self {
-                Self($new)
-            }
-            #[inline(always)]
-            fn adder(&self, number: usize) -> impl FnMut() {
-                let $it = &self.0;
+    ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident, $index:ident| $add:expr, $sum:expr) => {
+        subject!(
+            $name,
+            $family,
+            $type,
+            $new,
+            |$it, number| {
                 let mut draw = Draw::new(COUNTERS, Index::Random, number);
                 move || {
                     let $index = draw.next();
                     _ = $add;
                 }
-            }
-            fn sum(&self) -> u64 {
-                let $it = &self.0;
-                $sum
-            }
-        }
-        Entry { name: $name, family: Family::$family, run: run::<Rival>, bytes: bytes::<Rival> }
-    }};
+            },
+            $sum
+        )
+    };
 }
 
 pub(crate) const COUNTERS: usize = 1_000;

@@ -7,14 +7,12 @@ mod values;
 use crate::{
     forecast::{Request, tells_transfer},
     kind::Kind,
-    lab::{files, machine},
+    lab::{files, machine, text::number},
 };
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 use striped_counter::Backend;
-use values::{
-    BACKENDS, COUNTERS, COUNTS, NANOSECONDS, ascending, backend, doubling, number, works,
-};
+use values::{BACKENDS, COUNTERS, COUNTS, NANOSECONDS, ascending, backend, doubling, works};
 
 /// Shorter than this, a window is a lottery; longer, it tells nothing new.
 const DEFAULT_WINDOW: RangeInclusive<u64> = 20..=250;

@@ -1,6 +1,6 @@
 //! How the values of options are read, and what they may be.
 
-use std::{fmt, iter, ops::RangeInclusive, str::FromStr};
+use std::{iter, ops::RangeInclusive};
 use striped_counter::{Backend, Counter};
 
 /// The backends that can be measured. `Auto` is one of them, under another name.
@@ -17,17 +17,6 @@ pub(super) const COUNTERS: RangeInclusive<usize> = 1..=100_000;
 
 /// Costs of a forecast.
 pub(super) const NANOSECONDS: RangeInclusive<f64> = 0.01..=10_000.0;
-
-/// Reads a number within `range`.
-pub(super) fn number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
-where
-    T: FromStr + PartialOrd + fmt::Display + Clone,
-{
-    move |text| {
-        let number = text.parse().ok().filter(|number| range.contains(number));
-        number.ok_or_else(|| format!("not a number from {} to {}", range.start(), range.end()))
-    }
-}
 
 /// Reads the name of a backend that can be measured here.
 pub(super) fn backend(name: &str) -> Result<Backend, String> {

@@ -11,7 +11,7 @@
 //! | `index` | which of many counters the next add goes to |
 //! | `chart` | curves as a picture |
 //! | `files` | files that are there whole, or not at all |
-//! | `text` | aligned tables, and CSV |
+//! | `text` | aligned tables, CSV, and numbers from the command line |
 
 pub(crate) mod chart;
 pub(crate) mod clock;

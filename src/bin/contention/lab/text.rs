@@ -1,4 +1,17 @@
-//! Text for people, and for programs.
+//! Text for people and for programs, and numbers from the command line.
+
+use std::{fmt, ops::RangeInclusive, str::FromStr};
+
+/// Reads a number within `range`.
+pub(crate) fn number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + fmt::Display + Clone,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("not a number from {} to {}", range.start(), range.end()))
+    }
+}
 
 /// Pads cells to the width of their columns: to the left in column `left`, else to the right.
 pub(crate) fn align(lines: &[Vec<String>], left: Option<usize>) -> String {
