@@ -1,0 +1,175 @@
+//! What goes on beside adders, or in the midst of one.
+
+use super::{Fault, Side};
+use crate::{
+    os,
+    run::Run,
+    target::{Column, Reader, Target},
+};
+use std::{
+    any::Any,
+    ffi::c_int,
+    ptr,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicPtr, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
+    },
+};
+use striped_counter::Backend;
+
+static SIGNALS: AtomicU64 = AtomicU64::new(0);
+/// The run whose targets the handler adds to.
+static STRUCK: AtomicPtr<Run> = AtomicPtr::new(ptr::null_mut());
+
+pub(super) struct Signals;
+
+/// Has the handler add to a run's targets while it lives.
+struct Aim {
+    _storm: os::Storm,
+    _run: Arc<Run>,
+}
+
+impl Drop for Aim {
+    fn drop(&mut self) {
+        STRUCK.store(ptr::null_mut(), SeqCst);
+    }
+}
+
+extern "C" fn on_signal(_: c_int) {
+    #[expect(unsafe_code, reason = "a handler has no other way to what it adds to")]
+    // SAFETY: null, or a run that `Aim` keeps alive; only adders take the signal, and they have
+    // ended before `Aim` is dropped.
+    let Some(run) = (unsafe { STRUCK.load(SeqCst).as_ref() }) else { return };
+    SIGNALS.fetch_add(1, Relaxed);
+    let targets = run.targets.iter().filter(|target| may_add_in_handler(target.column));
+    targets.for_each(Target::operate_in_handler);
+}
+
+/// `docs/ordering.md` tells why a shard of one thread cannot be added to by its handlers.
+fn may_add_in_handler(column: Column) -> bool {
+    column.backend != Backend::PerThread
+}
+
+impl Fault for Signals {
+    fn name(&self) -> &'static str {
+        "signals"
+    }
+
+    fn what(&self) -> &'static str {
+        "a signal every 100 microseconds, whose handler adds to what it interrupts: signals handled"
+    }
+
+    fn struck(&self, _: &Run) -> u64 {
+        SIGNALS.load(Relaxed)
+    }
+
+    fn applies(&self, column: Column) -> bool {
+        may_add_in_handler(column)
+    }
+
+    fn begin(&self, run: &Arc<Run>) -> Option<Box<dyn Any>> {
+        run.targets.iter().for_each(Target::touch);
+        STRUCK.store(Arc::as_ptr(run).cast_mut(), SeqCst);
+        Some(Box::new(Aim { _storm: os::Storm::new(on_signal), _run: Arc::clone(run) }))
+    }
+}
+
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+pub(super) struct Forks;
+
+impl Fault for Forks {
+    fn name(&self) -> &'static str {
+        "forks"
+    }
+
+    fn what(&self) -> &'static str {
+        "forks in the midst of adds, whose children add too: children that ended well"
+    }
+
+    fn struck(&self, _: &Run) -> u64 {
+        FORKS.load(Relaxed)
+    }
+
+    fn side(&self) -> Option<Side> {
+        Some(|run| {
+            os::in_child(|| run.targets.iter().all(Target::counts_on_in_child))?;
+            FORKS.fetch_add(1, Relaxed);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            Ok(())
+        })
+    }
+}
+
+pub(super) struct Wrapping;
+
+impl Fault for Wrapping {
+    fn name(&self) -> &'static str {
+        "wrapping"
+    }
+
+    fn what(&self) -> &'static str {
+        "totals begin 999 before 2^64: totals that passed it"
+    }
+
+    fn struck(&self, run: &Run) -> u64 {
+        run.targets.iter().map(Target::wraps).sum()
+    }
+
+    fn prepare(&self, target: &mut Target, slot: usize) {
+        target.fill(slot);
+    }
+}
+
+static DROPS: AtomicU64 = AtomicU64::new(0);
+
+pub(super) struct Drops;
+
+impl Fault for Drops {
+    fn name(&self) -> &'static str {
+        "drops"
+    }
+
+    fn what(&self) -> &'static str {
+        "another thread makes counters of the same kind, adds, and drops them: counters dropped"
+    }
+
+    fn struck(&self, _: &Run) -> u64 {
+        DROPS.load(Relaxed)
+    }
+
+    fn side(&self) -> Option<Side> {
+        Some(|run| {
+            for Target { column, .. } in &run.targets {
+                let target = Target::new(*column, None, 1);
+                (0..20).for_each(|turn| target.operate(0, turn));
+                Reader::summing(&target).check()?;
+                DROPS.fetch_add(1, Relaxed);
+            }
+            Ok(())
+        })
+    }
+}
+
+pub(super) struct Takes;
+
+impl Fault for Takes {
+    fn name(&self) -> &'static str {
+        "takes"
+    }
+
+    fn what(&self) -> &'static str {
+        "the reader takes instead of summing, beside one that follows the deltas: takes"
+    }
+
+    fn struck(&self, run: &Run) -> u64 {
+        run.reads()[0]
+    }
+
+    fn takes(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,255 @@
+//! The fault matrix: every fault on every target that it can happen to.
+
+use crate::{
+    faults::{FAULTS, Fault},
+    memory,
+    run::{Outcome, Progress, Run},
+    target::{Column, Kind, Target},
+    text::align,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    env, iter,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+use striped_counter::{Backend, Counter};
+
+/// How long to insist that a fault happen.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The fault that needs a process of its own, in which glibc registers nothing.
+pub(crate) const RSEQ_ABSENT: &str = "rseq absent";
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Operations in each cell, at the least
+    #[arg(long, value_name = "N", default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    operations: u64,
+    /// Only these faults
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = known_fault)]
+    faults: Vec<String>,
+    /// Only this type
+    #[arg(long, value_name = "TYPE", value_enum)]
+    kind: Option<Kind>,
+    /// Only this backend
+    #[arg(long, value_name = "BACKEND")]
+    backend: Option<Backend>,
+    /// Only with the read lock, or only without
+    #[arg(long, value_name = "BOOL")]
+    read_lock: Option<bool>,
+    /// Print the table for docs/reliability.md
+    #[arg(long, conflicts_with = "read_lock")]
+    markdown: bool,
+}
+
+fn known_fault(name: &str) -> Result<String, String> {
+    let mut names: Vec<_> = FAULTS.iter().map(|fault| fault.name()).collect();
+    names.push(RSEQ_ABSENT);
+    if names.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    Err(format!("none of {}", names.join(", ")))
+}
+
+/// One row of the table: a cell for each column that the fault applies to.
+struct Row {
+    name: &'static str,
+    what: &'static str,
+    cells: Vec<Option<Outcome>>,
+}
+
+impl Options {
+    fn columns(&self) -> Vec<Column> {
+        let is_asked = |column: &Column| {
+            self.kind.is_none_or(|kind| kind == column.kind)
+                && self.backend.is_none_or(|backend| backend == column.backend)
+                && self.read_lock.is_none_or(|read_lock| read_lock == column.read_lock)
+        };
+        Column::all().filter(is_asked).collect()
+    }
+
+    fn has(&self, fault: &str) -> bool {
+        self.faults.is_empty() || self.faults.iter().any(|asked| asked == fault)
+    }
+
+    /// Runs all cells, prints the table, and tells whether nothing was wrong.
+    pub(crate) fn run(&self) -> bool {
+        let start = Instant::now();
+        let columns = self.columns();
+        let faults: Vec<_> = FAULTS.iter().filter(|fault| self.has(fault.name())).collect();
+        let bar = progress((faults.len() + 1) * columns.len());
+        warm_up(&columns);
+        let before = memory::resident_kib();
+        let mut rows: Vec<_> =
+            faults.iter().map(|&&fault| self.row(fault, &columns, &bar)).collect();
+        rows.extend(self.has(RSEQ_ABSENT).then(|| self.row_without_rseq(&columns, &bar)));
+        bar.finish_and_clear();
+        let print = if self.markdown { print_markdown } else { print_text };
+        print(&columns, &rows);
+        let after = memory::resident_kib();
+        summary(&rows, start.elapsed(), [before, after])
+    }
+
+    fn row(&self, fault: &'static dyn Fault, columns: &[Column], bar: &ProgressBar) -> Row {
+        let cell = |column: &Column| {
+            bar.inc(1);
+            fault.applies(*column).then(|| self.cell(fault, *column))
+        };
+        Row { name: fault.name(), what: fault.what(), cells: columns.iter().map(cell).collect() }
+    }
+
+    fn cell(&self, fault: &'static dyn Fault, column: Column) -> Outcome {
+        let before = memory::live();
+        let start = Instant::now();
+        let enough = |progress: &Progress<'_>| {
+            progress.is_enough(self.operations) || start.elapsed() > PATIENCE
+        };
+        let run = Run::new([column], vec![fault], fault.slots());
+        let mut outcome = run.go(enough);
+        let kept = memory::live().wrapping_sub(before).cast_signed();
+        // The outcome itself has room for one number, and for what is wrong.
+        if outcome.wrong.is_empty() && kept != size_of::<u64>().cast_signed() {
+            outcome.wrong.push(format!("{kept} bytes more are out than before"));
+        }
+        outcome.wrong.extend(numbers_are_back().err());
+        outcome
+    }
+
+    /// The `hops` of this matrix in a process without restartable sequences.
+    fn row_without_rseq(&self, columns: &[Column], bar: &ProgressBar) -> Row {
+        let cell = |column: &Column| {
+            bar.inc(1);
+            column.has_rseq().then(|| self.cell_without_rseq(*column))
+        };
+        Row {
+            name: RSEQ_ABSENT,
+            what: "a process with GLIBC_TUNABLES=glibc.pthread.rseq=0, where PerCpu falls back: hops there",
+            cells: columns.iter().map(cell).collect(),
+        }
+    }
+
+    fn cell_without_rseq(&self, column: Column) -> Outcome {
+        let run = || -> Result<Outcome, String> {
+            let this = env::current_exe().map_err(|error| error.to_string())?;
+            let child = Command::new(this)
+                .args(["matrix", "--faults", "hops", "--kind", &format!("{:?}", column.kind)])
+                .args(["--backend", &column.backend.to_string()])
+                .args(["--read-lock", &column.read_lock.to_string()])
+                .args(["--operations", &self.operations.to_string()])
+                .env("GLIBC_TUNABLES", "glibc.pthread.rseq=0")
+                .output()
+                .map_err(|error| error.to_string())?;
+            let text = String::from_utf8_lossy(&child.stdout);
+            let cell = text.lines().next().unwrap_or_default();
+            let numbers: Vec<_> =
+                cell.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+            match numbers[..] {
+                [operations, reads, struck]
+                    if child.status.success() && cell.contains("Striped here") =>
+                {
+                    Ok(Outcome { operations, reads, struck: vec![struck], wrong: Vec::new() })
+                }
+                _ => Err(format!("{}: {text}", child.status)),
+            }
+        };
+        run().unwrap_or_else(|error| Outcome { wrong: vec![error], ..Outcome::default() })
+    }
+}
+
+/// On a terminal alone.
+fn progress(cells: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} cells, {eta} left");
+    ProgressBar::new(cells as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Has whatever is allocated once in a process allocated before memory is compared.
+fn warm_up(columns: &[Column]) {
+    let slots = FAULTS.iter().map(|fault| fault.slots()).max().unwrap_or(1);
+    let _ = Run::new(columns.to_vec(), Vec::new(), slots).go(|progress| progress.is_enough(10_000));
+}
+
+/// Whether threads that have ended have given their numbers back: as far as numbers go by then, a
+/// counter with a shard for each has shards.
+fn numbers_are_back() -> Result<(), String> {
+    let counter = Counter::builder().backend(Backend::PerThread).build();
+    thread::scope(|scope| scope.spawn(|| counter.inc()).join())
+        .map_err(|_| "a thread has panicked")?;
+    // This thread's number, and that of the one just now.
+    match counter.shards() {
+        1 | 2 => Ok(()),
+        shards => Err(format!("numbers up to {shards} are taken with two threads alive")),
+    }
+}
+
+fn print_text(columns: &[Column], rows: &[Row]) {
+    let lines: Vec<_> = rows
+        .iter()
+        .flat_map(|row| iter::repeat(row.name).zip(columns).zip(&row.cells))
+        .filter_map(|((name, column), cell)| Some((name, column, cell.as_ref()?)))
+        .map(|(name, column, cell)| {
+            let here = Target::new(*column, None, 1).backend();
+            let fallen_back = format!("{column} ({here} here)");
+            let target = if here == column.backend { column.to_string() } else { fallen_back };
+            let verdict = if cell.wrong.is_empty() { "exact" } else { "WRONG" };
+            let numbers = [cell.operations, cell.reads, cell.struck.iter().sum()];
+            let mut line = vec![name.to_owned(), target];
+            line.extend(numbers.map(|number| number.to_string()));
+            line.push(verdict.to_owned());
+            line
+        })
+        .collect();
+    print!("{}", align(&lines, Some(1)));
+}
+
+/// A line for each fault, a column for each type and backend, and the counts without and with the
+/// read lock.
+fn print_markdown(columns: &[Column], rows: &[Row]) {
+    let heads = columns.iter().filter(|column| !column.read_lock);
+    let heads: Vec<_> =
+        heads.map(|column| format!("{:?} {}", column.kind, column.backend)).collect();
+    println!("| fault | {} |", heads.join(" | "));
+    println!("|---|{}", "---|".repeat(heads.len()));
+    for row in rows {
+        let cells: Vec<_> = row
+            .cells
+            .chunks(2)
+            .map(|pair| {
+                let counts: Vec<_> = pair.iter().flatten().map(count).collect();
+                if counts.is_empty() { "–".to_owned() } else { counts.join(" / ") }
+            })
+            .collect();
+        println!("| {} | {} |", row.name, cells.join(" | "));
+    }
+    println!();
+    for row in rows {
+        println!("- **{}**: {}", row.name, row.what);
+    }
+    println!();
+}
+
+fn count(cell: &Outcome) -> String {
+    let struck: u64 = cell.struck.iter().sum();
+    if cell.wrong.is_empty() { struck.to_string() } else { format!("{struck} **WRONG**") }
+}
+
+/// Says what it came to, and what was wrong; true if nothing was.
+fn summary(rows: &[Row], took: Duration, [before, after]: [u64; 2]) -> bool {
+    let cells = || rows.iter().flat_map(|row| row.cells.iter().flatten());
+    let total = |of: fn(&Outcome) -> u64| cells().map(of).sum::<u64>();
+    println!(
+        "{} cells in {:.0} s: {} operations, {} checked reads; resident {before} KiB before, {after} KiB after",
+        cells().count(),
+        took.as_secs_f64(),
+        total(|cell| cell.operations),
+        total(|cell| cell.reads),
+    );
+    for row in rows {
+        for wrong in row.cells.iter().flatten().flat_map(|cell| &cell.wrong) {
+            println!("WRONG: {}: {wrong}", row.name);
+        }
+    }
+    cells().count() > 0 && cells().all(|cell| cell.wrong.is_empty())
+}
