@@ -80,7 +80,7 @@ impl Options {
         let columns = self.columns();
         let faults: Vec<_> = FAULTS.iter().filter(|fault| self.has(fault.name())).collect();
         let bar = progress((faults.len() + 1) * columns.len());
-        warm_up(&columns);
+        warm_up(&columns, &faults);
         let before = memory::resident_kib();
         let mut rows: Vec<_> =
             faults.iter().map(|&&fault| self.row(fault, &columns, &bar)).collect();
@@ -166,8 +166,8 @@ fn progress(cells: usize) -> ProgressBar {
 }
 
 /// Has whatever is allocated once in a process allocated before memory is compared.
-fn warm_up(columns: &[Column]) {
-    let slots = FAULTS.iter().map(|fault| fault.slots()).max().unwrap_or(1);
+fn warm_up(columns: &[Column], faults: &[&&'static dyn Fault]) {
+    let slots = faults.iter().map(|fault| fault.slots()).max().unwrap_or(1);
     let _ = Run::new(columns.to_vec(), Vec::new(), slots).go(|progress| progress.is_enough(10_000));
 }
 
