@@ -162,10 +162,14 @@ impl Run {
         }
     }
 
-    /// Takes down what is wrong.
+    /// Takes down what is wrong, the first few times.
     pub(crate) fn wrongly(&self, result: Result<(), String>) {
-        if let Err(what) = result {
-            self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+        const ENOUGH: usize = 5;
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(what) = result
+            && wrong.len() < ENOUGH
+        {
+            wrong.push(what);
         }
     }
 
