@@ -235,21 +235,22 @@ fn count(cell: &Outcome) -> String {
     if cell.wrong.is_empty() { struck.to_string() } else { format!("{struck} **WRONG**") }
 }
 
-/// Says what it came to, and what was wrong; true if nothing was.
+/// Says what was wrong, and what it all came to; true if nothing was wrong.
 fn summary(rows: &[Row], took: Duration, [before, after]: [u64; 2]) -> bool {
     let cells = || rows.iter().flat_map(|row| row.cells.iter().flatten());
-    let total = |of: fn(&Outcome) -> u64| cells().map(of).sum::<u64>();
-    println!(
-        "{} cells in {:.0} s: {} operations, {} checked reads; resident {before} KiB before, {after} KiB after",
-        cells().count(),
-        took.as_secs_f64(),
-        total(|cell| cell.operations),
-        total(|cell| cell.reads),
-    );
     for row in rows {
         for wrong in row.cells.iter().flatten().flat_map(|cell| &cell.wrong) {
             println!("WRONG: {}: {wrong}", row.name);
         }
     }
-    cells().count() > 0 && cells().all(|cell| cell.wrong.is_empty())
+    let total = |of: fn(&Outcome) -> u64| cells().map(of).sum::<u64>();
+    let exact = cells().filter(|cell| cell.wrong.is_empty()).count();
+    println!(
+        "{exact} of {} cells exact, in {:.0} s: {} operations, {} checked reads; resident {before} KiB before, {after} KiB after",
+        cells().count(),
+        took.as_secs_f64(),
+        total(|cell| cell.operations),
+        total(|cell| cell.reads),
+    );
+    exact > 0 && exact == cells().count()
 }
