@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
-    all(test, loom),
+    all(test, any(loom, shuttle)),
     allow(
         dead_code,
         unused_imports,

@@ -1,7 +1,8 @@
-//! The standard library or loom: the only file that names either.
+//! The standard library, loom or shuttle: the only file that names them.
 //!
-//! Loom takes over under `cfg(all(test, loom))` and nowhere else, so that no user of the library
-//! can ever meet it. Its constructors are not `const`; [`const_fn!`] hides that one difference.
+//! Loom takes over under `cfg(all(test, loom))` and shuttle under `cfg(all(test, shuttle))`, and
+//! nowhere else, so that no user of the library can ever meet them. Loom's constructors are not
+//! `const`; [`const_fn!`] hides that one difference.
 
 #[cfg(all(test, loom))]
 pub(crate) use loom::{
@@ -11,8 +12,19 @@ pub(crate) use loom::{
         atomic::{AtomicPtr, AtomicU64, AtomicUsize, fence},
     },
     thread::yield_now,
+    thread_local,
 };
-#[cfg(not(all(test, loom)))]
+#[cfg(all(test, shuttle))]
+pub(crate) use shuttle::{
+    hint::spin_loop,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicPtr, AtomicU64, AtomicUsize, fence},
+    },
+    thread::yield_now,
+    thread_local,
+};
+#[cfg(not(all(test, any(loom, shuttle))))]
 pub(crate) use std::{
     hint::spin_loop,
     sync::{

@@ -70,10 +70,10 @@ impl<const WORDS: usize> Numbers<WORDS> {
     }
 }
 
-#[cfg(not(all(test, loom)))]
+#[cfg(not(all(test, any(loom, shuttle))))]
 pub(crate) use real::{claim, current};
 
-#[cfg(not(all(test, loom)))]
+#[cfg(not(all(test, any(loom, shuttle))))]
 mod real {
     use super::{BARRED, MARK, MAX_THREADS, Numbers, UNSET, at_exit};
     use crate::sync::{AtomicUsize, Ordering};
@@ -129,7 +129,7 @@ mod real {
 /// Linux: a POSIX thread-specific key. With glibc its destructors run after those of all
 /// `thread_local!`s, which may thus count at full speed, and setting one of the first 32 keys
 /// allocates nothing.
-#[cfg(all(target_os = "linux", not(all(test, loom))))]
+#[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
 #[expect(unsafe_code, reason = "pthread keys are reached through libc")]
 mod at_exit {
     use super::real::end;
@@ -176,7 +176,7 @@ mod at_exit {
 
 /// Elsewhere: a thread-local with a destructor. Those that were first used before it are dropped
 /// after it; adds from their destructors find the thread barred and spill.
-#[cfg(all(not(target_os = "linux"), not(all(test, loom))))]
+#[cfg(all(not(target_os = "linux"), not(all(test, any(loom, shuttle)))))]
 mod at_exit {
     use super::real::end;
     use std::cell::Cell;
@@ -201,13 +201,13 @@ mod at_exit {
     }
 }
 
-/// Under loom, a model says which number each of its threads has.
-#[cfg(all(test, loom))]
+/// Under loom and shuttle, a model says which number each of its threads has.
+#[cfg(all(test, any(loom, shuttle)))]
 mod modelled {
     use super::{MARK, UNSET};
     use std::cell::Cell;
 
-    loom::thread_local! {
+    crate::sync::thread_local! {
         static NUMBER: Cell<usize> = Cell::new(UNSET);
     }
 
@@ -221,7 +221,7 @@ mod modelled {
         NUMBER.with(|cell| cell.set(number | MARK));
     }
 }
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use modelled::{assume, claim, current};
 
 #[cfg(all(test, not(loom)))]

@@ -10,12 +10,12 @@
 //! answers that there is none. Nothing is ever registered over glibc: where glibc did not register,
 //! there is no restartable sequence.
 
-// Loom has no restartable sequences: under it this is an unsupported target.
+// Loom and shuttle have no restartable sequences: under them this is an unsupported target.
 #[cfg(all(
     target_arch = "x86_64",
     target_pointer_width = "64",
     target_os = "linux",
-    not(all(test, loom))
+    not(all(test, any(loom, shuttle)))
 ))]
 #[path = "x86_64.rs"]
 mod imp;
@@ -23,7 +23,7 @@ mod imp;
     target_arch = "x86_64",
     target_pointer_width = "64",
     target_os = "linux",
-    not(all(test, loom))
+    not(all(test, any(loom, shuttle)))
 )))]
 #[path = "unsupported.rs"]
 mod imp;

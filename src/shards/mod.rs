@@ -37,6 +37,8 @@ mod dense;
 mod models;
 pub(crate) mod per_cpu;
 pub(crate) mod per_thread;
+#[cfg(all(test, shuttle))]
+mod shuttle_models;
 mod snapshot;
 #[cfg(all(test, loom))]
 mod snapshot_models;

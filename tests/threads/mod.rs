@@ -7,21 +7,21 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{Sender, channel},
     },
-    thread::Scope,
+    thread::{Scope, ScopedJoinHandle},
 };
 
 type Order<'scope> = Box<dyn FnOnce() + Send + 'scope>;
 
 /// Threads of which each does what it is told, one thing at a time: whatever one of them does
-/// happens before whatever any of them is told next.
-pub(crate) struct Crew<'scope>(Vec<Sender<Order<'scope>>>);
+/// happens before whatever any of them is told next. They have ended, with all their thread-local
+/// destructors, when it is dropped.
+pub(crate) struct Crew<'scope>(Vec<(Sender<Order<'scope>>, ScopedJoinHandle<'scope, ()>)>);
 
 impl<'scope> Crew<'scope> {
     pub(crate) fn new(scope: &'scope Scope<'scope, '_>, threads: usize) -> Self {
         let hire = |_| {
             let (tell, told) = channel::<Order<'scope>>();
-            scope.spawn(move || told.into_iter().for_each(|order| order()));
-            tell
+            (tell, scope.spawn(move || told.into_iter().for_each(|order| order())))
         };
         Self((0..threads).map(hire).collect())
     }
@@ -34,8 +34,18 @@ impl<'scope> Crew<'scope> {
     ) -> T {
         let (tell, told) = channel();
         let order = move || tell.send(body()).unwrap();
-        self.0[index % self.0.len()].send(Box::new(order)).unwrap();
+        self.0[index % self.0.len()].0.send(Box::new(order)).unwrap();
         told.recv().expect("the thread has panicked")
+    }
+}
+
+impl Drop for Crew<'_> {
+    fn drop(&mut self) {
+        for (tell, thread) in self.0.drain(..) {
+            drop(tell);
+            // If it has panicked, whoever told it what to do knows.
+            let _ = thread.join();
+        }
     }
 }
 
