@@ -9,7 +9,9 @@
 )]
 
 use super::{
-    Area, abi, area,
+    Area, abi,
+    arch::{SIGNATURE, thread_pointer},
+    area,
     inject::{BOUNDARIES, Faults, WITHIN},
 };
 use crate::{Backend, Builder, Counter, CounterSet};
@@ -220,7 +222,7 @@ fn signals_at(faults: &Faults, boundary: usize) -> [u64; 2] {
 fn lost_to_migrations(faults: &Faults, delay: u64) -> u64 {
     let counter = PER_CPU.build();
     let cpus = affinity();
-    faults.delays[7].store(delay, Ordering::SeqCst);
+    faults.delays[WITHIN.end - 1].store(delay, Ordering::SeqCst);
     let mut turn = 0;
     let adds = adds_disturbed(
         || counter.inc(),
@@ -279,14 +281,11 @@ fn unregister() {
     const UNREGISTER: c_int = 1; // RSEQ_FLAG_UNREGISTER in the kernel's rseq.h
     // What glibc registers: 32 up to 2.39 at least, and what the kernel asks for later.
     const LENGTHS: [u32; 4] = [32, 64, 96, 128];
-    let pointer: usize;
-    // SAFETY: reads the thread control block's pointer to itself.
-    unsafe { std::arch::asm!("mov {}, fs:[0]", out(reg) pointer, options(nostack, readonly)) };
-    let area = pointer.wrapping_add_signed(area().unwrap().offset());
+    let area = thread_pointer().wrapping_add_signed(area().unwrap().offset());
     let ends = |length: u32| {
         // SAFETY: ends glibc's registration of this very thread, which glibc never asks after; with
         // another length than that of the registration it does nothing.
-        unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, abi::SIGNATURE) == 0 }
+        unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     };
     assert!(LENGTHS.into_iter().any(ends), "{}", std::io::Error::last_os_error());
 }
@@ -367,6 +366,6 @@ fn every_descriptor_is_what_the_kernel_wants() {
         assert!(!section.contains(&descriptor.abort), "the handler is outside of the section");
         let signature = std::ptr::with_exposed_provenance::<u32>(descriptor.abort - 4);
         // SAFETY: the signature stands right before the handler, in readable text.
-        assert_eq!(unsafe { signature.read_unaligned() }, abi::SIGNATURE);
+        assert_eq!(unsafe { signature.read_unaligned() }, SIGNATURE);
     }
 }
