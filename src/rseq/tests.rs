@@ -188,9 +188,11 @@ fn a_signal_at_every_boundary_of_the_section_loses_and_doubles_nothing() {
     }
     let faults = Faults::alone();
     handle_signal();
+    eprintln!("the id is at {}: cpu_id 4, mm_cid 24", area().unwrap().id());
     for boundary in 0..BOUNDARIES {
         until(&format!("a signal, and an abort if within, at boundary {boundary}"), || {
             let [aborts, handled] = signals_at(&faults, boundary);
+            eprintln!("boundary {boundary}: {handled} signals, {aborts} aborts");
             handled > 0 && (aborts > 0 || !WITHIN.contains(&boundary))
         });
     }
@@ -250,7 +252,9 @@ fn a_thread_moved_within_its_section_loses_nothing() {
         assert_eq!(lost_to_migrations(&faults, 2_000), 0);
         // Short, so that a thread on the other CPU is about to commit, too.
         assert_eq!(lost_to_migrations(&faults, 4), 0);
-        faults.aborts.load(Ordering::SeqCst) - before >= 20
+        let aborts = faults.aborts.load(Ordering::SeqCst) - before;
+        eprintln!("moved: {aborts} aborts");
+        aborts >= 20
     });
 }
 
@@ -261,7 +265,11 @@ fn the_stress_would_notice_a_section_that_is_not_armed() {
     }
     let faults = Faults::alone();
     faults.disarmed.store(1, Ordering::SeqCst);
-    until("the seeded bug is noticed", || lost_to_migrations(&faults, 4) > 0);
+    until("the seeded bug is noticed", || {
+        let lost = lost_to_migrations(&faults, 4);
+        eprintln!("not armed: {lost} adds lost");
+        lost > 0
+    });
 }
 
 #[test]
@@ -269,6 +277,8 @@ fn ids_beyond_the_shards_spill() {
     if !supported() {
         return;
     }
+    // Alone: not beside the test whose sections are not armed.
+    let _faults = Faults::alone();
     // Whoever runs with another id than 0 has no shard.
     let counter = PER_CPU.shards(1).build();
     let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| {});
@@ -331,6 +341,7 @@ fn one_cpu_for_all_threads() {
 
 #[test]
 fn fifty_threads_a_cpu() {
+    let _faults = Faults::alone();
     let counter = PER_CPU.build();
     let adds = adds_disturbed(|| counter.inc(), 50 * num_cpus::get(), 5, |_| {});
     assert_eq!(counter.sum(), adds);
