@@ -1,8 +1,8 @@
 //! The critical section for aarch64. What it does, and why that is right, heads `glibc.rs`.
 //!
 //! An add to memory is a load, an add and a store here; the store is the commit. What another
-//! thread stores to the cell between the load and the store is never overwritten, since there is no
-//! such thread as long as the section holds.
+//! thread stores to the cell in between is not overwritten: no other thread does, as long as this one
+//! is in the section.
 //!
 //! # Why a weakly ordered machine does not break it
 //!
@@ -40,8 +40,8 @@ use std::arch::asm;
 pub(super) const SIGNATURE: u32 = 0xd428_bc00;
 
 /// The section, with the instruction that turns the row into the cell's address, and any further
-/// operands. One branch for both reasons to miss: a second one to a label of the function could
-/// be `tbnz`, which reaches no further than 32 KB, or would need a compare of its own anyway.
+/// operands. One branch serves both reasons to miss, and reaches 1 MB: `tbnz`, which would do for the
+/// first, reaches 32 KB. LLVM leaves `missed` in the section of the function.
 macro_rules! section {
     ($to_cell:literal, ($area:expr, $limit:expr, $column:expr, $n:expr), $($operands:tt)*) => {
         // SAFETY: the caller's, for the commit: `row < limit`, so `column + row * stride` is a
@@ -77,7 +77,7 @@ macro_rules! section {
                 // If registered, the id against the limit; else, as if it were beyond: carry set.
                 "ccmp x17, x16, #2, pl",
                 delay!(6),
-                // No row of this number just now. Within 1 MB: LLVM leaves `missed` in the function.
+                // Not registered, or no row of this number just now.
                 "b.hs {missed}",
                 delay!(7),
                 // From the row's number to the cell.
