@@ -53,7 +53,7 @@ macro_rules! section {
                 descriptor!(),
                 // The area.
                 "mrs x16, tpidr_el0",
-                "add {area}, {area}, x16",
+                "add {area}, {offset}, x16",
                 delay!(0),
                 // The descriptor's address.
                 "adrp x16, 9b",
@@ -99,7 +99,8 @@ macro_rules! section {
                 count_abort!(),
                 "b {missed}",
                 ".popsection",
-                area = inout(reg) $area.offset() => _,
+                area = out(reg) _,
+                offset = in(reg) $area.offset(),
                 id = in(reg) $area.id(),
                 limit = in(reg) std::ptr::from_ref::<AtomicUsize>($limit),
                 column = in(reg) $column,
