@@ -6,22 +6,25 @@
 //! looks for the address of a descriptor of the sequence that the thread is in. `docs/rseq.md`
 //! tells the whole story.
 //!
-//! One file per architecture holds the critical section; `unsupported.rs` has the same names and
-//! answers that there is none. Nothing is ever registered over glibc: where glibc did not register,
-//! there is no restartable sequence.
+//! `glibc.rs` finds the area, and says what a critical section does; one file per architecture
+//! holds it. `unsupported.rs` has the same names and answers that there is none. Nothing is ever
+//! registered over glibc: where glibc did not register, there is no restartable sequence.
 
-// Loom and shuttle have no restartable sequences: under them this is an unsupported target.
+// Loom and shuttle have no restartable sequences: under them this is an unsupported target. A
+// big-endian aarch64 would need its signature the other way round.
 #[cfg(all(
-    target_arch = "x86_64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
     target_pointer_width = "64",
+    target_endian = "little",
     target_os = "linux",
     not(all(test, any(loom, shuttle)))
 ))]
-#[path = "x86_64.rs"]
+#[path = "glibc.rs"]
 mod imp;
 #[cfg(not(all(
-    target_arch = "x86_64",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
     target_pointer_width = "64",
+    target_endian = "little",
     target_os = "linux",
     not(all(test, any(loom, shuttle)))
 )))]

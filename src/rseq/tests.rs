@@ -9,7 +9,9 @@
 )]
 
 use super::{
-    Area, abi, area,
+    Area, abi,
+    arch::{SIGNATURE, thread_pointer},
+    area,
     inject::{BOUNDARIES, Faults, WITHIN},
 };
 use crate::{Backend, Builder, Counter, CounterSet};
@@ -186,9 +188,11 @@ fn a_signal_at_every_boundary_of_the_section_loses_and_doubles_nothing() {
     }
     let faults = Faults::alone();
     handle_signal();
+    eprintln!("the id is at {}: cpu_id 4, mm_cid 24", area().unwrap().id());
     for boundary in 0..BOUNDARIES {
         until(&format!("a signal, and an abort if within, at boundary {boundary}"), || {
             let [aborts, handled] = signals_at(&faults, boundary);
+            eprintln!("boundary {boundary}: {handled} signals, {aborts} aborts");
             handled > 0 && (aborts > 0 || !WITHIN.contains(&boundary))
         });
     }
@@ -220,7 +224,7 @@ fn signals_at(faults: &Faults, boundary: usize) -> [u64; 2] {
 fn lost_to_migrations(faults: &Faults, delay: u64) -> u64 {
     let counter = PER_CPU.build();
     let cpus = affinity();
-    faults.delays[7].store(delay, Ordering::SeqCst);
+    faults.delays[WITHIN.end - 1].store(delay, Ordering::SeqCst);
     let mut turn = 0;
     let adds = adds_disturbed(
         || counter.inc(),
@@ -248,7 +252,9 @@ fn a_thread_moved_within_its_section_loses_nothing() {
         assert_eq!(lost_to_migrations(&faults, 2_000), 0);
         // Short, so that a thread on the other CPU is about to commit, too.
         assert_eq!(lost_to_migrations(&faults, 4), 0);
-        faults.aborts.load(Ordering::SeqCst) - before >= 20
+        let aborts = faults.aborts.load(Ordering::SeqCst) - before;
+        eprintln!("moved: {aborts} aborts");
+        aborts >= 20
     });
 }
 
@@ -259,7 +265,11 @@ fn the_stress_would_notice_a_section_that_is_not_armed() {
     }
     let faults = Faults::alone();
     faults.disarmed.store(1, Ordering::SeqCst);
-    until("the seeded bug is noticed", || lost_to_migrations(&faults, 4) > 0);
+    until("the seeded bug is noticed", || {
+        let lost = lost_to_migrations(&faults, 4);
+        eprintln!("not armed: {lost} adds lost");
+        lost > 0
+    });
 }
 
 #[test]
@@ -267,6 +277,8 @@ fn ids_beyond_the_shards_spill() {
     if !supported() {
         return;
     }
+    // Alone: not beside the test whose sections are not armed.
+    let _faults = Faults::alone();
     // Whoever runs with another id than 0 has no shard.
     let counter = PER_CPU.shards(1).build();
     let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| {});
@@ -279,14 +291,11 @@ fn unregister() {
     const UNREGISTER: c_int = 1; // RSEQ_FLAG_UNREGISTER in the kernel's rseq.h
     // What glibc registers: 32 up to 2.39 at least, and what the kernel asks for later.
     const LENGTHS: [u32; 4] = [32, 64, 96, 128];
-    let pointer: usize;
-    // SAFETY: reads the thread control block's pointer to itself.
-    unsafe { std::arch::asm!("mov {}, fs:[0]", out(reg) pointer, options(nostack, readonly)) };
-    let area = pointer.wrapping_add_signed(area().unwrap().offset());
+    let area = thread_pointer().wrapping_add_signed(area().unwrap().offset());
     let ends = |length: u32| {
         // SAFETY: ends glibc's registration of this very thread, which glibc never asks after; with
         // another length than that of the registration it does nothing.
-        unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, abi::SIGNATURE) == 0 }
+        unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     };
     assert!(LENGTHS.into_iter().any(ends), "{}", std::io::Error::last_os_error());
 }
@@ -332,6 +341,7 @@ fn one_cpu_for_all_threads() {
 
 #[test]
 fn fifty_threads_a_cpu() {
+    let _faults = Faults::alone();
     let counter = PER_CPU.build();
     let adds = adds_disturbed(|| counter.inc(), 50 * num_cpus::get(), 5, |_| {});
     assert_eq!(counter.sum(), adds);
@@ -367,6 +377,6 @@ fn every_descriptor_is_what_the_kernel_wants() {
         assert!(!section.contains(&descriptor.abort), "the handler is outside of the section");
         let signature = std::ptr::with_exposed_provenance::<u32>(descriptor.abort - 4);
         // SAFETY: the signature stands right before the handler, in readable text.
-        assert_eq!(unsafe { signature.read_unaligned() }, abi::SIGNATURE);
+        assert_eq!(unsafe { signature.read_unaligned() }, SIGNATURE);
     }
 }

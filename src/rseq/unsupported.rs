@@ -7,7 +7,7 @@ use crate::{
 };
 
 pub(crate) fn area() -> Result<Area, &'static str> {
-    Err("restartable sequences need x86_64 Linux")
+    Err("restartable sequences need x86_64 or aarch64 Linux")
 }
 
 pub(crate) fn possible_cpus() -> usize {

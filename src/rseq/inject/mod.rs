@@ -7,15 +7,16 @@
 
 #![expect(unsafe_code, reason = "the section knows these by their names")]
 
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+mod arch;
+
+pub(super) use arch::{BOUNDARIES, WITHIN, count_abort, delay, disarm};
+
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
-
-/// The boundaries, in the order of the section.
-pub(super) const BOUNDARIES: usize = 9;
-/// Those at which the kernel must abort.
-pub(super) const WITHIN: std::ops::Range<usize> = 1..8;
 
 /// Turns of the delay loop at each boundary. Known to the section by name.
 #[unsafe(no_mangle)]
@@ -26,30 +27,6 @@ static STRIPED_COUNTER_ABORTS: AtomicU64 = AtomicU64::new(0);
 /// Not 0: the seeded bug is on.
 #[unsafe(no_mangle)]
 static STRIPED_COUNTER_DISARMED: AtomicU64 = AtomicU64::new(0);
-
-/// The delay at a boundary. `jrcxz` and `loop` leave the flags alone, which the section needs.
-macro_rules! delay {
-    ($boundary:literal) => {
-        concat!(
-            "mov rcx, [rip + STRIPED_COUNTER_DELAYS + 8 * ",
-            $boundary,
-            "]\njrcxz 6f\n5: loop 5b\n6:"
-        )
-    };
-}
-/// The seeded bug: right at the start of the section, where no flags are live yet.
-macro_rules! disarm {
-    () => {
-        "cmp qword ptr [rip + STRIPED_COUNTER_DISARMED], 0\nje 6f\nmov qword ptr fs:[{area} + {rseq_cs}], 0\n6:"
-    };
-}
-/// In the abort handler.
-macro_rules! count_abort {
-    () => {
-        "lock inc qword ptr [rip + STRIPED_COUNTER_ABORTS]"
-    };
-}
-pub(super) use {count_abort, delay, disarm};
 
 /// The switches. Faults are global: one test at a time may hold them.
 pub(super) struct Faults {
