@@ -9,6 +9,9 @@
     )
 )]
 
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("striped-counter needs 64-bit atomics, which this target does not have");
+
 mod builder;
 pub mod classic;
 // The shells are `const`, which loom's atomics cannot be: its models use the matrix as it is.
