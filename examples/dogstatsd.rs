@@ -7,7 +7,15 @@
 //! Another exporter of the same counter notices nothing: a cursor of `deltas` changes nothing.
 
 use cadence::{Counted as _, StatsdClient, UdpMetricSink};
-use std::{env, error::Error, net::UdpSocket, process::ExitCode, thread, time::Duration};
+use std::{
+    env,
+    error::Error,
+    io::{self, Write as _},
+    net::{ToSocketAddrs as _, UdpSocket},
+    process::ExitCode,
+    thread,
+    time::Duration,
+};
 use striped_counter::{Counter, Deltas};
 
 static HITS: Counter = Counter::new();
@@ -43,8 +51,13 @@ impl<'a> Pusher<'a> {
 
 #[allow(dead_code, reason = "the tests of the exporters have only the rest of this file")]
 fn main() -> ExitCode {
-    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8125".to_owned());
-    match run(&address) {
+    let given = env::args_os().nth(1).unwrap_or_else(|| "127.0.0.1:8125".into());
+    let Some(address) = given.to_str().filter(|text| text.to_socket_addrs().is_ok()) else {
+        let given = given.display();
+        eprintln!("error: ADDRESS: '{given}' is not HOST:PORT, a known host and a port to 65535");
+        return ExitCode::from(2);
+    };
+    match run(address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {address}: {error}");
@@ -70,6 +83,6 @@ fn run(address: &str) -> Result<(), Box<dyn Error>> {
         thread::sleep(Duration::from_millis(100));
     }
     pusher.push()?;
-    println!("sent {} hits to {address}", HITS.sum());
+    writeln!(io::stdout(), "sent {} hits to {address}", HITS.sum())?;
     Ok(())
 }

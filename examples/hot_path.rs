@@ -13,8 +13,14 @@
 #![expect(unsafe_code, reason = "symbols that a disassembler finds by name")]
 #![expect(clippy::no_mangle_with_rust_abi, reason = "no other language calls these")]
 
-use std::{env, error::Error, hint::black_box};
-use striped_counter::{Counter, CounterSet};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    hint::black_box,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+use striped_counter::{Backend, Counter, CounterSet};
 
 /// The add of a counter.
 #[unsafe(no_mangle)]
@@ -30,14 +36,41 @@ pub fn striped_counter_inc_set(set: &CounterSet, index: usize) {
     set.inc(index);
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = env::args().skip(1);
-    let backend = arguments.next().as_deref().unwrap_or("Auto").parse()?;
-    let adds = arguments.next().as_deref().unwrap_or("1").parse()?;
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args_os().skip(1).collect();
+    match settings(&arguments) {
+        Ok((backend, adds)) => count(backend, adds),
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The backend and the number of adds that the arguments ask for.
+fn settings(arguments: &[OsString]) -> Result<(Backend, u64), String> {
+    let [backend, adds] = match arguments {
+        [] => ["Auto".as_ref(), "1".as_ref()],
+        [backend] => [backend.as_os_str(), "1".as_ref()],
+        [backend, adds] => [backend.as_os_str(), adds.as_os_str()],
+        _ => return Err("more arguments than BACKEND and ADDS".to_owned()),
+    };
+    let wrong =
+        |name, value: &OsStr, range| format!("{name}: '{}' is not {range}", value.display());
+    let name = backend.to_str().and_then(|name| name.parse().ok());
+    let count = adds.to_str().and_then(|count| count.parse().ok());
+    Ok((
+        name.ok_or_else(|| wrong("BACKEND", backend, "one of Auto, PerCpu, PerThread, Striped"))?,
+        count.ok_or_else(|| wrong("ADDS", adds, "a number from 0 to 2^64 - 1"))?,
+    ))
+}
+
+fn count(backend: Backend, adds: u64) -> ExitCode {
     let (counter, set) = (Counter::builder().backend(backend).build(), CounterSet::new(3));
-    (0_u64..adds).for_each(|_| striped_counter_inc(black_box(&counter)));
+    (0..adds).for_each(|_| striped_counter_inc(black_box(&counter)));
     striped_counter_inc_set(&set, 2);
     assert_eq!(counter.sum(), adds, "the sum is exact");
-    println!("{counter:?} {set:?}");
-    Ok(())
+    // Whoever counts instructions does not read it.
+    let _ = writeln!(io::stdout(), "{counter:?} {set:?}");
+    ExitCode::SUCCESS
 }

@@ -6,6 +6,7 @@
 //! cargo run --example named_set
 //! ```
 
+use std::io::{self, Write as _};
 use striped_counter::CounterSet;
 
 /// The counters of this service, in the order of the set.
@@ -67,14 +68,13 @@ fn handle(request: &str) {
     }
 }
 
-fn main() {
+fn main() -> io::Result<()> {
     std::thread::scope(|scope| {
         for request in ["hello", "", "world"] {
             scope.spawn(move || handle(request));
         }
     });
-    for (name, sum) in EVENTS.scrape() {
-        println!("{name} {sum}");
-    }
     assert_eq!(EVENTS.0.sums(), [3, 1, 10, 10]);
+    let mut output = io::stdout().lock();
+    EVENTS.scrape().try_for_each(|(name, sum)| writeln!(output, "{name} {sum}"))
 }

@@ -4,6 +4,7 @@ use crate::{
     cpus,
     shards::{per_cpu, per_thread, striped},
     sync::yield_now,
+    text::Text,
 };
 use std::{error::Error, fmt, marker::PhantomData, ops::RangeInclusive, str::FromStr};
 
@@ -111,30 +112,31 @@ pub enum BuildError {
     },
 }
 
+impl BuildError {
+    /// What is found out without asking the machine, in words: for a panic at compile time as well.
+    const fn text(&self) -> Text {
+        match *self {
+            Self::ShardsOutOfRange { shards } => {
+                Text::out_of_range("shards", shards, *SHARDS.start(), *SHARDS.end())
+            }
+            Self::LenOutOfRange { len } => Text::out_of_range("len", len, 0, MAX_LEN),
+            Self::ShardsOnPerThread { shards } => Text::new()
+                .text("shards: ")
+                .number(shards)
+                .text(" cannot be set with backend PerThread, which has one shard a live thread"),
+            Self::BackendUnavailable { .. } => Text::new().text("backend: cannot work here"),
+        }
+    }
+}
+
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ShardsOutOfRange { shards } => {
-                write!(
-                    f,
-                    "shards: {shards} is out of range, from {} to {}",
-                    SHARDS.start(),
-                    SHARDS.end()
-                )
-            }
-            Self::ShardsOnPerThread { shards } => write!(
+            Self::BackendUnavailable { backend, missing } => write!(
                 f,
-                "shards: {shards} cannot be set with backend PerThread, which has one shard a live thread"
+                "backend: {backend} cannot work here: {missing}; Auto falls back by itself"
             ),
-            Self::LenOutOfRange { len } => {
-                write!(f, "len: {len} is out of range, from 0 to {MAX_LEN}")
-            }
-            Self::BackendUnavailable { backend, missing } => {
-                write!(
-                    f,
-                    "backend: {backend} cannot work here: {missing}; Auto falls back by itself"
-                )
-            }
+            refused => f.write_str(refused.text().as_str()),
         }
     }
 }
@@ -295,16 +297,8 @@ impl<T> Builder<T> {
     pub(crate) const fn checked(&self) -> Settings {
         match self.check() {
             Ok(()) => self.settings,
-            // A const panic takes no arguments; `try_build` names the value too.
-            Err(BuildError::LenOutOfRange { .. }) => {
-                panic!("len: out of range, from 0 to 16777216")
-            }
-            Err(BuildError::ShardsOutOfRange { .. }) => {
-                panic!("shards: out of range, from 1 to 4096")
-            }
-            Err(_) => panic!(
-                "shards: cannot be set with backend PerThread, which has one shard a live thread"
-            ),
+            // A const panic takes a text and nothing to format.
+            Err(error) => panic!("{}", error.text().as_str()),
         }
     }
 }

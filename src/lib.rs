@@ -36,6 +36,7 @@ mod rseq;
 mod set;
 mod shards;
 mod sync;
+mod text;
 mod thread_id;
 #[cfg(not(all(test, loom)))]
 mod up_down;

@@ -225,18 +225,4 @@ mod modelled {
 pub(crate) use modelled::{assume, claim, current};
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lowest_free_number_is_claimed_first() {
-        let numbers = Numbers::<2>::new();
-        assert!((0..128).all(|expected| numbers.claim() == Some(expected)));
-        assert_eq!(numbers.claim(), None, "all taken");
-        numbers.release(70);
-        numbers.release(3);
-        assert_eq!(numbers.claim(), Some(3));
-        assert_eq!(numbers.claim(), Some(70));
-        assert_eq!(numbers.taken(), 128);
-    }
-}
+mod tests;

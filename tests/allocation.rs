@@ -9,9 +9,10 @@ use common::{on_every_backend, together};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
     ptr,
 };
-use striped_counter::{Backend, Builder, Counter};
+use striped_counter::{Backend, Builder, Counter, CounterSet};
 
 /// The system's allocator, which keeps count for each thread, and refuses on demand.
 struct Counting;
@@ -81,6 +82,30 @@ fn a_counter_allocates_nothing_until_the_first_add() {
         });
         assert_eq!(bytes, 0);
         assert_ne!(allocated_by(|| counter.inc()).0, 0);
+    });
+}
+
+#[test]
+fn a_refused_setting_allocates_nothing_nor_does_an_index_out_of_range() {
+    let refuse = || {
+        [
+            Counter::builder().shards(0).try_build().err(),
+            Counter::builder().shards(usize::MAX).try_build().err(),
+            Counter::builder().backend(Backend::PerThread).shards(4096).try_build().err(),
+            CounterSet::builder(usize::MAX).try_build().err(),
+        ]
+    };
+    let (bytes, refused) = allocated_by(refuse);
+    assert!(bytes == 0 && refused.iter().all(Option::is_some), "{bytes}, {refused:?}");
+    on_every_backend(|case| {
+        let builder = case.set(CounterSet::builder(3));
+        let (bytes, found) = allocated_by(|| builder.build().get(usize::MAX).is_some());
+        assert_eq!((bytes, found), (0, false));
+        let set = builder.build();
+        assert!(catch_unwind(AssertUnwindSafe(|| set.batch(&[(0, 1), (3, 1)]))).is_err());
+        // Nothing was allocated by what panicked: the first good add still has it all to do.
+        assert_ne!(allocated_by(|| set.inc(0)).0, 0);
+        assert_eq!(set.sums(), [1, 0, 0]);
     });
 }
 

@@ -107,6 +107,18 @@ mod handlers {
 
     const HANDLERS_ADD: u64 = 1 << 20;
 
+    /// Has a new thread `add` three times, of which the first is interrupted as well. The sum that is
+    /// to be expected after that many steps, at each of which the handler adds, too.
+    fn interrupted(add: &'static (dyn Fn(u64) + Sync)) -> u64 {
+        let hook = |_| {
+            add(HANDLERS_ADD);
+            true
+        };
+        let steps = together(1, |_| stepped(hook, || (0..3).for_each(|_| add(1))).0)[0];
+        assert!(steps > 30, "only {steps} steps");
+        3 + steps * HANDLERS_ADD
+    }
+
     #[test]
     fn adds_are_exact_whichever_of_their_instructions_a_handler_that_adds_interrupts() {
         let _turn = alone();
@@ -115,15 +127,22 @@ mod handlers {
                 return; // Such adds may be lost, which its documentation says.
             }
             let counter = touched(case);
-            let hook = |_| {
-                counter.add(HANDLERS_ADD);
-                true
-            };
-            // A new thread: its first add is interrupted as well as its next ones.
-            let steps = together(1, |_| stepped(hook, || (0..3).for_each(|_| counter.inc())).0)[0];
-            assert!(steps > 30, "only {steps} steps");
-            assert_eq!(counter.sum(), 3 + steps * HANDLERS_ADD);
+            let expected = interrupted(Box::leak(Box::new(|n| counter.add(n))));
+            assert_eq!(counter.sum(), expected);
         });
+    }
+
+    /// As a section that ends before the store would do: the handler is whoever runs there next.
+    #[test]
+    fn seeded_a_store_split_from_its_load_loses_what_a_handler_adds_in_between() {
+        static CELL: AtomicU64 = AtomicU64::new(0);
+        let _turn = alone();
+        let expected = interrupted(&|n| {
+            let before = CELL.load(Relaxed);
+            CELL.store(before + n, Relaxed);
+        });
+        let sum = CELL.load(Relaxed);
+        assert!(sum < expected, "{sum} of {expected}");
     }
 
     #[test]

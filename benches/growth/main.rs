@@ -4,7 +4,8 @@
 //! `cargo bench --bench growth` prints tables, and writes `growth-sum.svg`, `growth-threads.svg` and
 //! `growth-counters.svg` into the directory that `GROWTH_OUT` names, or the package's own. With
 //! `--test` it does little of everything, to see that it works. How adds grow with threads and with
-//! counters, the contention tool tells.
+//! counters, the contention tool tells. Exit code: 0, or 1 if a result could not be written, or 2 if
+//! `GROWTH_OUT` is no directory that takes them.
 
 #[path = "../../src/bin/contention/lab/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "shared with the contention tool, which uses the rest")]
@@ -20,17 +21,20 @@ use lab::{
         svg,
     },
     clock::thread_time,
-    files::{File, save},
+    files::{File, check, save},
     machine::Machine,
+    output::{exit, fail, print},
     stats::{Spread, float},
     text::align,
 };
 use std::{
     env,
+    error::Error,
     hint::black_box,
     io::{IsTerminal as _, stderr},
     iter,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    process::ExitCode,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -38,6 +42,8 @@ use striped_counter::{Backend, Counter};
 
 /// Repeats of a measurement, of which the median counts.
 const REPEATS: usize = 5;
+
+const PICTURES: [&str; 3] = ["sum", "threads", "counters"];
 
 /// How much of everything.
 struct Scale {
@@ -58,19 +64,29 @@ const WHOLE: Scale = Scale {
 const LITTLE: Scale =
     Scale { window: Duration::from_millis(1), shards: 4, threads: 4, counters: 100, churn: 100 };
 
-fn main() {
-    let scale = if env::args().any(|argument| argument == "--test") { LITTLE } else { WHOLE };
-    println!("{}", Machine::here());
+fn main() -> ExitCode {
+    let scale = if env::args_os().any(|argument| argument == "--test") { LITTLE } else { WHOLE };
+    let out = env::var_os("GROWTH_OUT").map_or_else(PathBuf::new, PathBuf::from);
+    match check(&out, &PICTURES.map(file_name)) {
+        Ok(()) => exit(run(&scale, &out)),
+        Err(error) => {
+            let error = format!("GROWTH_OUT: '{}': cannot write there: {error}", out.display());
+            fail(ExitCode::from(2), &error)
+        }
+    }
+}
+
+fn run(scale: &Scale, out: &Path) -> Result<(), Box<dyn Error>> {
+    print(&format!("{}\n", Machine::here()))?;
     let mut files = Vec::new();
     for section in [sums, memory::of_threads, memory::of_counters] {
-        let (table, file) = section(&scale);
-        println!("\n{table}");
+        let (table, file) = section(scale);
+        print(&format!("\n{table}\n"))?;
         files.push(file);
     }
-    println!("\n{}", lives::lives());
-    println!("\n{}", lives::churn(&scale));
-    let out = env::var_os("GROWTH_OUT").map_or_else(PathBuf::new, PathBuf::from);
-    save(&out, &files).expect("the pictures can be written where GROWTH_OUT says");
+    print(&format!("\n{}\n", lives::lives()))?;
+    print(&format!("\n{}\n", lives::churn(scale)))?;
+    Ok(save(out, &files)?)
 }
 
 fn note(what: &str) {
@@ -181,5 +197,9 @@ fn chart(title: &str, x_title: &str, y_title: &str, curves: Vec<Curve>) -> Chart
 
 fn picture(name: &str, chart: &Chart) -> File {
     let text = svg(chart).expect("a picture of finite figures can be drawn");
-    File { name: format!("growth-{name}.svg"), text }
+    File { name: file_name(name), text }
+}
+
+fn file_name(picture: &str) -> String {
+    format!("growth-{picture}.svg")
 }

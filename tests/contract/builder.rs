@@ -1,7 +1,6 @@
 //! The builder takes good settings, and says what is wrong with bad ones.
 
 use crate::common::per_cpu_works;
-use std::panic::catch_unwind;
 use striped_counter::{Backend, BuildError, Counter};
 
 fn with(backend: Backend, shards: usize) -> Result<Counter, BuildError> {
@@ -38,49 +37,10 @@ fn assert_refused(error: &BuildError) {
 }
 
 #[test]
-fn shards_out_of_range_are_refused_with_setting_value_and_range() {
-    for backend in [Backend::Auto, Backend::PerCpu, Backend::PerThread, Backend::Striped] {
-        for shards in [0, 4097, 5000, usize::MAX] {
-            let error = with(backend, shards).unwrap_err();
-            assert_eq!(error, BuildError::ShardsOutOfRange { shards }, "{backend}");
-            let text = format!("shards: {shards} is out of range, from 1 to 4096");
-            assert_eq!(error.to_string(), text);
-        }
-    }
-}
-
-#[test]
-fn shards_on_per_thread_are_refused_with_setting_value_and_reason() {
-    for shards in [1, 2, 4096] {
-        let error = with(Backend::PerThread, shards).unwrap_err();
-        assert_eq!(error, BuildError::ShardsOnPerThread { shards });
-        let text = error.to_string();
-        for part in ["shards", &shards.to_string(), "PerThread", "one shard a live thread"] {
-            assert!(text.contains(part), "{part:?} is not in {text:?}");
-        }
-    }
-}
-
-#[test]
 fn errors_are_errors() {
     let error: Box<dyn std::error::Error + Send + Sync> =
         with(Backend::Striped, 0).unwrap_err().into();
     assert!(error.source().is_none());
-}
-
-/// What the panic of `build` says, out of a compile-time context.
-fn panic_of(backend: Backend, shards: usize) -> String {
-    let built = catch_unwind(|| Counter::builder().backend(backend).shards(shards).build());
-    let panic = built.expect_err("a bad setting was built");
-    panic.downcast_ref::<&str>().map(ToString::to_string).unwrap_or_default()
-}
-
-#[test]
-fn build_panics_on_bad_settings_and_names_them() {
-    assert_eq!(panic_of(Backend::Striped, 0), "shards: out of range, from 1 to 4096");
-    assert_eq!(panic_of(Backend::Auto, 4097), "shards: out of range, from 1 to 4096");
-    assert_eq!(panic_of(Backend::PerThread, 0), "shards: out of range, from 1 to 4096");
-    assert!(panic_of(Backend::PerThread, 4).starts_with("shards: cannot be set with backend Per"));
 }
 
 #[test]

@@ -193,9 +193,7 @@ fn bad_settings_are_refused_with_setting_value_and_range() {
         let error = CounterSet::builder(len).try_build().unwrap_err();
         assert_eq!(error, BuildError::LenOutOfRange { len });
         assert_eq!(error.to_string(), format!("len: {len} is out of range, from 0 to {MOST}"));
-        assert!(
-            panic_of(|| CounterSet::new(len)).contains("len: out of range, from 0 to 16777216")
-        );
+        assert_eq!(panic_of(|| CounterSet::new(len)), error.to_string());
     }
     assert_eq!(CounterSet::builder(MOST).try_build().unwrap().len(), MOST);
 
@@ -203,7 +201,9 @@ fn bad_settings_are_refused_with_setting_value_and_range() {
     assert_eq!(error, BuildError::ShardsOutOfRange { shards: 5000 });
     let per_thread = CounterSet::builder(5).backend(Backend::PerThread).shards(4);
     assert_eq!(per_thread.try_build().unwrap_err(), BuildError::ShardsOnPerThread { shards: 4 });
-    assert!(panic_of(|| per_thread.build()).starts_with("shards: cannot be set with backend Per"));
+    assert!(
+        panic_of(|| per_thread.build()).starts_with("shards: 4 cannot be set with backend Per")
+    );
 
     let per_cpu = CounterSet::builder(5).backend(Backend::PerCpu).read_lock(true).try_build();
     assert_eq!(per_cpu.is_ok(), per_cpu_works(), "{per_cpu:?}");

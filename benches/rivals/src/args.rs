@@ -1,11 +1,14 @@
 //! The command line, checked before anything is measured.
 
 use crate::{
-    lab::{files, text::number},
+    lab::{
+        files,
+        text::{not_text, number},
+    },
     report,
 };
 use clap::{CommandFactory as _, Parser, error::ErrorKind};
-use std::{path::PathBuf, time::Duration};
+use std::{env, path::PathBuf, time::Duration};
 
 /// Compares the counters of striped_counter with those that one would use instead.
 ///
@@ -35,14 +38,19 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
-        let mut args = Self::try_parse()?;
+        let args = Self::try_parse().map_err(|error| match error.kind() {
+            // Clap does not say where.
+            ErrorKind::InvalidUtf8 => refuse(&not_text(env::args_os())),
+            _ => error,
+        });
+        let mut args = args?;
         args.threads.sort_unstable();
         args.threads.dedup();
         files::check(&args.out, &report::NAMES.map(str::to_owned)).map_err(|error| {
             let value = args.out.display();
-            let message =
-                format!("invalid value '{value}' for '--out <DIR>': cannot write there: {error}");
-            Self::command().error(ErrorKind::ValueValidation, message)
+            refuse(&format!(
+                "invalid value '{value}' for '--out <DIR>': cannot write there: {error}"
+            ))
         })?;
         Ok(args)
     }
@@ -55,4 +63,8 @@ impl Args {
     pub(crate) fn method(&self) -> String {
         format!("median of {} repeats of {} ms", self.repeats, self.ms)
     }
+}
+
+fn refuse(message: &str) -> clap::Error {
+    Args::command().error(ErrorKind::ValueValidation, message)
 }

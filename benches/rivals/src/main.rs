@@ -26,24 +26,23 @@ mod subject;
 mod verdict;
 
 use args::Args;
-use lab::files;
+use lab::{
+    files,
+    output::{exit, print},
+};
 use std::{error::Error, process::ExitCode};
 
 fn main() -> ExitCode {
     let args = Args::from_command_line().unwrap_or_else(|error| error.exit());
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&args))
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let rows = rounds::measure(args)?;
-    print!("{}", report::tables(args, &rows));
-    files::save(&args.out, &report::files(args, &rows)?)?;
+    // What was measured is shown even if it cannot be kept.
+    let saved = files::save(&args.out, &report::files(args, &rows)?);
+    print(&report::tables(args, &rows))?;
+    saved?;
     let ours = rows.iter().find(|row| row.entry.family.is_ours() && row.lost > 0);
     ours.map_or(Ok(()), |row| Err(format!("{} lost {} counts", row.entry.name, row.lost).into()))
 }

@@ -11,6 +11,8 @@
 //! | `BACKEND` | `Auto` | of the counters |
 //! | `SHARDS` | of the machine | of the counters |
 //!
+//! Exit code: 0, or 1 if it cannot listen, or 2 on a wrong value.
+//!
 //! | file | what it does |
 //! |---|---|
 //! | `settings` | the environment, with a clear error for each wrong value |
@@ -27,7 +29,12 @@ mod settings;
 
 use settings::Settings;
 use stats::Stats;
-use std::{error::Error, process::ExitCode, sync::Arc};
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+    sync::Arc,
+};
 use tokio::{
     net::TcpListener,
     signal::{
@@ -41,14 +48,14 @@ async fn main() -> ExitCode {
     let settings = match Settings::from_environment() {
         Ok(settings) => settings,
         Err(error) => {
-            eprintln!("error: {error}");
+            tell(&mut io::stderr(), &format!("error: {error}"));
             return ExitCode::from(2);
         }
     };
     match serve(&settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            tell(&mut io::stderr(), &format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -58,12 +65,18 @@ async fn serve(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let stats = Arc::new(Stats::new(settings)?);
     let listener = TcpListener::bind(&settings.listen)
         .await
-        .map_err(|error| format!("LISTEN: cannot listen on {}: {error}", settings.listen))?;
-    println!("listening on {}, counting with {}", listener.local_addr()?, stats.describe());
+        .map_err(|error| format!("LISTEN: cannot listen on {:?}: {error}", settings.listen))?;
+    let (address, counting) = (listener.local_addr()?, stats.describe());
+    tell(&mut io::stdout(), &format!("listening on {address}, counting with {counting}"));
     let server = server::router(Arc::clone(&stats));
     axum::serve(listener, server).with_graceful_shutdown(told_to_stop()).await?;
-    println!("served {} requests", stats.total());
+    tell(&mut io::stdout(), &format!("served {} requests", stats.total()));
     Ok(())
+}
+
+/// Writes a line. A service goes on where nobody reads what it says.
+fn tell(output: &mut impl Write, line: &str) {
+    let _ = writeln!(output, "{line}");
 }
 
 /// Returns on an interrupt, or on a request to terminate.

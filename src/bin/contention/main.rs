@@ -30,25 +30,18 @@ mod subjects;
 
 use args::Settings;
 use forecast::Forecast;
-use lab::{files, machine::Machine};
+use lab::{
+    files,
+    machine::Machine,
+    output::{exit, print},
+};
 use recommend::Advice;
 use report::Report;
-use std::{
-    error::Error,
-    io::{self, ErrorKind, Write as _},
-    process::ExitCode,
-};
+use std::{error::Error, process::ExitCode};
 
 fn main() -> ExitCode {
     let settings = Settings::from_command_line().unwrap_or_else(|error| error.exit());
-    match run(&settings) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Where the error output is gone too, the exit code has to do.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&settings))
 }
 
 fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
@@ -65,14 +58,4 @@ fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let saved = files::save(&settings.out, &report.files(settings.plot)?);
     print(&report.render(settings.format))?;
     Ok(saved?)
-}
-
-/// Writes to the standard output. A reader that has gone away, as `head` does, is no error.
-fn print(text: &str) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(io::Error::new(error.kind(), format!("standard output: {error}"))),
-        Ok(()) => Ok(()),
-    }
 }

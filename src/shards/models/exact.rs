@@ -1,6 +1,7 @@
 //! Every add is in the sum: through first use, sharing and growth.
 
 use super::*;
+use crate::shards::striped;
 
 /// Whether a sum may be what it is in the midst of an add of 1 and then one of 2: a locked one
 /// never has the second without the first.
@@ -25,6 +26,42 @@ fn adds_to_two_shards_are_all_in_the_sum() {
 fn threads_that_share_a_stripe_lose_no_add() {
     // Modulo two shards, both have shard 0.
     model(|| two_adders_lose_nothing(&touched(Backend::Striped, false), [0, 2]));
+}
+
+/// Two threads call `add` on one cell, as two that share a stripe do.
+fn two_share_a_cell(add: fn(&AtomicU64, u64)) {
+    let cell = Arc::new(AtomicU64::new(0));
+    let other = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || add(&cell, 2))
+    };
+    add(&cell, 1);
+    other.join().unwrap();
+    assert_eq!(cell.load(Ordering::Relaxed), 3, "an add is lost");
+}
+
+/// The seeded bug: somebody else may add in between.
+fn add_with_the_store_split_from_the_load(cell: &AtomicU64, n: u64) {
+    let before = cell.load(Ordering::Relaxed);
+    cell.store(before + n, Ordering::Release);
+}
+
+#[test]
+fn two_that_share_a_cell_lose_no_add() {
+    model(|| two_share_a_cell(striped::add));
+}
+
+#[test]
+#[should_panic(expected = "an add is lost")]
+fn seeded_a_store_split_from_its_load_loses_an_add() {
+    model(|| two_share_a_cell(add_with_the_store_split_from_the_load));
+}
+
+/// The same seeded from above: two threads with one number.
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn seeded_two_owners_of_one_row_are_noticed() {
+    model(|| two_adders_lose_nothing(&touched(Backend::PerThread, false), [0, 0]));
 }
 
 #[test]

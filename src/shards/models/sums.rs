@@ -42,6 +42,15 @@ fn a_sum_has_every_add_that_happens_before_it() {
 /// One thread adds 1, and then, once it knows of that, another adds [`HIGH`]: no sum at one
 /// moment has the second add without the first.
 fn no_sum_is_torn(counter: &Arc<Counter>, first: usize, second: usize) {
+    no_sum_is_torn_of(counter, [first, second], |counter| counter.sum(COLUMN));
+}
+
+/// The same of the sums that `sum` makes.
+fn no_sum_is_torn_of(
+    counter: &Arc<Counter>,
+    [first, second]: [usize; 2],
+    sum: impl FnOnce(&Counter) -> u64 + Send + 'static,
+) {
     let handed_on = Arc::new(AtomicUsize::new(0));
     let other = {
         let (counter, handed_on) = (Arc::clone(counter), Arc::clone(&handed_on));
@@ -51,7 +60,7 @@ fn no_sum_is_torn(counter: &Arc<Counter>, first: usize, second: usize) {
             }
         })
     };
-    let reader = reader(counter, |counter| counter.sum(COLUMN));
+    let reader = reader(counter, sum);
     add_as(counter, first, [1]);
     handed_on.store(1, Ordering::Release);
     assert_ne!(reader.join().unwrap(), HIGH, "torn");
@@ -105,4 +114,84 @@ fn seeded_a_single_collect_is_torn_by_owners_stores() {
 #[should_panic(expected = "torn")]
 fn seeded_a_single_collect_is_torn_by_a_wanderer() {
     model(|| no_sum_is_torn_by_a_wanderer(&touched(Backend::Striped, false)));
+}
+
+// What the acquire of the collects is for, one by one: locked sums with other orders.
+
+/// One collect, in this order.
+fn collect_in(counter: &Counter, order: Ordering) -> u64 {
+    let block = counter.blocks.iter().next().unwrap();
+    (0..block.rows()).map(|row| block.cell(row, COLUMN).load(order)).sum()
+}
+
+/// `locked_total`, with the first collect in one order and the second and all later ones in another.
+/// Without its `spin_loop`: after that, loom has a thread see the newest of what it has seen before,
+/// and so hides what a relaxed load may do.
+fn locked_sum_in(counter: &Counter, first: Ordering, later: Ordering) -> u64 {
+    let lock = counter.lock();
+    let mut diverted = None;
+    let mut before = collect_in(counter, first);
+    loop {
+        let spilled = counter.width().spilled(COLUMN);
+        let after = collect_in(counter, later);
+        if before == after {
+            return after + spilled;
+        }
+        before = after;
+        diverted.get_or_insert_with(|| counter.divert(&lock));
+    }
+}
+
+/// Another algorithm: of the two collects of a round, the second does nothing but confirm.
+fn locked_sum_confirmed_in(counter: &Counter, confirming: Ordering) -> u64 {
+    let lock = counter.lock();
+    let mut diverted = None;
+    loop {
+        let before = collect_in(counter, Ordering::Acquire);
+        let spilled = counter.width().spilled(COLUMN);
+        if before == collect_in(counter, confirming) {
+            return before + spilled;
+        }
+        diverted.get_or_insert_with(|| counter.divert(&lock));
+    }
+}
+
+fn no_sum_is_torn_whoever_adds_first(sum: fn(&Counter) -> u64) {
+    for backend in BACKENDS {
+        for numbers in [[0, 1], [1, 0]] {
+            println!("{backend}, {numbers:?}");
+            model(move || no_sum_is_torn_of(&touched(backend, true), numbers, sum));
+        }
+    }
+}
+
+#[test]
+fn collects_that_all_acquire_are_not_torn() {
+    no_sum_is_torn_whoever_adds_first(|counter| {
+        locked_sum_in(counter, Ordering::Acquire, Ordering::Acquire)
+    });
+}
+
+#[test]
+#[should_panic(expected = "torn")]
+fn seeded_a_first_collect_without_acquire_is_torn() {
+    no_sum_is_torn_whoever_adds_first(|counter| {
+        locked_sum_in(counter, Ordering::Relaxed, Ordering::Acquire)
+    });
+}
+
+#[test]
+#[should_panic(expected = "torn")]
+fn seeded_a_second_collect_without_acquire_is_torn() {
+    no_sum_is_torn_whoever_adds_first(|counter| {
+        locked_sum_in(counter, Ordering::Acquire, Ordering::Relaxed)
+    });
+}
+
+/// So it is as the first of the next round that the second collect has to acquire.
+#[test]
+fn a_collect_that_does_nothing_but_confirm_need_not_acquire() {
+    no_sum_is_torn_whoever_adds_first(|counter| {
+        locked_sum_confirmed_in(counter, Ordering::Relaxed)
+    });
 }

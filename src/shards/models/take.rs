@@ -1,6 +1,7 @@
 //! Every add is in one take, and is seen once by every cursor.
 
 use super::*;
+use crate::shards::{per_thread, striped};
 
 #[test]
 fn two_takers_and_the_final_sum_share_all_adds_without_overlap() {
@@ -37,4 +38,42 @@ fn a_cursor_sees_every_add_once_whatever_a_taker_does() {
         assert_eq!(counter.total(COLUMN), 1);
         assert_eq!(took + counter.sum(COLUMN), 1);
     });
+}
+
+/// An owner whose cell has 1 adds 2, beside a take that swaps 0 into it.
+fn a_take_that_zeroes(add: fn(&AtomicU64, u64)) {
+    let cell = Arc::new(AtomicU64::new(1));
+    let taker = {
+        let cell = Arc::clone(&cell);
+        thread::spawn(move || cell.swap(0, Ordering::AcqRel))
+    };
+    add(&cell, 2);
+    let took = taker.join().unwrap();
+    let left = cell.load(Ordering::Relaxed);
+    assert_eq!(took + left, 3, "an add is lost or doubled");
+}
+
+/// As `per_thread::add`, without its check that nobody else stores.
+fn add_as_owner(cell: &AtomicU64, n: u64) {
+    let before = cell.load(Ordering::Relaxed);
+    cell.store(before + n, Ordering::Release);
+}
+
+// The twins: a take that resets the cell, which only atomic adds would bear.
+
+#[test]
+#[should_panic(expected = "an add is lost or doubled")]
+fn seeded_a_take_that_zeroes_counts_an_owners_add_wrongly() {
+    model(|| a_take_that_zeroes(add_as_owner));
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn seeded_a_take_that_zeroes_is_noticed_by_the_owners_own_add() {
+    model(|| a_take_that_zeroes(per_thread::add));
+}
+
+#[test]
+fn a_take_that_zeroes_would_lose_nothing_of_atomic_adds() {
+    model(|| a_take_that_zeroes(striped::add));
 }

@@ -7,10 +7,13 @@ mod values;
 use crate::{
     forecast::{Request, tells_transfer},
     kind::Kind,
-    lab::{files, machine, text::number},
+    lab::{
+        files, machine,
+        text::{not_text, number},
+    },
 };
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
-use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{env, ops::RangeInclusive, path::PathBuf, time::Duration};
 use striped_counter::Backend;
 use values::{BACKENDS, COUNTERS, COUNTS, NANOSECONDS, ascending, backend, doubling, works};
 
@@ -178,7 +181,12 @@ impl Args {
 
 impl Settings {
     pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
-        let settings = Self::new(Args::try_parse()?)?;
+        let args = Args::try_parse().map_err(|error| match error.kind() {
+            // Clap does not say where.
+            ErrorKind::InvalidUtf8 => refuse(&not_text(env::args_os())),
+            _ => error,
+        });
+        let settings = Self::new(args?)?;
         files::check(&settings.out, &settings.names()).map_err(|error| {
             let value = settings.out.display();
             refuse(&format!(

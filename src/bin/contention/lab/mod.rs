@@ -11,6 +11,7 @@
 //! | `index` | which of many counters the next add goes to |
 //! | `chart` | curves as a picture |
 //! | `files` | files that are there whole, or not at all |
+//! | `output` | the standard output, and the exit code |
 //! | `text` | aligned tables, CSV, and numbers from the command line |
 
 pub(crate) mod chart;
@@ -19,6 +20,7 @@ pub(crate) mod files;
 pub(crate) mod index;
 pub(crate) mod machine;
 pub(crate) mod memory;
+pub(crate) mod output;
 pub(crate) mod race;
 pub(crate) mod stats;
 pub(crate) mod text;

@@ -1,6 +1,6 @@
 //! Text for people and for programs, and numbers from the command line.
 
-use std::{fmt, ops::RangeInclusive, str::FromStr};
+use std::{ffi::OsString, fmt, ops::RangeInclusive, str::FromStr};
 
 /// Reads a number within `range`.
 pub(crate) fn number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
@@ -11,6 +11,13 @@ where
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| format!("not a number from {} to {}", range.start(), range.end()))
     }
+}
+
+/// What to say of arguments of this process that are not text, as no option but a directory's may be.
+pub(crate) fn not_text(arguments: impl Iterator<Item = OsString>) -> String {
+    let wrong = arguments.filter(|argument| argument.to_str().is_none());
+    let wrong: Vec<_> = wrong.map(|argument| format!("'{}'", argument.display())).collect();
+    format!("invalid UTF-8 in {}: only '--out <DIR>' takes it", wrong.join(" and "))
 }
 
 /// Pads cells to the width of their columns: to the left in column `left`, else to the right.

@@ -1,0 +1,231 @@
+//! Numbers are dense, come back, and may run out.
+//!
+//! Those of the process are changed by every other test that counts: whoever counts them here does so
+//! in a process of its own.
+
+use super::{real::NUMBERS, *};
+use crate::{
+    Backend, Builder, Counter, CounterSet, UpDownCounter, shards::per_thread::MASK,
+    thread_id::current,
+};
+use std::{
+    env,
+    process::Command,
+    sync::{Barrier, atomic::AtomicUsize},
+    thread,
+};
+
+/// Runs `body` in a process of its own, as the one test of that name.
+fn in_child(test: &str, body: impl FnOnce()) {
+    const CHILD: &str = "STRIPED_COUNTER_CHILD";
+    if env::var(CHILD).is_ok_and(|name| name == test) {
+        return body();
+    }
+    let name = format!("thread_id::tests::{test}");
+    let mut child = Command::new(env::current_exe().unwrap());
+    let output = child.args(["--exact", "--nocapture", &name]).env(CHILD, test).output().unwrap();
+    let [told, errors] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(output.status.success() && told.contains("1 passed"), "{told}{errors}");
+    print!("{told}");
+}
+
+#[test]
+fn the_lowest_free_number_is_claimed_first() {
+    let numbers = Numbers::<2>::new();
+    assert!((0..128).all(|expected| numbers.claim() == Some(expected)));
+    assert_eq!(numbers.claim(), None, "all taken");
+    numbers.release(70);
+    numbers.release(3);
+    assert_eq!(numbers.claim(), Some(3));
+    assert_eq!(numbers.claim(), Some(70));
+    assert_eq!(numbers.taken(), 128);
+}
+
+mod churn {
+    use super::*;
+
+    const LIVES: usize = 1_000;
+
+    /// A thousand holders of a number, one after another. `give_back` is `Numbers::release`.
+    fn holders_come_and_go(give_back: fn(&Numbers<2>, usize)) {
+        let numbers = Numbers::new();
+        for _ in 0..LIVES {
+            let number = numbers.claim();
+            assert_eq!(number, Some(0), "it was not given back");
+            give_back(&numbers, 0);
+        }
+        assert_eq!(numbers.taken(), 0, "some were not given back");
+    }
+
+    #[test]
+    fn a_number_is_handed_from_holder_to_holder() {
+        holders_come_and_go(Numbers::release);
+    }
+
+    #[test]
+    #[should_panic(expected = "it was not given back")]
+    fn seeded_a_holder_that_does_not_give_its_number_back_is_noticed() {
+        holders_come_and_go(|_, _| {});
+    }
+
+    /// What a thousand threads that count, one after another, leave behind.
+    #[derive(Debug, PartialEq)]
+    struct Left {
+        /// By which the taken numbers have grown.
+        numbers: usize,
+        /// By which the shards of a `PerThread` counter have grown.
+        shards: usize,
+        sum: usize,
+    }
+
+    /// Calls `afterwards` at the end of each thread.
+    fn threads_come_and_go(afterwards: impl Fn()) -> Left {
+        let counter = Counter::builder().backend(Backend::PerThread).build();
+        let before = (NUMBERS.taken() as usize, counter.shards());
+        for _ in 0..LIVES {
+            thread::scope(|scope| scope.spawn(|| counter.inc()).join().unwrap());
+            afterwards();
+        }
+        Left {
+            numbers: NUMBERS.taken() as usize - before.0,
+            shards: counter.shards() - before.1,
+            sum: usize::try_from(counter.sum()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn threads_that_come_and_go_leave_neither_numbers_nor_shards_behind() {
+        in_child("churn::threads_that_come_and_go_leave_neither_numbers_nor_shards_behind", || {
+            let left = threads_come_and_go(|| {});
+            assert_eq!(left, Left { numbers: 0, shards: 0, sum: LIVES });
+        });
+    }
+
+    /// A number that is taken again at once is as good as one that was not given back. Both figures
+    /// show it, and the sum does not.
+    #[test]
+    fn seeded_threads_that_do_not_give_their_number_back_are_noticed() {
+        in_child("churn::seeded_threads_that_do_not_give_their_number_back_are_noticed", || {
+            let left = threads_come_and_go(|| _ = NUMBERS.claim());
+            assert_eq!((left.numbers, left.sum), (LIVES, LIVES));
+            assert!(left.shards > LIVES / 2, "{left:?}");
+        });
+    }
+}
+
+mod exhaustion {
+    use super::*;
+
+    const THREADS: usize = 8;
+    const ADDS: usize = 1_000;
+    /// The lowest, the next, and the highest: the only ones that are free.
+    const FREE: [usize; 3] = [0, 1, MAX_THREADS - 1];
+
+    /// A counter of each type, of the same settings.
+    struct Counters {
+        lone: Counter,
+        level: UpDownCounter,
+        set: CounterSet,
+    }
+
+    impl Counters {
+        fn of(backend: Backend, read_lock: bool) -> Self {
+            fn set<T>(builder: Builder<T>, backend: Backend, read_lock: bool) -> Builder<T> {
+                builder.backend(backend).read_lock(read_lock)
+            }
+            Self {
+                lone: set(Counter::builder(), backend, read_lock).build(),
+                level: set(UpDownCounter::builder(), backend, read_lock).build(),
+                set: set(CounterSet::builder(2), backend, read_lock).build(),
+            }
+        }
+
+        fn of_every_setting() -> Vec<Self> {
+            let backends = [Backend::PerCpu, Backend::PerThread, Backend::Striped];
+            let settings = backends.map(|backend| [(backend, false), (backend, true)]);
+            settings.into_iter().flatten().map(|(backend, lock)| Self::of(backend, lock)).collect()
+        }
+
+        fn add(&self) {
+            self.lone.inc();
+            self.level.add(2);
+            self.level.dec();
+            self.set.inc(1);
+            self.set.batch(&[(0, 1), (1, 1)]);
+        }
+
+        fn assert_sums(&self, adds: usize) {
+            let adds = adds as u64;
+            assert_eq!(self.lone.sum(), adds, "{:?}", self.lone);
+            assert_eq!(self.level.sum(), adds.cast_signed(), "{:?}", self.level);
+            assert_eq!(self.set.sums(), [adds, 2 * adds], "{:?}", self.set);
+        }
+    }
+
+    /// Counters of every setting to which one thread has added, alone: so that the shards are there,
+    /// and the first add of the next thread asks for a number.
+    fn in_place() -> Vec<Counters> {
+        let counters = Counters::of_every_setting();
+        thread::scope(|scope| {
+            scope.spawn(|| counters.iter().for_each(Counters::add)).join().unwrap();
+        });
+        counters
+    }
+
+    /// `THREADS` threads, all alive at once, add `ADDS` times to each of `counters`. How many had no
+    /// number.
+    fn count_at_once(counters: &[Counters]) -> usize {
+        let (alive, without) = (Barrier::new(THREADS), AtomicUsize::new(0));
+        let live = || {
+            counters.iter().for_each(Counters::add);
+            // Nobody ends before everybody has asked for a number.
+            alive.wait();
+            without.fetch_add((current() & MASK >= MAX_THREADS).into(), Ordering::Relaxed);
+            (1..ADDS).for_each(|_| counters.iter().for_each(Counters::add));
+        };
+        thread::scope(|scope| {
+            let threads = [(); THREADS].map(|()| scope.spawn(live));
+            for thread in threads {
+                thread.join().unwrap();
+            }
+        });
+        without.into_inner()
+    }
+
+    fn assert_sums(counters: &[Counters], adds: usize) {
+        for counters in counters {
+            counters.assert_sums(adds);
+        }
+    }
+
+    fn take_all_but(free: &[usize]) {
+        while NUMBERS.claim().is_some() {}
+        for &number in free {
+            NUMBERS.release(number);
+        }
+    }
+
+    #[test]
+    fn threads_beyond_the_last_number_count_exactly_and_later_ones_find_numbers_again() {
+        const NAME: &str = "exhaustion::threads_beyond_the_last_number_count_exactly_and_later_ones_find_numbers_again";
+        in_child(NAME, || {
+            assert_eq!(NUMBERS.taken(), 0, "nobody else counts here");
+            let counters = in_place();
+            take_all_but(&FREE);
+            let mut met = 0;
+            for round in 1..=2 {
+                // In the second round, the numbers of the first are found again.
+                let without = count_at_once(&counters);
+                assert_eq!(without, THREADS - FREE.len(), "without a number");
+                assert_eq!(NUMBERS.taken() as usize, MAX_THREADS - FREE.len(), "given back");
+                assert_sums(&counters, 1 + round * THREADS * ADDS);
+                met += without * ADDS * counters.len();
+            }
+            println!("rounds of adds that met exhaustion: {met}");
+            (0..MAX_THREADS).for_each(|number| NUMBERS.release(number));
+            assert_eq!(count_at_once(&counters), 0, "all have a number");
+            assert_sums(&counters, 1 + 3 * THREADS * ADDS);
+        });
+    }
+}

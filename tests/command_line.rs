@@ -1,0 +1,206 @@
+//! The contention tool, told nonsense, and with nowhere to write. Needs feature `cli`.
+
+#![cfg(unix)]
+
+mod processes;
+
+use processes::{Directory, Ended, assert_refused, closed_pipe, full, limited, not_text};
+use std::{ffi::OsStr, fs, process::Command};
+
+const CONTENTION: &str = env!("CARGO_BIN_EXE_contention");
+
+/// As little as can be measured.
+const LITTLE: [&str; 5] =
+    ["--threads=1", "--shards=1", "--ms=1", "--repeats=1", "--backends=Striped"];
+
+fn contention(arguments: &[&str]) -> Command {
+    let mut command = Command::new(CONTENTION);
+    command.args(arguments);
+    command
+}
+
+/// The little run, into `directory`.
+fn little(directory: &Directory) -> Command {
+    let mut command = contention(&LITTLE);
+    command.arg("--out").arg(&directory.0);
+    command
+}
+
+/// A wrong value, and what has to be in the error beside the option and the value.
+type Wrong = (&'static str, &'static [&'static str], &'static str);
+
+const COUNTS: &[&str] = &[
+    "0",
+    "4097",
+    "-1",
+    "-0",
+    "",
+    " 1",
+    "1 ",
+    "1.5",
+    "1e3",
+    "0x10",
+    "NaN",
+    "inf",
+    "-inf",
+    "two",
+    "１",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999999",
+];
+
+const WRONG: &[Wrong] = &[
+    ("--threads", COUNTS, "from 1 to 4096"),
+    ("--shards", COUNTS, "from 1 to 4096"),
+    ("--readers", COUNTS, "from 1 to 4096"),
+    ("--counters", &["0", "100001", "-1", "", "NaN", "18446744073709551616"], "from 1 to 100000"),
+    ("--ms", &["0", "60001", "-1", "", "0.5", "NaN", "18446744073709551616"], "from 1 to 60000"),
+    ("--repeats", &["0", "1001", "65536", "-1", "", "NaN"], "from 1 to 1000"),
+    ("--forecast", &["0", "1", "4097", "-1", "", "NaN"], "from 2 to 4096"),
+    (
+        "--local-ns",
+        &["0", "-0.0", "0.009", "10000.1", "-1", "", "NaN", "inf", "-inf", "1e999", "fast"],
+        "from 0.01 to 10000",
+    ),
+    ("--transfer-ns", &["0", "-1", "", "NaN", "inf", "1e999"], "from 0.01 to 10000"),
+    ("--backends", &["", "Sloppy", "Auto", "per-cpu", " Striped"], "PerCpu, PerThread, Striped"),
+    ("--format", &["xml"], "table, csv, json"),
+    ("--type", &["Gauge", "counters"], "Counter, UpDownCounter, CounterSet"),
+];
+
+#[test]
+fn a_wrong_value_is_refused_with_option_value_and_range() {
+    for (option, values, range) in WRONG {
+        for value in *values {
+            let argument = format!("{option}={value}");
+            assert_refused(&mut contention(&[&argument]), &[option, &format!("'{value}'"), range]);
+        }
+    }
+}
+
+#[test]
+fn one_wrong_value_in_a_list_is_refused_wherever_it_stands() {
+    let long = format!("--threads={}0", "1,".repeat(50_000));
+    for list in ["--threads=0,1", "--threads=1,0", "--threads=1,0,2", &long] {
+        assert_refused(&mut contention(&[list]), &["--threads", "'0'", "from 1 to 4096"]);
+    }
+    for list in ["--threads=1,,2", "--threads=,", "--threads=1,", "--threads=,1"] {
+        assert_refused(&mut contention(&[list]), &["--threads", "''", "from 1 to 4096"]);
+    }
+}
+
+#[test]
+fn what_is_no_option_or_does_not_go_together_is_refused() {
+    let wrong: [(&[&str], &[&str]); 10] = [
+        (&["--thread-count=1"], &["--thread-count"]),
+        (&["1"], &["'1'"]),
+        (&[""], &["''"]),
+        (&["--ms"], &["--ms <MS>", "value"]),
+        (&["--format="], &["--format <FORMAT>", "value", "table, csv, json"]),
+        (&["--type="], &["--type <TYPE>", "value", "Counter, UpDownCounter, CounterSet"]),
+        (&["--ms=1", "--ms=2"], &["--ms", "multiple times"]),
+        (&["--transfer-ns=5"], &["--forecast"]),
+        (&["--type=CounterSet", "--shards=2"], &["--shards", "CounterSet"]),
+        (&["--shards=2", "--backends=PerThread"], &["--shards", "Striped"]),
+    ];
+    for (arguments, words) in wrong {
+        assert_refused(&mut contention(arguments), words);
+    }
+}
+
+#[test]
+fn what_is_not_text_is_refused_and_shown() {
+    assert_refused(contention(&["--threads"]).arg(not_text()), &["UTF-8", "'1\u{fffd}'"]);
+    assert_refused(contention(&[]).arg(not_text()), &["1"]);
+}
+
+#[test]
+fn a_directory_that_takes_no_files_is_refused_before_anything_is_measured() {
+    let directory = Directory::new();
+    let file = directory.0.join("file");
+    fs::write(&file, "").unwrap();
+    let missing = directory.0.join("missing");
+    // `/proc` takes no files, from root neither.
+    let wrong = [file.as_os_str(), missing.as_os_str(), "/proc".as_ref(), "/dev/full".as_ref()];
+    for out in wrong {
+        let words = ["--out", out.to_str().unwrap(), "cannot write there"];
+        assert_refused(contention(&LITTLE).arg("--out").arg(out), &words);
+    }
+    assert_refused(contention(&LITTLE).args(["--out", ""]), &["--out <DIR>", "value"]);
+    fs::create_dir(directory.0.join("contention.csv")).unwrap();
+    assert_refused(&mut little(&directory), &["--out", "contention.csv is a directory"]);
+    assert_eq!(directory.names(), ["contention.csv", "file"]);
+}
+
+#[test]
+fn repeated_values_are_measured_once_and_any_directory_will_do() {
+    let directory = Directory::named(&not_text());
+    let lists =
+        ["--threads=1,1,1", "--shards=1,1", "--ms=1", "--repeats=1", "--backends=striped,STRIPED"];
+    let ended = Ended::of(
+        contention(&lists).args(["--readers=1,1", "--format=csv"]).arg("--out").arg(&directory.0),
+    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(directory.names(), ["contention.csv", "contention.svg"]);
+    let csv = fs::read_to_string(directory.0.join("contention.csv")).unwrap();
+    assert_eq!(csv, ended.output);
+    let adds = csv
+        .lines()
+        .filter(|line| line.starts_with("threads,Striped,1,") && line.contains(",median,"));
+    assert_eq!(adds.count(), 1, "{csv}");
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_error() {
+    let directory = Directory::new();
+    let status = little(&directory).stdout(closed_pipe()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(directory.names(), ["contention.csv", "contention.svg"]);
+}
+
+#[test]
+fn an_output_that_is_full_is_an_error_and_the_files_are_there() {
+    let Some(full) = full() else { return eprintln!("nothing to test: no /dev/full") };
+    let directory = Directory::new();
+    let mut child = little(&directory);
+    let child = child.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.starts_with("error: standard output: "), "{errors}");
+    assert_eq!(directory.names(), ["contention.csv", "contention.svg"]);
+}
+
+#[test]
+fn a_full_disk_is_an_error_leaves_nothing_half_written_and_what_was_measured_is_shown() {
+    let directory = Directory::new();
+    fs::write(directory.0.join("contention.csv"), "older\n").unwrap();
+    let mut command = limited("-f 0", CONTENTION);
+    let ended = Ended::of(command.args(LITTLE).arg("--out").arg(&directory.0));
+    ended.assert_error(1, &["cannot write", "contention.csv"]);
+    assert!(ended.output.contains("Striped"), "{ended:?}");
+    assert_eq!(directory.names(), ["contention.csv"]);
+    assert_eq!(fs::read_to_string(directory.0.join("contention.csv")).unwrap(), "older\n");
+}
+
+/// Each thread takes two mebibytes of addresses for its stack.
+#[test]
+fn threads_that_cannot_be_had_are_an_error_and_nothing_is_written() {
+    let directory = Directory::new();
+    let mut command = limited("-v 600000", CONTENTION);
+    let many = ["--threads=1000", "--ms=1", "--repeats=1", "--backends=Striped", "--shards=1"];
+    let ended = Ended::of(command.args(many).arg("--out").arg(&directory.0));
+    ended.assert_error(1, &["cannot start another thread"]);
+    assert!(directory.names().is_empty(), "{:?}", directory.names());
+}
+
+#[test]
+fn without_an_error_output_the_exit_code_has_to_do() {
+    let silent = |command: &mut Command| command.stderr(closed_pipe()).status().unwrap().code();
+    assert_eq!(silent(&mut contention(&["--ms=0"])), Some(2));
+    let directory = Directory::new();
+    let mut full = limited("-f 0", CONTENTION);
+    full.args(LITTLE).arg(OsStr::new("--out")).arg(&directory.0).stdout(closed_pipe());
+    assert_eq!(silent(&mut full), Some(1));
+}

@@ -1,0 +1,69 @@
+//! Promise 1 with a seeded bug: what `PerCpu` would be if its section ended between the load of the
+//! cell and the store. The body that finds the bug finds nothing with the real counters.
+
+#![cfg(target_os = "linux")]
+
+use crate::common::{affinity::Hopper, on_every_backend, together};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    thread,
+};
+
+const THREADS: usize = 8;
+const ROUNDS: u64 = 50;
+const ADDS: u64 = 32;
+
+/// How many adds are missing after threads that move from CPU to CPU have called `add`.
+fn lost(add: impl Fn() + Sync, sum: impl Fn() -> u64) -> u64 {
+    together(THREADS, |thread| {
+        let mut hopper = Hopper::pinned(thread);
+        for _ in 0..ROUNDS {
+            hopper.hop();
+            (0..ADDS).for_each(|_| add());
+        }
+    });
+    THREADS as u64 * ROUNDS * ADDS - sum()
+}
+
+/// A cell for each CPU.
+struct Split(Vec<AtomicU64>);
+
+impl Split {
+    fn new() -> Self {
+        Self((0..libc::CPU_SETSIZE).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    fn add(&self) {
+        let cell = &self.0[this_cpu()];
+        let before = cell.load(Relaxed);
+        // Here the section would end. Nobody aborts whoever loses the CPU from here on.
+        thread::yield_now();
+        cell.store(before + 1, Relaxed);
+    }
+
+    fn sum(&self) -> u64 {
+        self.0.iter().map(|cell| cell.load(Relaxed)).sum()
+    }
+}
+
+#[expect(unsafe_code, reason = "the kernel is asked through libc")]
+fn this_cpu() -> usize {
+    // SAFETY: `sched_getcpu` has no requirement.
+    usize::try_from(unsafe { libc::sched_getcpu() }).unwrap()
+}
+
+#[test]
+fn adds_of_threads_that_are_moved_are_not_split() {
+    on_every_backend(|case| {
+        let counter = case.counter();
+        assert_eq!(lost(|| counter.inc(), || counter.sum()), 0);
+    });
+}
+
+#[test]
+fn seeded_a_store_split_from_its_load_is_noticed() {
+    let split = Split::new();
+    let lost = lost(|| split.add(), || split.sum());
+    println!("{lost} of {} adds lost", THREADS as u64 * ROUNDS * ADDS);
+    assert_ne!(lost, 0);
+}

@@ -1,0 +1,66 @@
+//! The examples, told nonsense, and with nobody to read what they say. `cargo test` has built them.
+
+#![cfg(unix)]
+
+mod processes;
+
+use processes::{Ended, assert_refused, closed_pipe, not_text};
+use std::{env, path::PathBuf, process::Command};
+
+/// An example, which is next to the directory of this test; `None` where only tests were built.
+fn example(name: &str) -> Option<Command> {
+    let path: PathBuf = env::current_exe().unwrap().parent()?.parent()?.join("examples").join(name);
+    if !path.exists() {
+        eprintln!("nothing was tested: there is no {}", path.display());
+        return None;
+    }
+    Some(Command::new(path))
+}
+
+#[test]
+fn a_wrong_argument_is_refused_with_name_value_and_range() {
+    let wrong: [(&str, &[&str], &[&str]); 9] = [
+        ("hot_path", &[""], &["BACKEND", "''", "Auto, PerCpu, PerThread, Striped"]),
+        ("hot_path", &["perhaps"], &["BACKEND", "'perhaps'", "Striped"]),
+        ("hot_path", &["Auto", ""], &["ADDS", "''", "from 0 to"]),
+        ("hot_path", &["Auto", "-1"], &["ADDS", "'-1'", "from 0 to"]),
+        ("hot_path", &["Auto", "NaN"], &["ADDS", "'NaN'", "from 0 to"]),
+        ("hot_path", &["Auto", "18446744073709551616"], &["ADDS", "551616", "from 0 to"]),
+        ("hot_path", &["Auto", "1", "2"], &["more arguments"]),
+        ("dogstatsd", &["nonsense"], &["ADDRESS", "'nonsense'", "HOST:PORT"]),
+        ("dogstatsd", &["127.0.0.1:65536"], &["ADDRESS", "65536", "HOST:PORT"]),
+    ];
+    for (name, arguments, words) in wrong {
+        let Some(mut command) = example(name) else { return };
+        assert_refused(command.args(arguments), words);
+    }
+}
+
+#[test]
+fn what_is_not_text_is_refused_and_shown() {
+    let wrong =
+        [("hot_path", ["BACKEND", "'1\u{fffd}'"]), ("dogstatsd", ["ADDRESS", "'1\u{fffd}'"])];
+    for (name, words) in wrong {
+        let Some(mut command) = example(name) else { return };
+        assert_refused(command.arg(not_text()), &words);
+    }
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_panic() {
+    for name in ["hot_path", "named_set", "dogstatsd"] {
+        let Some(mut command) = example(name) else { return };
+        let errors = command.stdout(closed_pipe()).output().unwrap().stderr;
+        let errors = String::from_utf8_lossy(&errors);
+        assert!(!errors.contains("panicked"), "{name}: {errors}");
+    }
+}
+
+#[test]
+fn each_example_ends_well_by_itself() {
+    for name in ["hot_path", "named_set", "dogstatsd"] {
+        let Some(mut command) = example(name) else { return };
+        let ended = Ended::of(&mut command);
+        assert!(ended.code == Some(0) && !ended.output.is_empty(), "{name}: {ended:?}");
+    }
+}
