@@ -231,7 +231,8 @@ mod handlers {
         }
         let strikes = strikes.count() as u64;
         assert_eq!((HANDLERS.sum(), THREADS.sum()), (strikes + 1, strikes + 1));
-        assert_eq!(shards_for_one_more_thread(), before, "numbers are lost");
+        // Or fewer: the thread of a test that is over may have been there before, and has ended since.
+        assert!(shards_for_one_more_thread() <= before, "numbers are lost");
         drop(crowd);
     }
 }
