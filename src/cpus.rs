@@ -30,6 +30,12 @@ mod real {
     /// With the process that asks in the other bits.
     const BEING_ASKED: usize = 1 << (usize::BITS - 1);
 
+    /// To tell a process from its forked child. Only Unix forks; elsewhere there may be no such number,
+    /// and on WebAssembly to ask for it panics.
+    fn this_process() -> usize {
+        if cfg!(unix) { process::id() as usize } else { 0 }
+    }
+
     /// The answer, once there is one. Relaxed throughout: the number is all there is.
     pub(super) struct Cpus(AtomicUsize);
 
@@ -43,7 +49,7 @@ mod real {
             if known != UNKNOWN && known & BEING_ASKED == 0 {
                 return Some(known);
             }
-            let asking = BEING_ASKED | process::id() as usize;
+            let asking = BEING_ASKED | this_process();
             let raced =
                 self.0.compare_exchange(UNKNOWN, asking, Ordering::Relaxed, Ordering::Relaxed);
             match raced {
@@ -77,9 +83,9 @@ mod real {
         #[test]
         fn nobody_waits_for_who_is_asking_unless_it_was_left_behind_by_a_fork() {
             let cpus = Cpus::new();
-            cpus.0.store(BEING_ASKED | process::id() as usize, Ordering::Relaxed);
+            cpus.0.store(BEING_ASKED | this_process(), Ordering::Relaxed);
             assert_eq!(cpus.try_get(), None);
-            let parent = process::id() as usize + 1;
+            let parent = this_process() + 1;
             cpus.0.store(BEING_ASKED | parent, Ordering::Relaxed);
             assert!(cpus.try_get().is_some_and(|cpus| cpus > 0));
             assert_eq!(cpus.0.load(Ordering::Relaxed) & BEING_ASKED, 0, "found, and kept");
