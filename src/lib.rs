@@ -13,6 +13,8 @@
 compile_error!("striped-counter needs 64-bit atomics, which this target does not have");
 
 mod builder;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod child;
 pub mod classic;
 // The shells are `const`, which loom's atomics cannot be: its models use the matrix as it is.
 #[cfg(not(all(test, loom)))]

@@ -224,5 +224,5 @@ mod modelled {
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use modelled::{assume, claim, current};
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

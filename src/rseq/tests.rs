@@ -14,10 +14,9 @@ use super::{
     area,
     inject::{BOUNDARIES, Faults, WITHIN},
 };
-use crate::{Backend, Builder, Counter, CounterSet};
+use crate::{Backend, Builder, Counter, CounterSet, child::in_child};
 use std::{
     ffi::c_int,
-    process::Command,
     sync::{
         Barrier, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -34,22 +33,6 @@ fn supported() -> bool {
         eprintln!("nothing to test: {missing}");
     }
     area.is_ok()
-}
-
-/// Runs `body` in a process of its own, as the one test of that name.
-fn in_child(test: &str, body: impl FnOnce()) {
-    const CHILD: &str = "STRIPED_COUNTER_CHILD";
-    if std::env::var(CHILD).is_ok_and(|name| name == test) {
-        return body();
-    }
-    let exe = std::env::current_exe().unwrap();
-    let name = format!("rseq::imp::tests::{test}");
-    let output = Command::new(exe).args(["--exact", &name]).env(CHILD, test).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    assert!(
-        String::from_utf8_lossy(&output.stdout).contains("1 passed"),
-        "{name} ran in the child"
-    );
 }
 
 /// Sets the CPUs that the thread `tid` may run on; 0 is the calling thread.
@@ -305,7 +288,7 @@ fn a_thread_that_loses_its_registration_spills() {
     if !supported() {
         return;
     }
-    in_child("a_thread_that_loses_its_registration_spills", || {
+    in_child(module_path!(), "a_thread_that_loses_its_registration_spills", || {
         const ADDS: u64 = 2_000_000;
         let counter = PER_CPU.build();
         let go = Barrier::new(4);
@@ -331,7 +314,7 @@ fn one_cpu_for_all_threads() {
     if !supported() {
         return;
     }
-    in_child("one_cpu_for_all_threads", || {
+    in_child(module_path!(), "one_cpu_for_all_threads", || {
         set_affinity(0, affinity().into_iter().take(1));
         let counter = PER_CPU.build();
         let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| {});

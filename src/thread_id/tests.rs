@@ -5,30 +5,13 @@
 
 use super::{real::NUMBERS, *};
 use crate::{
-    Backend, Builder, Counter, CounterSet, UpDownCounter, shards::per_thread::MASK,
-    thread_id::current,
+    Backend, Builder, Counter, CounterSet, UpDownCounter, child::in_child,
+    shards::per_thread::MASK, thread_id::current,
 };
 use std::{
-    env,
-    process::Command,
     sync::{Barrier, atomic::AtomicUsize},
     thread,
 };
-
-/// Runs `body` in a process of its own, as the one test of that name.
-fn in_child(test: &str, body: impl FnOnce()) {
-    const CHILD: &str = "STRIPED_COUNTER_CHILD";
-    if env::var(CHILD).is_ok_and(|name| name == test) {
-        return body();
-    }
-    let name = format!("thread_id::tests::{test}");
-    let mut child = Command::new(env::current_exe().unwrap());
-    let output = child.args(["--exact", "--nocapture", &name]).env(CHILD, test).output().unwrap();
-    let [told, errors] =
-        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    assert!(output.status.success() && told.contains("1 passed"), "{told}{errors}");
-    print!("{told}");
-}
 
 #[test]
 fn the_lowest_free_number_is_claimed_first() {
@@ -96,21 +79,29 @@ mod churn {
 
     #[test]
     fn threads_that_come_and_go_leave_neither_numbers_nor_shards_behind() {
-        in_child("churn::threads_that_come_and_go_leave_neither_numbers_nor_shards_behind", || {
-            let left = threads_come_and_go(|| {});
-            assert_eq!(left, Left { numbers: 0, shards: 0, sum: LIVES });
-        });
+        in_child(
+            module_path!(),
+            "threads_that_come_and_go_leave_neither_numbers_nor_shards_behind",
+            || {
+                let left = threads_come_and_go(|| {});
+                assert_eq!(left, Left { numbers: 0, shards: 0, sum: LIVES });
+            },
+        );
     }
 
     /// A number that is taken again at once is as good as one that was not given back. Both figures
     /// show it, and the sum does not.
     #[test]
     fn seeded_threads_that_do_not_give_their_number_back_are_noticed() {
-        in_child("churn::seeded_threads_that_do_not_give_their_number_back_are_noticed", || {
-            let left = threads_come_and_go(|| _ = NUMBERS.claim());
-            assert_eq!((left.numbers, left.sum), (LIVES, LIVES));
-            assert!(left.shards > LIVES / 2, "{left:?}");
-        });
+        in_child(
+            module_path!(),
+            "seeded_threads_that_do_not_give_their_number_back_are_noticed",
+            || {
+                let left = threads_come_and_go(|| _ = NUMBERS.claim());
+                assert_eq!((left.numbers, left.sum), (LIVES, LIVES));
+                assert!(left.shards > LIVES / 2, "{left:?}");
+            },
+        );
     }
 }
 
@@ -208,8 +199,9 @@ mod exhaustion {
 
     #[test]
     fn threads_beyond_the_last_number_count_exactly_and_later_ones_find_numbers_again() {
-        const NAME: &str = "exhaustion::threads_beyond_the_last_number_count_exactly_and_later_ones_find_numbers_again";
-        in_child(NAME, || {
+        const NAME: &str =
+            "threads_beyond_the_last_number_count_exactly_and_later_ones_find_numbers_again";
+        in_child(module_path!(), NAME, || {
             assert_eq!(NUMBERS.taken(), 0, "nobody else counts here");
             let counters = in_place();
             take_all_but(&FREE);

@@ -1,0 +1,20 @@
+//! Unit tests that need a process to themselves.
+
+use std::{env, process::Command};
+
+/// Runs `body` in a process of its own, as the one test of that name: `module` is the caller's
+/// `module_path!()`. What the child prints, this process prints.
+pub(crate) fn in_child(module: &str, test: &str, body: impl FnOnce()) {
+    const CHILD: &str = "STRIPED_COUNTER_CHILD";
+    let within_crate = module.split_once("::").map_or("", |(_, module)| module);
+    let name = format!("{within_crate}::{test}");
+    if env::var(CHILD).is_ok_and(|child| child == name) {
+        return body();
+    }
+    let mut child = Command::new(env::current_exe().unwrap());
+    let output = child.args(["--exact", "--nocapture", &name]).env(CHILD, &name).output().unwrap();
+    let [told, errors] =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(output.status.success() && told.contains("1 passed"), "{name}: {told}{errors}");
+    print!("{told}");
+}
