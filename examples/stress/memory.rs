@@ -43,6 +43,11 @@ pub(crate) fn refused_during(allowed: u64, body: impl FnOnce()) -> u64 {
     REFUSAL.take().map_or(0, |refusal| refusal.refused)
 }
 
+/// How many allocations the calling thread has been refused during this refusal.
+pub(crate) fn refused() -> u64 {
+    REFUSAL.get().map_or(0, |refusal| refusal.refused)
+}
+
 /// How many KiB the process has in memory.
 pub(crate) fn resident_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -162,10 +162,23 @@ impl Fault for NoMemory {
     }
 
     fn born(&self, life: &Life) {
+        // Later ones find the shards there.
+        if life.number > 0 {
+            return;
+        }
         for target in &life.run.targets {
             // The spill of a set must be had: without it the process ends, as it does for `Vec`.
             let allowed = u64::from(target.column.kind == Kind::CounterSet);
-            let operate = || (0..10).for_each(|turn| target.operate(life.slot, turn));
+            let operate = || {
+                for turn in 0..1_000 {
+                    target.operate(life.slot, turn);
+                    if memory::refused() >= 10 {
+                        break;
+                    }
+                    // A reader may hold the lock, and meanwhile no shards are asked for.
+                    std::thread::yield_now();
+                }
+            };
             REFUSED.fetch_add(memory::refused_during(allowed, operate), Relaxed);
         }
     }
