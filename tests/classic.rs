@@ -1,9 +1,8 @@
 //! The classic counters, and the lost update that they are about.
 
 use std::{
-    panic,
     sync::{
-        Barrier, Mutex,
+        Barrier,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -228,6 +227,8 @@ fn sizes_are_as_documented() {
 #[test]
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn a_late_add_panics_through_thread_local_and_counts_in_counter() {
+    use std::{panic, sync::Mutex};
+
     static BY_HAND: ThreadLocalCounter = ThreadLocalCounter::new();
     static COUNTER: Counter = Counter::new();
     static WENT_WELL: Mutex<Vec<bool>> = Mutex::new(Vec::new());

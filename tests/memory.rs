@@ -12,7 +12,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     env,
-    process::{self, Command},
+    process::Command,
     sync::{
         Barrier, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -34,7 +34,7 @@ fn is_main() -> bool {
     MAIN.get().unwrap_or_else(|| {
         #[cfg(target_os = "linux")]
         // SAFETY: `gettid` has no requirement.
-        let main = unsafe { libc::gettid() }.cast_unsigned() == process::id();
+        let main = unsafe { libc::gettid() }.cast_unsigned() == std::process::id();
         #[cfg(not(target_os = "linux"))]
         let main = false;
         MAIN.set(Some(main));
