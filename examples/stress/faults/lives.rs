@@ -4,7 +4,7 @@ use super::Fault;
 use crate::{
     memory,
     run::{Life, Run},
-    target::Kind,
+    target::{Kind, Target},
 };
 use std::{
     any::Any,
@@ -161,14 +161,19 @@ impl Fault for NoMemory {
         REFUSED.load(Relaxed)
     }
 
+    /// The spill of a set must be had: without it the process ends, as it does for `Vec`.
+    fn prepare(&self, target: &mut Target, _: usize) {
+        if target.column.kind == Kind::CounterSet {
+            memory::refused_during(1, || target.touch());
+        }
+    }
+
     fn born(&self, life: &Life) {
         // Later ones find the shards there.
         if life.number > 0 {
             return;
         }
         for target in &life.run.targets {
-            // The spill of a set must be had: without it the process ends, as it does for `Vec`.
-            let allowed = u64::from(target.column.kind == Kind::CounterSet);
             let operate = || {
                 for turn in 0..1_000 {
                     target.operate(life.slot, turn);
@@ -179,7 +184,7 @@ impl Fault for NoMemory {
                     std::thread::yield_now();
                 }
             };
-            REFUSED.fetch_add(memory::refused_during(allowed, operate), Relaxed);
+            REFUSED.fetch_add(memory::refused_during(0, operate), Relaxed);
         }
     }
 }
