@@ -20,7 +20,7 @@ use striped_counter::{Backend, Counter};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The fault that needs a process of its own, in which glibc registers nothing.
-pub(crate) const RSEQ_ABSENT: &str = "rseq absent";
+const RSEQ_ABSENT: &str = "rseq absent";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {

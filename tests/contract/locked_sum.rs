@@ -182,9 +182,10 @@ fn seeded_an_unlocked_sum_is_torn_so_that_the_other_tests_would_see_it() {
     ] {
         let counter = builder.build();
         let torn = while_two_alternate(&counter, Writers::OnTheSameCpu, || {
-            torn_sums(100, || counter.sum())
+            // The scheduler may leave a reader alone for a batch or two.
+            (0..100).any(|_| !torn_sums(100, || counter.sum()).is_empty())
         });
-        assert_ne!(torn, [], "on {}", counter.backend());
+        assert!(torn, "on {}", counter.backend());
     }
 }
 

@@ -112,7 +112,7 @@ impl Fault for Wrapping {
     }
 
     fn what(&self) -> &'static str {
-        "totals begin 999 before 2^64: totals that passed it"
+        "totals begin 1,000 before 2^64: totals that passed it"
     }
 
     fn struck(&self, run: &Run) -> u64 {
