@@ -8,7 +8,7 @@
 
 mod common;
 
-use common::{Case, amounts, on_every_backend, together};
+use common::{Case, amounts, lasting, on_every_backend, together};
 use std::{
     ffi::c_int,
     io, mem, ptr,
@@ -27,22 +27,22 @@ static TARGET: AtomicPtr<Counter> = AtomicPtr::new(ptr::null_mut());
 static HANDLED: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn on_alarm(_: c_int) {
-    // SAFETY: null, or a counter that was leaked.
+    // SAFETY: null, or a counter that lasts.
     if let Some(counter) = unsafe { TARGET.load(SeqCst).as_ref() } {
         counter.add(HANDLERS_ADD);
         HANDLED.fetch_add(1, SeqCst);
     }
 }
 
-/// The only test under way, with a leaked counter of `case`'s settings for the handler.
+/// The only test under way, with a lasting counter of `case`'s settings for the handler.
 fn alone_with(case: &Case) -> (MutexGuard<'static, ()>, &'static Counter) {
     static TURN: Mutex<()> = Mutex::new(());
     static INSTALLED: Once = Once::new();
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     INSTALLED.call_once(install_handler);
-    let counter = Box::leak(Box::new(case.counter()));
+    let counter = lasting(case.counter());
     counter.add(0);
-    TARGET.store(counter, SeqCst);
+    TARGET.store(ptr::from_ref(counter).cast_mut(), SeqCst);
     HANDLED.store(0, SeqCst);
     (turn, counter)
 }

@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::{Case, affinity::Hopper, on_every_backend, together};
+use common::{Case, affinity::Hopper, lasting, on_every_backend, together};
 use std::{
     arch::asm,
     cell::Cell,
@@ -83,7 +83,7 @@ impl Drop for Stepping {
 
 /// Runs `body` step by step, with `hook` after each; returns how many there were, too.
 fn stepped<T>(hook: impl Fn(u64) -> bool + 'static, body: impl FnOnce() -> T) -> (u64, T) {
-    let stepping = Stepping::start(Box::leak(Box::new(hook)));
+    let stepping = Stepping::start(lasting(hook));
     let result = body();
     drop(stepping);
     (STEPS.get(), result)
@@ -97,7 +97,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// A counter of `case`'s settings that has been touched, and lives as long as a hook does.
 fn touched(case: &Case) -> &'static Counter {
-    let counter = Box::leak(Box::new(case.counter()));
+    let counter = lasting(case.counter());
     counter.add(0);
     counter
 }
@@ -127,7 +127,7 @@ mod handlers {
                 return; // Such adds may be lost, which its documentation says.
             }
             let counter = touched(case);
-            let expected = interrupted(Box::leak(Box::new(|n| counter.add(n))));
+            let expected = interrupted(lasting(|n| counter.add(n)));
             assert_eq!(counter.sum(), expected);
         });
     }
@@ -293,7 +293,7 @@ mod other_threads {
     /// after, and what was read.
     fn read_slowly(counter: &'static Counter, read: impl FnOnce() -> u64) -> (u64, u64, u64) {
         let (turn, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-        let pair: &_ = Box::leak(Box::new(Pair { counter, turn, stop }));
+        let pair = lasting(Pair { counter, turn, stop });
         thread::scope(|scope| {
             for which in [0, 1] {
                 scope.spawn(move || pair.add_when_told(which));

@@ -4,7 +4,11 @@
 
 pub(crate) mod affinity;
 
-use std::{fmt, sync::Barrier, thread};
+use std::{
+    fmt, ptr,
+    sync::{Barrier, Mutex},
+    thread,
+};
 use striped_counter::{Backend, Builder, Counter};
 
 /// Settings to test with.
@@ -110,6 +114,15 @@ pub(crate) fn together<T: Send>(threads: usize, body: impl Fn(usize) -> T + Sync
         // `join` waits for the end of the thread; the scope by itself only for that of `body`.
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
+}
+
+/// `value` for the rest of the process: for what outlives its test, as the end of a thread may. Where it
+/// is stays noted, so that a leak checker takes it for what it is.
+pub(crate) fn lasting<T>(value: T) -> &'static T {
+    static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let value = Box::leak(Box::new(value));
+    KEPT.lock().unwrap().push(ptr::from_ref(value).addr());
+    value
 }
 
 /// `count` amounts that differ from thread to thread and from add to add.

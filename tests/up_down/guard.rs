@@ -1,7 +1,7 @@
 //! A guard increments when it is made and decrements when it is dropped, however that comes about.
 
 use crate::{
-    common::{Case, on_every_backend, together},
+    common::{lasting, on_every_backend, together},
     level,
 };
 use std::{
@@ -142,11 +142,6 @@ fn guards_of_many_threads_are_never_more_or_fewer_than_there_are() {
     });
 }
 
-/// A level that outlives every thread.
-fn lasting(case: &Case) -> &'static UpDownCounter {
-    Box::leak(Box::new(level(case)))
-}
-
 /// Makes a guard when it is dropped, and drops that as well.
 struct Farewell(&'static UpDownCounter);
 
@@ -166,7 +161,7 @@ thread_local! {
 #[test]
 fn a_guard_held_by_a_thread_local_is_dropped_at_the_end_of_its_thread() {
     on_every_backend(|case| {
-        let level = lasting(case);
+        let level = lasting(level(case));
         for _ in 0..10 {
             together(4, |_| {
                 HELD.with_borrow_mut(|held| held.extend([level.guard(), level.guard()]));
@@ -180,7 +175,7 @@ fn a_guard_held_by_a_thread_local_is_dropped_at_the_end_of_its_thread() {
 #[test]
 fn a_guard_made_elsewhere_may_be_the_first_and_last_that_a_thread_knows_of_a_level() {
     on_every_backend(|case| {
-        let level = lasting(case);
+        let level = lasting(level(case));
         for _ in 0..10 {
             let guard = level.guard();
             let held = || HELD.with_borrow_mut(|held| held.push(guard));
@@ -193,7 +188,7 @@ fn a_guard_made_elsewhere_may_be_the_first_and_last_that_a_thread_knows_of_a_lev
 #[test]
 fn a_guard_made_by_a_thread_locals_destructor_is_up_and_then_down() {
     on_every_backend(|case| {
-        let level = lasting(case);
+        let level = lasting(level(case));
         for before in [true, false] {
             together(4, |_| {
                 let farewell = || FAREWELL.with_borrow_mut(|them| them.push(Farewell(level)));
