@@ -321,3 +321,23 @@ impl<T> fmt::Debug for Builder<T> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::Backend;
+    use crate::{Counter, child::in_child, rseq};
+
+    /// In a process where nobody who is pinned to a CPU can have asked for their number.
+    #[test]
+    fn shards_are_by_default_as_many_as_the_documentation_says() {
+        in_child(module_path!(), "shards_are_by_default_as_many_as_the_documentation_says", || {
+            let cpus = num_cpus::get();
+            let shards = |backend| Counter::builder().backend(backend).build().shards();
+            assert_eq!(shards(Backend::Striped), (4 * cpus).next_power_of_two());
+            assert_eq!(shards(Backend::PerThread), cpus.next_power_of_two());
+            if rseq::area().is_ok() {
+                assert_eq!(shards(Backend::PerCpu), rseq::possible_cpus());
+            }
+        });
+    }
+}

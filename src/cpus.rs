@@ -80,6 +80,12 @@ mod real {
             assert_eq!(cpus.try_get(), Some(num_cpus::get()));
         }
 
+        #[cfg(unix)]
+        #[test]
+        fn a_process_can_be_told_from_its_forked_child() {
+            assert_eq!(this_process(), process::id() as usize);
+        }
+
         #[test]
         fn nobody_waits_for_who_is_asking_unless_it_was_left_behind_by_a_fork() {
             let cpus = Cpus::new();
