@@ -18,23 +18,25 @@ pub(crate) use linux::{ends_sections, heavy, light, register};
 #[expect(unsafe_code, reason = "a system call")]
 mod linux {
     use super::{Ordering, fence};
+    pub(super) use libc::{
+        MEMBARRIER_CMD_PRIVATE_EXPEDITED as PRIVATE_EXPEDITED,
+        MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ as PRIVATE_EXPEDITED_RSEQ,
+    };
     use std::{
         ffi::c_int,
         sync::atomic::{AtomicU32, compiler_fence},
     };
 
-    /// `enum membarrier_cmd` in Linux `include/uapi/linux/membarrier.h`; the command that registers
-    /// for another is the next bit.
-    const PRIVATE_EXPEDITED: c_int = 1 << 3;
-    const PRIVATE_EXPEDITED_RSEQ: c_int = 1 << 7;
+    /// One bit each; the command that registers for another is the next bit.
+    pub(super) const COMMANDS: [c_int; 2] = [PRIVATE_EXPEDITED, PRIVATE_EXPEDITED_RSEQ];
 
     /// Which of the commands this process is registered for. Bits are only ever set, and not before
     /// the kernel has agreed: who sees one may rely on `heavy`.
-    static REGISTERED: AtomicU32 = AtomicU32::new(0);
+    pub(super) static REGISTERED: AtomicU32 = AtomicU32::new(0);
 
     /// Registers the process with the kernel, which may take milliseconds, once.
     pub(crate) fn register() {
-        for command in [PRIVATE_EXPEDITED, PRIVATE_EXPEDITED_RSEQ] {
+        for command in COMMANDS {
             if !is_registered(command) && membarrier(command << 1) {
                 // Relaxed: the kernel has made all threads ready before it returned.
                 REGISTERED.fetch_or(command.cast_unsigned(), Ordering::Relaxed);
@@ -43,7 +45,7 @@ mod linux {
     }
 
     #[inline(always)]
-    fn is_registered(command: c_int) -> bool {
+    pub(super) fn is_registered(command: c_int) -> bool {
         REGISTERED.load(Ordering::Relaxed) & command.cast_unsigned() != 0
     }
 
@@ -73,7 +75,7 @@ mod linux {
         register();
         // Partners the fence in `light`.
         fence(Ordering::SeqCst);
-        for command in [PRIVATE_EXPEDITED, PRIVATE_EXPEDITED_RSEQ] {
+        for command in COMMANDS {
             if is_registered(command) {
                 // A fork may have lost the registration: then once more.
                 let done = membarrier(command) || membarrier(command << 1) && membarrier(command);
@@ -82,13 +84,16 @@ mod linux {
         }
     }
 
-    fn membarrier(command: c_int) -> bool {
+    pub(super) fn membarrier(command: c_int) -> bool {
         const NO_FLAGS: c_int = 0;
         const ANY_CPU: c_int = 0;
         // SAFETY: membarrier(2) takes any numbers, and touches no memory of the process.
         unsafe { libc::syscall(libc::SYS_membarrier, command, NO_FLAGS, ANY_CPU) == 0 }
     }
 }
+
+#[cfg(all(test, target_os = "linux", not(any(loom, shuttle))))]
+mod tests;
 
 #[cfg(not(all(target_os = "linux", not(all(test, loom)))))]
 pub(crate) use elsewhere::{ends_sections, heavy, light, register};

@@ -14,7 +14,13 @@ use super::{
     area,
     inject::{BOUNDARIES, Faults, WITHIN},
 };
-use crate::{Backend, Builder, Counter, CounterSet, child::in_child};
+use crate::{
+    Backend, Builder, Counter, CounterSet,
+    builder::Settings,
+    child::in_child,
+    membarrier,
+    shards::{Lone, Matrix},
+};
 use std::{
     ffi::c_int,
     sync::{
@@ -252,6 +258,64 @@ fn the_stress_would_notice_a_section_that_is_not_armed() {
         let lost = lost_to_migrations(&faults, 4);
         eprintln!("not armed: {lost} adds lost");
         lost > 0
+    });
+}
+
+/// Diverts adds and calls `fence`, again and again, beside an adder that mostly is right before its
+/// commit. How many commits came after `fence` nevertheless, and how many sections were aborted.
+fn commits_behind(fence: fn(), faults: &Faults) -> [u64; 2] {
+    let settings = Settings { backend: Backend::PerCpu, ..Settings::DEFAULT };
+    let (matrix, ended) = (Matrix::new(Lone::new(), settings), AtomicU64::new(0));
+    let aborts = || faults.aborts.load(Ordering::SeqCst);
+    let before = aborts();
+    faults.delays[WITHIN.end - 1].store(20_000, Ordering::SeqCst);
+    let add = || {
+        matrix.add(Lone::COLUMN, 1);
+        ended.fetch_add(1, Ordering::SeqCst);
+    };
+    let mut late = 0;
+    let adds = adds_disturbed(add, 1, 100, |_| {
+        let lock = matrix.lock();
+        let _diverted = matrix.divert(&lock);
+        fence();
+        let shards = matrix.collect(Lone::COLUMN);
+        // What was under way at the fence is over with the second add from here.
+        let two_more = ended.load(Ordering::SeqCst) + 2;
+        while ended.load(Ordering::SeqCst) < two_more {
+            thread::yield_now();
+        }
+        late += matrix.collect(Lone::COLUMN) - shards;
+    });
+    faults.delays[WITHIN.end - 1].store(0, Ordering::SeqCst);
+    assert_eq!(matrix.sum(Lone::COLUMN), adds);
+    [late, aborts() - before]
+}
+
+#[test]
+fn no_section_commits_behind_a_divert_and_a_membarrier() {
+    membarrier::register();
+    if !supported() || !membarrier::ends_sections() {
+        return;
+    }
+    let faults = Faults::alone();
+    until("50 aborts", || {
+        let [late, aborts] = commits_behind(membarrier::heavy, &faults);
+        assert_eq!(late, 0);
+        eprintln!("membarriers: {aborts} aborts");
+        aborts >= 50
+    });
+}
+
+#[test]
+fn seeded_sections_commit_behind_a_divert_without_a_membarrier() {
+    if !supported() || affinity().len() < 2 {
+        return;
+    }
+    let faults = Faults::alone();
+    until("a late commit", || {
+        let [late, _] = commits_behind(|| (), &faults);
+        eprintln!("no membarriers: {late} commits too late");
+        late > 0
     });
 }
 
