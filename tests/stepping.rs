@@ -25,7 +25,7 @@ use std::{
     },
     thread,
 };
-use striped_counter::{Backend, Counter};
+use striped_counter::{Backend, Counter, CounterSet};
 
 /// What happens after a step, given how many there have been; false ends the stepping.
 type Hook = &'static dyn Fn(u64) -> bool;
@@ -129,6 +129,23 @@ mod handlers {
             let counter = touched(case);
             let expected = interrupted(lasting(|n| counter.add(n)));
             assert_eq!(counter.sum(), expected);
+        });
+    }
+
+    /// Through `PerThread` too: an operation that is not counted would have a snapshot wait for ever.
+    #[test]
+    fn adds_to_a_set_with_a_read_lock_are_exact_whatever_a_handler_that_adds_interrupts() {
+        let _turn = alone();
+        on_every_backend(|case| {
+            if !case.read_lock {
+                return;
+            }
+            let set = lasting(case.set(CounterSet::builder(3)).build());
+            set.batch(&[(0, 0), (2, 0)]);
+            let single = interrupted(lasting(|n| set.add(1, n)));
+            let batch = interrupted(lasting(|n| set.batch(&[(0, n), (2, n)])));
+            assert_eq!([0, 1, 2].map(|index| set.sum(index)), [batch, single, batch]);
+            assert_eq!(set.snapshot(), [batch, single, batch]);
         });
     }
 

@@ -43,6 +43,8 @@ mod snapshot;
 #[cfg(all(test, loom))]
 mod snapshot_models;
 pub(crate) mod striped;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod width;
 
 use crate::{

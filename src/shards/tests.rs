@@ -1,0 +1,106 @@
+//! Where adds land, which no sum tells: that they find a shard as soon as they can, and again.
+
+use super::*;
+use crate::child::in_child;
+use std::thread;
+
+const COLUMN: usize = Lone::COLUMN;
+
+fn matrix(backend: Backend) -> Matrix<Lone> {
+    Matrix::new(Lone::new(), Settings { backend, ..Settings::DEFAULT })
+}
+
+/// What an add has added to the shards, and what to the spill.
+fn landed(matrix: &Matrix<Lone>) -> [u64; 2] {
+    let totals = || [matrix.collect(COLUMN), matrix.width().spilled(COLUMN)];
+    let before = totals();
+    matrix.add(COLUMN, 5);
+    let after = totals();
+    [after[0] - before[0], after[1] - before[1]]
+}
+
+const IN_A_SHARD: [u64; 2] = [5, 0];
+const SPILLED: [u64; 2] = [0, 5];
+
+/// For the two whose adds are not aborted.
+#[test]
+fn the_first_add_spills_and_the_others_do_not() {
+    for backend in [Backend::PerThread, Backend::Striped] {
+        let matrix = matrix(backend);
+        assert_eq!(landed(&matrix), SPILLED, "{backend}");
+        (0..100).for_each(|_| assert_eq!(landed(&matrix), IN_A_SHARD, "{backend}"));
+    }
+}
+
+#[test]
+fn adds_that_were_diverted_find_their_shards_again() {
+    for backend in [Backend::PerThread, Backend::Striped] {
+        let matrix = matrix(backend);
+        landed(&matrix);
+        for _ in 0..3 {
+            {
+                let lock = matrix.lock();
+                let _diverted = matrix.divert(&lock);
+                assert_eq!(landed(&matrix), SPILLED, "{backend}");
+            }
+            assert_eq!(landed(&matrix), IN_A_SHARD, "{backend}");
+        }
+    }
+}
+
+/// An add is aborted now and then, but not most of the time.
+#[test]
+fn most_adds_through_per_cpu_land_in_a_shard_and_none_takes_a_thread_number() {
+    let Ok(_) = per_cpu::area() else { return };
+    let matrix = matrix(Backend::PerCpu);
+    let most = || (0..1_000).filter(|_| landed(&matrix) == IN_A_SHARD).count() > 500;
+    assert!(most());
+    {
+        let lock = matrix.lock();
+        let _diverted = matrix.divert(&lock);
+        assert_eq!(landed(&matrix), SPILLED);
+    }
+    assert!(most());
+    assert!(thread_id::current() & per_thread::MASK >= MAX_THREADS);
+}
+
+/// The calling thread, and so many more while it is alive, each have a shard from their second add on.
+fn second_adds_land_in_shards(matrix: &Matrix<Lone>, more: usize) {
+    landed(matrix);
+    assert_eq!(landed(matrix), IN_A_SHARD, "with {more} more threads to come");
+    if more > 0 {
+        thread::scope(|scope| {
+            scope.spawn(|| second_adds_land_in_shards(matrix, more - 1)).join().unwrap();
+        });
+    }
+}
+
+/// In a process of its own, whose threads have the numbers from 0 on: all powers of two among them.
+#[test]
+fn per_thread_grows_with_every_thread() {
+    in_child(module_path!(), "per_thread_grows_with_every_thread", || {
+        let matrix = matrix(Backend::PerThread);
+        second_adds_land_in_shards(&matrix, 70);
+        assert_eq!(matrix.shards(), 128);
+        assert_eq!(thread_id::current(), MARK);
+    });
+}
+
+/// The table in the module's documentation. More rows than any limit are as good as none.
+#[test]
+fn numbered_threads_have_the_rows_of_the_table_and_others_none() {
+    let striped = striped::plan(8).route;
+    for number in [0, 1, 7, 8, 9, MAX_THREADS - 1] {
+        let thread = number | MARK;
+        assert!(thread & UNKNOWN >= MAX_THREADS, "{number}");
+        assert_eq!([thread & per_thread::MASK, thread & striped], [number, number % 8]);
+    }
+    // Before its first add, and while it ends.
+    let without = [usize::MAX, usize::MAX - 1];
+    assert_eq!(thread_id::current(), without[0]);
+    for thread in without {
+        for route in [UNKNOWN, per_thread::MASK, striped] {
+            assert!(thread & route >= MAX_THREADS, "{thread:x} by {route:x}");
+        }
+    }
+}
