@@ -149,9 +149,10 @@ mod at_exit {
     }
 
     fn key() -> Option<libc::pthread_key_t> {
+        let kept = |plus_one: u64| libc::pthread_key_t::try_from(plus_one - 1).ok();
         let known = KEY.load(Ordering::Relaxed);
         if known != 0 {
-            return libc::pthread_key_t::try_from(known - 1).ok();
+            return kept(known);
         }
         let mut made = 0;
         // SAFETY: `made` is valid for the write, and `on_exit` is sound to call with any value.
@@ -164,7 +165,7 @@ mod at_exit {
             Err(theirs) => {
                 // SAFETY: `made` was created above, and no thread has stored a value under it.
                 unsafe { libc::pthread_key_delete(made) };
-                libc::pthread_key_t::try_from(theirs - 1).ok()
+                kept(theirs)
             }
         }
     }
