@@ -13,6 +13,7 @@ use super::{
     arch::{SIGNATURE, thread_pointer},
     area,
     inject::{BOUNDARIES, Faults, WITHIN},
+    possible_cpus,
 };
 use crate::{
     Backend, Builder, Counter, CounterSet,
@@ -185,6 +186,15 @@ fn the_area_is_found_wherever_glibc_has_one_and_tells_the_cpu() {
     };
     for cpu in affinity() {
         thread::scope(|scope| scope.spawn(move || pinned_to(cpu)).join().unwrap());
+    }
+}
+
+#[test]
+fn as_many_cpus_are_possible_as_are_configured_asked_once_or_again() {
+    // SAFETY: no requirement.
+    let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
+    for _ in 0..2 {
+        assert_eq!(possible_cpus(), usize::try_from(configured).unwrap());
     }
 }
 
