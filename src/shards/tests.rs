@@ -1,7 +1,7 @@
 //! Where adds land, which no sum tells: that they find a shard as soon as they can, and again.
 
 use super::*;
-use crate::child::in_child;
+use crate::{child::in_child, membarrier};
 use std::thread;
 
 const COLUMN: usize = Lone::COLUMN;
@@ -103,4 +103,16 @@ fn numbered_threads_have_the_rows_of_the_table_and_others_none() {
             assert!(thread & route >= MAX_THREADS, "{thread:x} by {route:x}");
         }
     }
+}
+
+/// Else its adds through `PerCpu` would count themselves in and out until somebody asks for a snapshot.
+#[test]
+fn a_tracked_set_registers_for_membarriers_with_its_first_add() {
+    in_child(module_path!(), "a_tracked_set_registers_for_membarriers_with_its_first_add", || {
+        assert!(!membarrier::ends_sections());
+        Matrix::new(Dense::new(2, true), Settings::DEFAULT).add_one(0, 1);
+        let registered = membarrier::ends_sections();
+        membarrier::register();
+        assert_eq!(registered, membarrier::ends_sections());
+    });
 }
