@@ -143,7 +143,7 @@ impl Matrix<Dense> {
         }
     }
 
-    fn column_now(&self, column: usize) -> u64 {
+    pub(super) fn column_now(&self, column: usize) -> u64 {
         self.collect(column).wrapping_add(self.width().spilled(column))
     }
 }

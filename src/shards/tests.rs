@@ -116,3 +116,22 @@ fn a_tracked_set_registers_for_membarriers_with_its_first_add() {
         assert_eq!(registered, membarrier::ends_sections());
     });
 }
+
+/// What a cut waits for: `snapshot.rs` says why a single add through `PerCpu` need not count itself.
+#[test]
+fn operations_on_a_tracked_set_count_themselves_in_and_out() {
+    for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
+        let matrix = Matrix::new(Dense::new(2, true), Settings { backend, ..Settings::DEFAULT });
+        let operations =
+            || [matrix.width.begun(), matrix.width.ended()].map(|it| matrix.column_now(it));
+        // The first one finds no shards, and spills.
+        (0..11).for_each(|_| matrix.add_one(0, 1));
+        let ended_by_membarrier =
+            matrix.backend() == Backend::PerCpu && membarrier::ends_sections();
+        let single = if ended_by_membarrier { 0 } else { 10 };
+        assert_eq!(operations(), [single; 2], "{backend}");
+        (0..5).for_each(|_| matrix.add_all(&[(0, 1), (1, 1)]));
+        assert_eq!(operations(), [single + 5; 2], "{backend}");
+        assert_eq!([0, 1].map(|column| matrix.sum(column)), [16, 5], "{backend}");
+    }
+}
