@@ -184,12 +184,14 @@ fn a_full_disk_is_an_error_leaves_nothing_half_written_and_what_was_measured_is_
     assert_eq!(fs::read_to_string(directory.0.join("contention.csv")).unwrap(), "older\n");
 }
 
-/// Each thread takes two mebibytes of addresses for its stack.
+/// Each thread takes 64 MiB of addresses for its stack, and none for a heap of its own: so it is a stack
+/// that is refused, and not a small allocation of a thread that has one.
 #[test]
 fn threads_that_cannot_be_had_are_an_error_and_nothing_is_written() {
     let directory = Directory::new();
     let mut command = limited("-v 600000", CONTENTION);
     let many = ["--threads=1000", "--ms=1", "--repeats=1", "--backends=Striped", "--shards=1"];
+    command.env("RUST_MIN_STACK", (64 << 20).to_string()).env("MALLOC_ARENA_MAX", "1");
     let ended = Ended::of(command.args(many).arg("--out").arg(&directory.0));
     ended.assert_error(1, &["cannot start another thread"]);
     assert!(directory.names().is_empty(), "{:?}", directory.names());
