@@ -308,22 +308,29 @@ fn commits_behind(fence: fn(), faults: &Faults) -> [u64; 2] {
     let (matrix, ended) = (Matrix::new(Lone::new(), settings), AtomicU64::new(0));
     let aborts = || faults.aborts.load(Ordering::SeqCst);
     let before = aborts();
-    faults.delays[WITHIN.end - 1].store(20_000, Ordering::SeqCst);
+    // Longer than the first of two membarriers takes to reach the other CPU.
+    faults.delays[WITHIN.end - 1].store(100_000, Ordering::SeqCst);
     let add = || {
         matrix.add(Lone::COLUMN, 1);
         ended.fetch_add(1, Ordering::SeqCst);
     };
-    let mut late = 0;
-    let adds = adds_disturbed(add, 1, 100, |_| {
-        let lock = matrix.lock();
-        let _diverted = matrix.divert(&lock);
-        fence();
-        let shards = matrix.collect(Lone::COLUMN);
-        // What was under way at the fence is over with the second add from here.
+    // What was under way is over with the second add from here.
+    let two_more_adds = || {
         let two_more = ended.load(Ordering::SeqCst) + 2;
         while ended.load(Ordering::SeqCst) < two_more {
             thread::yield_now();
         }
+    };
+    let mut late = 0;
+    let adds = adds_disturbed(add, 1, 100, |_| {
+        // On a busy machine the adder may not have run since the divert before: it is to be in a
+        // section again.
+        two_more_adds();
+        let lock = matrix.lock();
+        let _diverted = matrix.divert(&lock);
+        fence();
+        let shards = matrix.collect(Lone::COLUMN);
+        two_more_adds();
         late += matrix.collect(Lone::COLUMN) - shards;
     });
     faults.delays[WITHIN.end - 1].store(0, Ordering::SeqCst);
