@@ -1,0 +1,102 @@
+//! Where the area is, what it tells, and what stands in the descriptors.
+
+use super::{
+    super::{
+        Area, abi,
+        arch::{SIGNATURE, thread_pointer},
+        possible_cpus,
+    },
+    affinity, area, set_affinity,
+};
+use std::thread;
+
+#[test]
+fn the_area_is_the_same_every_time() {
+    assert_eq!(area(), area());
+    assert!(area().is_err() || area().is_ok_and(|area| area.raw() & crate::shards::TOP == 0));
+}
+
+/// The major and minor version of the kernel.
+fn kernel() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+#[test]
+fn the_area_is_found_wherever_glibc_has_one_and_tells_the_cpu() {
+    // SAFETY: the name is a C string.
+    let size = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_size".as_ptr()) };
+    // SAFETY: null, or glibc's variable of this type.
+    let size = unsafe { size.cast::<std::ffi::c_uint>().as_ref() };
+    assert_eq!(area().is_ok(), size.is_some_and(|&size| size > 0), "{:?}", area());
+    let Ok(area) = area() else { return };
+    if kernel() >= (6, 3) {
+        assert_eq!(area.id(), abi::MM_CID as usize);
+    }
+    let pinned_to = |cpu| {
+        set_affinity(0, [cpu]);
+        let cpu_id = thread_pointer().wrapping_add_signed(area.offset()) + abi::CPU_ID as usize;
+        // SAFETY: a field of the calling thread's area.
+        let told = unsafe { std::ptr::with_exposed_provenance::<u32>(cpu_id).read_volatile() };
+        assert_eq!(told as usize, cpu);
+    };
+    for cpu in affinity() {
+        thread::scope(|scope| scope.spawn(move || pinned_to(cpu)).join().unwrap());
+    }
+}
+
+#[test]
+fn as_many_cpus_are_possible_as_are_configured_asked_once_or_again() {
+    // SAFETY: no requirement.
+    let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
+    for _ in 0..2 {
+        assert_eq!(possible_cpus(), usize::try_from(configured).unwrap());
+    }
+}
+
+#[test]
+fn an_area_may_be_on_either_side_of_the_thread_pointer() {
+    // glibc 2.36 has it above, other versions below.
+    for offset in [2_464, -128, i32::MIN, i32::MAX] {
+        for id in [abi::CPU_ID, abi::MM_CID] {
+            let area = Area::new(offset, id);
+            assert_eq!((area.offset(), area.id()), (offset as isize, id as usize));
+            assert!(area.raw() & crate::shards::TOP == 0 && area.raw() != 0, "{area:?}");
+        }
+    }
+}
+
+#[test]
+fn every_descriptor_is_what_the_kernel_wants() {
+    /// `struct rseq_cs` in the kernel's rseq.h.
+    #[repr(C, align(32))]
+    struct Descriptor {
+        version: u32,
+        flags: u32,
+        start: usize,
+        length: usize,
+        abort: usize,
+    }
+    unsafe extern "C" {
+        #[link_name = "__start___rseq_cs"]
+        static FIRST: Descriptor;
+        #[link_name = "__stop___rseq_cs"]
+        static END: Descriptor;
+    }
+    let (first, end) = (&raw const FIRST, &raw const END);
+    let count = (end.addr() - first.addr()) / size_of::<Descriptor>();
+    assert!(count > 0);
+    for index in 0..count {
+        let descriptor = first.wrapping_add(index);
+        // SAFETY: the linker puts all descriptors between the two symbols.
+        let descriptor = unsafe { &*descriptor };
+        assert_eq!((descriptor.version, descriptor.flags), (0, 0));
+        assert!((1..512).contains(&descriptor.length));
+        let section = descriptor.start..descriptor.start + descriptor.length;
+        assert!(!section.contains(&descriptor.abort), "the handler is outside of the section");
+        let signature = std::ptr::with_exposed_provenance::<u32>(descriptor.abort - 4);
+        // SAFETY: the signature stands right before the handler, in readable text.
+        assert_eq!(unsafe { signature.read_unaligned() }, SIGNATURE);
+    }
+}

@@ -1,0 +1,81 @@
+//! A divert and a membarrier end every section that is under way.
+
+use super::{
+    super::inject::{Faults, WITHIN},
+    adds_disturbed, affinity, supported, until,
+};
+use crate::{
+    Backend,
+    builder::Settings,
+    membarrier,
+    shards::{Lone, Matrix},
+};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
+/// Diverts adds and calls `fence`, again and again, beside an adder that mostly is right before its
+/// commit. How many commits came after `fence` nevertheless, and how many sections were aborted.
+fn commits_behind(fence: fn(), faults: &Faults) -> [u64; 2] {
+    let settings = Settings { backend: Backend::PerCpu, ..Settings::DEFAULT };
+    let (matrix, ended) = (Matrix::new(Lone::new(), settings), AtomicU64::new(0));
+    let aborts = || faults.aborts.load(Ordering::SeqCst);
+    let before = aborts();
+    // Longer than the first of two membarriers takes to reach the other CPU.
+    faults.delays[WITHIN.end - 1].store(100_000, Ordering::SeqCst);
+    let add = || {
+        matrix.add(Lone::COLUMN, 1);
+        ended.fetch_add(1, Ordering::SeqCst);
+    };
+    // What was under way is over with the second add from here.
+    let two_more_adds = || {
+        let two_more = ended.load(Ordering::SeqCst) + 2;
+        while ended.load(Ordering::SeqCst) < two_more {
+            thread::yield_now();
+        }
+    };
+    let mut late = 0;
+    let adds = adds_disturbed(add, 1, 100, |_| {
+        // On a busy machine the adder may not have run since the divert before: it is to be in a
+        // section again.
+        two_more_adds();
+        let lock = matrix.lock();
+        let _diverted = matrix.divert(&lock);
+        fence();
+        let shards = matrix.collect(Lone::COLUMN);
+        two_more_adds();
+        late += matrix.collect(Lone::COLUMN) - shards;
+    });
+    faults.delays[WITHIN.end - 1].store(0, Ordering::SeqCst);
+    assert_eq!(matrix.sum(Lone::COLUMN), adds);
+    [late, aborts() - before]
+}
+
+#[test]
+fn no_section_commits_behind_a_divert_and_a_membarrier() {
+    membarrier::register();
+    if !supported() || !membarrier::ends_sections() {
+        return;
+    }
+    let faults = Faults::alone();
+    until("50 aborts", || {
+        let [late, aborts] = commits_behind(membarrier::heavy, &faults);
+        assert_eq!(late, 0);
+        eprintln!("membarriers: {aborts} aborts");
+        aborts >= 50
+    });
+}
+
+#[test]
+fn seeded_sections_commit_behind_a_divert_without_a_membarrier() {
+    if !supported() || affinity().len() < 2 {
+        return;
+    }
+    let faults = Faults::alone();
+    until("a late commit", || {
+        let [late, _] = commits_behind(|| (), &faults);
+        eprintln!("no membarriers: {late} commits too late");
+        late > 0
+    });
+}

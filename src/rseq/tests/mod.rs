@@ -1,0 +1,111 @@
+//! What every kernel, glibc and CPU must keep to, and the rare paths of the critical section, forced.
+//!
+//! Where the process has no restartable sequences (switched off, or under valgrind) there is
+//! nothing to abort: those tests say so and end.
+
+#![expect(
+    unsafe_code,
+    reason = "signals, affinity and the descriptors' section are reached through libc"
+)]
+
+mod area;
+mod faults;
+mod membarriers;
+mod threads;
+
+use super::area;
+use crate::{Backend, Builder, Counter};
+use std::{
+    sync::{
+        Barrier, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+const PER_CPU: Builder<Counter> = Counter::builder().backend(Backend::PerCpu);
+
+fn supported() -> bool {
+    let area = area();
+    if let Err(missing) = area {
+        eprintln!("nothing to test: {missing}");
+    }
+    area.is_ok()
+}
+
+/// Sets the CPUs that the thread `tid` may run on; 0 is the calling thread.
+fn set_affinity(tid: libc::pid_t, cpus: impl IntoIterator<Item = usize>) {
+    // SAFETY: all zeroes is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for cpu in cpus {
+        // SAFETY: `cpu` comes from a set of the same type, so it is within it.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
+    // SAFETY: `set` is a set of the size given.
+    assert_eq!(unsafe { libc::sched_setaffinity(tid, size_of_val(&set), &raw const set) }, 0);
+}
+
+/// The CPUs that the calling thread may run on.
+fn affinity() -> Vec<usize> {
+    // SAFETY: all zeroes is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is a set of the size given.
+    assert_eq!(unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) }, 0);
+    (0..8 * size_of_val(&set))
+        // SAFETY: `cpu` is within the set.
+        .filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) })
+        .collect()
+}
+
+fn gettid() -> libc::pid_t {
+    // SAFETY: `gettid` has no requirement.
+    unsafe { libc::gettid() }
+}
+
+/// `adders` threads call `add` while `disturb` is called with their ids, `rounds` times.
+/// Returns how often they called it.
+fn adds_disturbed(
+    add: impl Fn() + Sync,
+    adders: usize,
+    rounds: usize,
+    mut disturb: impl FnMut(&[libc::pid_t]),
+) -> u64 {
+    let stop = AtomicBool::new(false);
+    let adds = AtomicU64::new(0);
+    let tids = Mutex::new(Vec::new());
+    let ready = Barrier::new(adders + 1);
+    thread::scope(|scope| {
+        for _ in 0..adders {
+            scope.spawn(|| {
+                tids.lock().unwrap().push(gettid());
+                ready.wait();
+                let mut tally = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    (0..64).for_each(|_| add());
+                    tally += 64;
+                }
+                adds.fetch_add(tally, Ordering::Relaxed);
+            });
+        }
+        ready.wait();
+        let tids = tids.lock().unwrap().clone();
+        for _ in 0..rounds {
+            disturb(&tids);
+            // Between two rounds the adders are to get somewhere, also where CPUs are scarce.
+            thread::sleep(Duration::from_micros(100));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    adds.into_inner()
+}
+
+/// Calls `attempt` until the fault has happened often enough: a test that saw none proves nothing.
+/// On a machine that is busy with other things, faults can be rare.
+fn until(fault: &str, mut attempt: impl FnMut() -> bool) {
+    const PATIENCE: Duration = Duration::from_secs(180);
+    let start = Instant::now();
+    while !attempt() {
+        assert!(start.elapsed() < PATIENCE, "{fault}: not within {PATIENCE:?}");
+    }
+}
