@@ -220,4 +220,24 @@ mod exhaustion {
             assert_sums(&counters, 1 + 3 * THREADS * ADDS);
         });
     }
+
+    /// Or each of its adds would go through all numbers, to find that they are taken.
+    #[test]
+    fn a_thread_that_found_no_number_asks_no_more() {
+        in_child(module_path!(), "a_thread_that_found_no_number_asks_no_more", || {
+            let counters = in_place();
+            take_all_but(&[]);
+            thread::scope(|scope| {
+                let late = scope.spawn(|| {
+                    counters.iter().for_each(Counters::add);
+                    NUMBERS.release(0);
+                    counters.iter().for_each(Counters::add);
+                    assert!(current() & MASK >= MAX_THREADS, "a number after all");
+                });
+                late.join().unwrap();
+            });
+            assert_eq!(NUMBERS.claim(), Some(0), "still free");
+            assert_sums(&counters, 1 + 2);
+        });
+    }
 }
