@@ -15,7 +15,7 @@ use crossbeam_utils::{Backoff, CachePadded};
 use std::{
     ffi::c_int,
     hint, panic,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering, fence},
     thread,
     time::{Duration, Instant},
 };
@@ -129,21 +129,46 @@ fn of_two_at_least_one_sees_the_others_store_where_the_kernel_refuses() {
             register();
             assert!(!COMMANDS.into_iter().any(is_registered) && !ends_sections());
             assert_eq!(neither_saw_the_other(light, heavy, 20_000), 0);
+            // The same without system calls, which give the other thread time.
+            assert_eq!(neither_saw_the_other(light, || fence(Ordering::SeqCst), 20_000), 0);
+        }
+    });
+}
+
+/// Calls `neither_saw_the_other` until it happens.
+fn noticed(light: fn(), heavy: fn()) {
+    const PATIENCE: Duration = Duration::from_secs(180);
+    let start = Instant::now();
+    while neither_saw_the_other(light, heavy, 20_000) == 0 {
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}");
+    }
+}
+
+/// Says so if they do not.
+fn two_threads_run_at_once() -> bool {
+    let at_once = thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1);
+    if !at_once {
+        eprintln!("not shown here: two threads never run at once");
+    }
+    at_once
+}
+
+#[test]
+fn seeded_a_pair_without_the_heavy_fence_is_noticed() {
+    in_child(module_path!(), "seeded_a_pair_without_the_heavy_fence_is_noticed", || {
+        register();
+        if two_threads_run_at_once() {
+            noticed(light, || ());
         }
     });
 }
 
 #[test]
-fn seeded_a_pair_without_the_heavy_fence_is_noticed() {
-    const PATIENCE: Duration = Duration::from_secs(180);
-    if thread::available_parallelism().is_ok_and(|cpus| cpus.get() < 2) {
-        return eprintln!("not shown here: two threads never run at once");
-    }
-    in_child(module_path!(), "seeded_a_pair_without_the_heavy_fence_is_noticed", || {
-        register();
-        let start = Instant::now();
-        while neither_saw_the_other(light, || (), 20_000) == 0 {
-            assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}");
+fn seeded_a_pair_without_the_light_fence_is_noticed_where_the_kernel_refuses() {
+    const NAME: &str = "seeded_a_pair_without_the_light_fence_is_noticed_where_the_kernel_refuses";
+    in_child(module_path!(), NAME, || {
+        if refuse(u32::MAX) && two_threads_run_at_once() {
+            noticed(|| (), || fence(Ordering::SeqCst));
         }
     });
 }
