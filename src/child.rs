@@ -12,7 +12,11 @@ pub(crate) fn in_child(module: &str, test: &str, body: impl FnOnce()) {
         return body();
     }
     let mut child = Command::new(env::current_exe().unwrap());
-    let output = child.args(["--exact", "--nocapture", &name]).env(CHILD, &name).output().unwrap();
+    let output = child
+        .args(["--exact", "--include-ignored", "--nocapture", &name])
+        .env(CHILD, &name)
+        .output()
+        .unwrap();
     let [told, errors] =
         [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     assert!(output.status.success() && told.contains("1 passed"), "{name}: {told}{errors}");

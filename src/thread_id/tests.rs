@@ -9,6 +9,7 @@ use crate::{
     shards::per_thread::MASK, thread_id::current,
 };
 use std::{
+    process,
     sync::{Barrier, atomic::AtomicUsize},
     thread,
 };
@@ -110,6 +111,8 @@ mod exhaustion {
 
     const THREADS: usize = 8;
     const ADDS: usize = 1_000;
+    /// Of a thread, in bytes: small, for there may be many.
+    const STACK: usize = 64 << 10;
     /// The lowest, the next, and the highest: the only ones that are free.
     const FREE: [usize; 3] = [0, 1, MAX_THREADS - 1];
 
@@ -164,19 +167,27 @@ mod exhaustion {
         counters
     }
 
-    /// `THREADS` threads, all alive at once, add `ADDS` times to each of `counters`. How many had no
+    /// So many threads, all alive at once, add `adds` times to each of `counters`. How many had no
     /// number.
-    fn count_at_once(counters: &[Counters]) -> usize {
-        let (alive, without) = (Barrier::new(THREADS), AtomicUsize::new(0));
+    fn count_at_once(threads: usize, adds: usize, counters: &[Counters]) -> usize {
+        let (alive, without) = (Barrier::new(threads), AtomicUsize::new(0));
         let live = || {
             counters.iter().for_each(Counters::add);
             // Nobody ends before everybody has asked for a number.
             alive.wait();
             without.fetch_add((current() & MASK >= MAX_THREADS).into(), Ordering::Relaxed);
-            (1..ADDS).for_each(|_| counters.iter().for_each(Counters::add));
+            (1..adds).for_each(|_| counters.iter().for_each(Counters::add));
         };
+        let builder = || thread::Builder::new().stack_size(STACK);
         thread::scope(|scope| {
-            let threads = [(); THREADS].map(|()| scope.spawn(live));
+            let spawn = |index| {
+                builder().spawn_scoped(scope, live).unwrap_or_else(|error| {
+                    eprintln!("thread {index} of {threads}: {error}");
+                    // Those that wait for it would wait for ever.
+                    process::abort()
+                })
+            };
+            let threads: Vec<_> = (0..threads).map(spawn).collect();
             for thread in threads {
                 thread.join().unwrap();
             }
@@ -208,7 +219,7 @@ mod exhaustion {
             let mut met = 0;
             for round in 1..=2 {
                 // In the second round, the numbers of the first are found again.
-                let without = count_at_once(&counters);
+                let without = count_at_once(THREADS, ADDS, &counters);
                 assert_eq!(without, THREADS - FREE.len(), "without a number");
                 assert_eq!(NUMBERS.taken() as usize, MAX_THREADS - FREE.len(), "given back");
                 assert_sums(&counters, 1 + round * THREADS * ADDS);
@@ -216,8 +227,23 @@ mod exhaustion {
             }
             println!("rounds of adds that met exhaustion: {met}");
             (0..MAX_THREADS).for_each(|number| NUMBERS.release(number));
-            assert_eq!(count_at_once(&counters), 0, "all have a number");
+            assert_eq!(count_at_once(THREADS, ADDS, &counters), 0, "all have a number");
             assert_sums(&counters, 1 + 3 * THREADS * ADDS);
+        });
+    }
+
+    #[test]
+    #[ignore = "needs 65,544 threads: .ci/long threads"]
+    fn more_live_threads_than_numbers_count_exactly() {
+        in_child(module_path!(), "more_live_threads_than_numbers_count_exactly", || {
+            const ALL: usize = MAX_THREADS + THREADS;
+            const ADDS: usize = 4;
+            let counters = in_place();
+            assert_eq!(count_at_once(ALL, ADDS, &counters), THREADS, "without a number");
+            assert_eq!(NUMBERS.taken(), 0, "given back");
+            assert_sums(&counters, 1 + ALL * ADDS);
+            assert_eq!(count_at_once(THREADS, ADDS, &counters), 0, "all have a number");
+            assert_sums(&counters, 1 + (ALL + THREADS) * ADDS);
         });
     }
 
