@@ -13,9 +13,9 @@ fn root() -> &'static Path {
 /// All Rust files under `directory`, but for those of unit tests.
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let entries = entries.filter(|path| path.file_stem().is_none_or(|stem| stem != "tests"));
     let nested = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
-    let tests = |path: &PathBuf| path.file_name().is_some_and(|name| name == "tests.rs");
-    nested.filter(|path| path.extension().is_some_and(|e| e == "rs") && !tests(path)).collect()
+    nested.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 /// How often each file says `what`, of those that do.
