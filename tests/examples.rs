@@ -64,3 +64,23 @@ fn each_example_ends_well_by_itself() {
         assert!(ended.code == Some(0) && !ended.output.is_empty(), "{name}: {ended:?}");
     }
 }
+
+/// It needs the feature `cli`: `cargo build --features cli --example stress`.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_stress_refuses_what_it_cannot_do_before_it_does_anything() {
+    let wrong: [(&[&str], &[&str]); 8] = [
+        (&["matrix", "--faults", "rain"], &["--faults", "'rain'", "hops"]),
+        (&["matrix", "--faults", "hops,"], &["--faults", "''", "hops"]),
+        (&["matrix", "--backend", "Auto"], &["--backend", "'Auto'", "PerCpu, PerThread, Striped"]),
+        (&["matrix", "--kind", "Gauge"], &["--kind", "'Gauge'", "CounterSet"]),
+        (&["matrix", "--operations", "0"], &["--operations", "'0'", "1..="]),
+        (&["matrix", "--faults", "signals", "--backend", "PerThread"], &["signals", "none of"]),
+        (&["soak", "--seconds", "0"], &["--seconds", "'0'", "1..="]),
+        (&["soak", "--seconds", "-1"], &["-1"]),
+    ];
+    for (arguments, words) in wrong {
+        let Some(mut command) = example("stress") else { return };
+        assert_refused(command.args(arguments), words);
+    }
+}

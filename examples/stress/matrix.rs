@@ -3,15 +3,17 @@
 use crate::{
     faults::{FAULTS, Fault},
     memory,
-    run::{Outcome, Progress, Run},
+    run::{Outcome, Progress, READS, Run},
     target::{Column, Kind, Target},
     text::align,
 };
+use clap::{CommandFactory as _, error::ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{
     env, iter,
     process::Command,
-    thread,
+    sync::Barrier,
+    thread::{self, ScopedJoinHandle},
     time::{Duration, Instant},
 };
 use striped_counter::{Backend, Counter};
@@ -34,7 +36,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TYPE", value_enum)]
     kind: Option<Kind>,
     /// Only this backend
-    #[arg(long, value_name = "BACKEND")]
+    #[arg(long, value_name = "BACKEND", value_parser = known_backend)]
     backend: Option<Backend>,
     /// Only with the read lock, or only without
     #[arg(long, value_name = "BOOL")]
@@ -51,6 +53,11 @@ fn known_fault(name: &str) -> Result<String, String> {
         return Ok(name.to_owned());
     }
     Err(format!("none of {}", names.join(", ")))
+}
+
+fn known_backend(name: &str) -> Result<Backend, String> {
+    let known = name.parse().ok().filter(|&backend| backend != Backend::Auto);
+    known.ok_or_else(|| "none of PerCpu, PerThread, Striped".to_owned())
 }
 
 /// One row of the table: a cell for each column that the fault applies to.
@@ -79,6 +86,7 @@ impl Options {
         let start = Instant::now();
         let columns = self.columns();
         let faults: Vec<_> = FAULTS.iter().filter(|fault| self.has(fault.name())).collect();
+        self.refuse_if_nothing_applies(&columns, &faults);
         let bar = progress((faults.len() + 1) * columns.len());
         warm_up(&columns, &faults);
         let before = memory::resident_kib();
@@ -90,6 +98,21 @@ impl Options {
         print(&columns, &rows);
         let after = memory::resident_kib();
         summary(&rows, start.elapsed(), [before, after])
+    }
+
+    /// Ends the process if there is not one cell.
+    fn refuse_if_nothing_applies(&self, columns: &[Column], faults: &[&&'static dyn Fault]) {
+        let applies = |column: &Column| {
+            faults.iter().any(|fault| fault.applies(*column))
+                || self.has(RSEQ_ABSENT) && column.has_rseq()
+        };
+        if !columns.iter().any(applies) {
+            let told = format!(
+                "'--faults {}': none of these can happen here to what the other options leave",
+                self.faults.join(",")
+            );
+            crate::Command::command().error(ErrorKind::ValueValidation, told).exit();
+        }
     }
 
     fn row(&self, fault: &'static dyn Fault, columns: &[Column], bar: &ProgressBar) -> Row {
@@ -114,6 +137,10 @@ impl Options {
             outcome.wrong.push(format!("{kept} bytes more are out than before"));
         }
         outcome.wrong.extend(numbers_are_back().err());
+        if outcome.operations < self.operations || outcome.reads < READS {
+            let Outcome { operations, reads, .. } = outcome;
+            outcome.wrong.push(format!("{operations} operations, {reads} reads in {PATIENCE:?}"));
+        }
         outcome
     }
 
@@ -172,15 +199,26 @@ fn warm_up(columns: &[Column], faults: &[&&'static dyn Fault]) {
 }
 
 /// Whether threads that have ended have given their numbers back: else a counter with a shard for
-/// each number has more shards after one add than it began with.
+/// each number has more shards after an add by as many threads as it had shards to begin with.
 fn numbers_are_back() -> Result<(), String> {
     let counter = Counter::builder().backend(Backend::PerThread).build();
     let planned = counter.shards();
-    thread::scope(|scope| scope.spawn(|| counter.inc()).join())
-        .map_err(|_| "a thread has panicked")?;
+    let together = Barrier::new(planned);
+    let add = || {
+        counter.inc();
+        together.wait();
+    };
+    thread::scope(|scope| {
+        // This thread has a number already.
+        let others: Vec<_> = (1..planned).map(|_| scope.spawn(add)).collect();
+        add();
+        // To the very end of each: memory is compared.
+        others.into_iter().try_for_each(ScopedJoinHandle::join)
+    })
+    .map_err(|_| "a thread has panicked")?;
     match counter.shards() {
         shards if shards <= planned => Ok(()),
-        shards => Err(format!("numbers up to {shards} are taken with two threads alive")),
+        shards => Err(format!("numbers up to {shards} are taken with {planned} threads alive")),
     }
 }
 

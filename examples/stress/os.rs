@@ -4,7 +4,7 @@
 
 use std::{
     ffi::{CStr, c_int, c_long},
-    io, mem, ptr,
+    fs, io, mem, ptr,
     sync::{LazyLock, OnceLock},
 };
 
@@ -30,16 +30,29 @@ fn no_cpus() -> libc::cpu_set_t {
     unsafe { mem::zeroed() }
 }
 
-/// Moves the thread `tid`, or the calling thread if that is 0, to one of the CPUs. False if there
-/// is no such thread.
+/// Binds the thread `tid`, or the calling thread if that is 0, to one of the CPUs. Whether that moved
+/// it: false, too, if there is no such thread.
 pub(crate) fn pin(tid: libc::pid_t, turn: u64) -> bool {
     let cpus = cpus();
     let mut set = no_cpus();
     let cpu = cpus[usize::try_from(turn).unwrap_or(0) % cpus.len()];
+    let moves = cpu_of(tid).is_some_and(|now| now != cpu);
     // SAFETY: `cpu` was found in such a set.
     unsafe { libc::CPU_SET(cpu, &mut set) };
     // SAFETY: `set` is a set of the size given.
-    unsafe { libc::sched_setaffinity(tid, size_of_val(&set), &raw const set) == 0 }
+    let bound = unsafe { libc::sched_setaffinity(tid, size_of_val(&set), &raw const set) == 0 };
+    bound && moves
+}
+
+/// Where the thread `tid` runs, or ran last; the calling thread if that is 0.
+fn cpu_of(tid: libc::pid_t) -> Option<usize> {
+    if tid == 0 {
+        // SAFETY: `sched_getcpu` has no requirement.
+        return usize::try_from(unsafe { libc::sched_getcpu() }).ok();
+    }
+    // The 39th field, see proc(5): the 37th behind the name, which may have anything in it.
+    let stat = fs::read_to_string(format!("/proc/self/task/{tid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(36)?.parse().ok()
 }
 
 /// How often threads of this process had to leave a CPU that they wanted to keep.

@@ -22,8 +22,8 @@ use std::{
 const BURST: u64 = 64;
 /// Bursts of a life, where lives are short.
 const SHORT_LIFE: u64 = 20;
-/// Reads that each reader makes at the least.
-const READS: u64 = 10;
+/// Reads that are made at the least.
+pub(crate) const READS: u64 = 10;
 
 pub(crate) struct Run {
     pub(crate) targets: Vec<Target>,
@@ -142,8 +142,10 @@ impl Run {
         let mut readers: Vec<_> = self
             .targets
             .iter()
-            .filter_map(|target| match kind {
-                0 if taking => Some(Reader::taking(target)),
+            .enumerate()
+            .filter_map(|(index, target)| match kind {
+                // Every second one of many is left to sums, which a take would lower.
+                0 if taking && index.is_multiple_of(2) => Some(Reader::taking(target)),
                 0 => Some(Reader::summing(target)),
                 _ => Reader::following(target),
             })

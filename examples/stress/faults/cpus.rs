@@ -4,6 +4,11 @@ use super::{Fault, Side};
 use crate::{os, run::Run, target::Column};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+/// Where there is one CPU, nobody is moved.
+fn has_more_than_one() -> bool {
+    os::cpus().len() > 1
+}
+
 static HOPS: AtomicU64 = AtomicU64::new(0);
 
 pub(super) struct Hops;
@@ -15,6 +20,10 @@ impl Fault for Hops {
 
     fn what(&self) -> &'static str {
         "adders move themselves to another CPU every 64 operations: moves"
+    }
+
+    fn applies(&self, _: Column) -> bool {
+        has_more_than_one()
     }
 
     fn struck(&self, _: &Run) -> u64 {
@@ -39,13 +48,18 @@ impl Fault for Moves {
         "another thread moves adders to another CPU, wherever they are: moves"
     }
 
+    fn applies(&self, _: Column) -> bool {
+        has_more_than_one()
+    }
+
     fn struck(&self, _: &Run) -> u64 {
         MOVES.load(Relaxed)
     }
 
     fn side(&self) -> Option<Side> {
+        static TURN: AtomicU64 = AtomicU64::new(0);
         Some(|run| {
-            let turn = MOVES.load(Relaxed);
+            let turn = TURN.fetch_add(1, Relaxed);
             for (slot, adder) in run.adders.iter().enumerate() {
                 let adder = adder.load(Relaxed);
                 let moved = adder != 0 && os::pin(adder, turn + slot as u64);
@@ -127,7 +141,7 @@ impl Fault for IdOutOfRange {
     }
 
     fn applies(&self, column: Column) -> bool {
-        column.has_rseq() && os::cpus().len() > 1
+        column.has_rseq() && has_more_than_one()
     }
 
     fn shards(&self) -> Option<usize> {
