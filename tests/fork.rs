@@ -15,6 +15,7 @@ use std::{
     },
     thread,
 };
+use striped_counter::{CounterSet, UpDownCounter};
 
 /// Runs `body` in a child process, whose only thread is a copy of this one, and says whether it
 /// returned true. `body` must neither panic nor print: other threads' locks may be held for ever.
@@ -66,6 +67,35 @@ fn a_child_counts_on_from_its_parents_count_and_neither_counts_for_the_other() {
             assert_eq!(counter.sum(), added);
         }
         assert_eq!(counter.take(), added);
+    });
+}
+
+#[test]
+fn levels_and_sets_count_on_in_a_child_and_are_read_there() {
+    on_every_backend(|case| {
+        let level = case.set(UpDownCounter::builder()).build();
+        let set = case.set(CounterSet::builder(3)).build();
+        let add = || {
+            level.add(5);
+            level.sub(2);
+            set.inc(0);
+            set.batch(&[(1, 2), (2, 2)]);
+        };
+        let reads = |rounds: u64| {
+            level.sum() == 3 * rounds.cast_signed()
+                && set.sums() == [rounds, 2 * rounds, 2 * rounds]
+                && (!case.read_lock || set.snapshot() == set.sums())
+        };
+        for round in 1..=20 {
+            add();
+            let in_child = in_child(|| {
+                add();
+                let counted_on = reads(round + 1);
+                counted_on && level.take() > 0 && set.takes()[2] > 0 && reads(0)
+            });
+            assert!(in_child, "wrong in the child");
+            assert!(reads(round));
+        }
     });
 }
 
@@ -191,11 +221,22 @@ fn after_the_first_touch_an_add_makes_no_system_call() {
     }
     on_every_backend(|case| {
         let (counter, mut filter) = (case.counter(), NothingButExit::new());
-        counter.inc();
-        counter.inc();
+        let level = case.set(UpDownCounter::builder()).build();
+        let set = case.set(CounterSet::builder(3)).build();
+        let add_to_others = || {
+            level.inc();
+            level.dec();
+            set.inc(0);
+            set.batch(&[(1, 1), (2, 1)]);
+        };
+        (0..2).for_each(|_| {
+            counter.inc();
+            add_to_others();
+        });
         let in_child = in_child(|| {
             filter.install() && {
                 let added = add_amounts(&counter, 0, 100_000);
+                (0..10_000).for_each(|_| add_to_others());
                 counter.sum() == 2 + added
             }
         });

@@ -19,6 +19,7 @@ mod common;
 
 mod adds_never_wait;
 mod builder;
+mod descriptors;
 mod destructors;
 mod exact;
 mod hostile;

@@ -1,11 +1,7 @@
-//! Where the area is, what it tells, and what stands in the descriptors.
+//! Where the area is, and what it tells.
 
 use super::{
-    super::{
-        Area, abi,
-        arch::{SIGNATURE, thread_pointer},
-        possible_cpus,
-    },
+    super::{Area, abi, arch::thread_pointer, possible_cpus},
     affinity, area, set_affinity,
 };
 use std::thread;
@@ -64,39 +60,5 @@ fn an_area_may_be_on_either_side_of_the_thread_pointer() {
             assert_eq!((area.offset(), area.id()), (offset as isize, id as usize));
             assert!(area.raw() & crate::shards::TOP == 0 && area.raw() != 0, "{area:?}");
         }
-    }
-}
-
-#[test]
-fn every_descriptor_is_what_the_kernel_wants() {
-    /// `struct rseq_cs` in the kernel's rseq.h.
-    #[repr(C, align(32))]
-    struct Descriptor {
-        version: u32,
-        flags: u32,
-        start: usize,
-        length: usize,
-        abort: usize,
-    }
-    unsafe extern "C" {
-        #[link_name = "__start___rseq_cs"]
-        static FIRST: Descriptor;
-        #[link_name = "__stop___rseq_cs"]
-        static END: Descriptor;
-    }
-    let (first, end) = (&raw const FIRST, &raw const END);
-    let count = (end.addr() - first.addr()) / size_of::<Descriptor>();
-    assert!(count > 0);
-    for index in 0..count {
-        let descriptor = first.wrapping_add(index);
-        // SAFETY: the linker puts all descriptors between the two symbols.
-        let descriptor = unsafe { &*descriptor };
-        assert_eq!((descriptor.version, descriptor.flags), (0, 0));
-        assert!((1..512).contains(&descriptor.length));
-        let section = descriptor.start..descriptor.start + descriptor.length;
-        assert!(!section.contains(&descriptor.abort), "the handler is outside of the section");
-        let signature = std::ptr::with_exposed_provenance::<u32>(descriptor.abort - 4);
-        // SAFETY: the signature stands right before the handler, in readable text.
-        assert_eq!(unsafe { signature.read_unaligned() }, SIGNATURE);
     }
 }
