@@ -4,7 +4,7 @@ use super::{Fault, Side};
 use crate::{
     os,
     run::Run,
-    target::{Column, Reader, Target},
+    target::{Column, Kind, Reader, Target},
 };
 use std::{
     any::Any,
@@ -48,9 +48,10 @@ extern "C" fn on_signal(_: c_int) {
     targets.for_each(Target::operate_in_handler);
 }
 
-/// `docs/ordering.md` tells why a shard of one thread cannot be added to by its handlers.
+/// `docs/ordering.md`, A4, tells why a shard of one thread cannot be added to by its handlers, unless it
+/// is a locked set's.
 fn may_add_in_handler(column: Column) -> bool {
-    column.backend != Backend::PerThread
+    column.backend != Backend::PerThread || column.kind == Kind::CounterSet && column.read_lock
 }
 
 impl Fault for Signals {
