@@ -3,11 +3,12 @@
 //! ```text
 //! cargo build --release --example hot_path
 //! objdump -d --no-show-raw-insn -M intel target/release/examples/hot_path |
-//!     awk '/<striped_counter_(inc|inc_set)>:/,/^$/'
+//!     awk '/<striped_counter_(inc|add_level|inc_set)>:/,/^$/'
 //! ```
 //!
-//! CI checks that the first has one `lock` (that of `Striped`) and no call, but jumps to the cold
-//! function at its end. With a backend and a number, `hot_path PerThread 1000`, it adds so often on
+//! CI counts: the first has one `lock`, that of `Striped`, and the second one for ups and one for downs;
+//! neither has a call, but jumps to the cold function at its end. The third has one `lock` more than
+//! the first, and two calls: those of a set with a read lock, and of an index out of range. With a backend and a number, `hot_path PerThread 1000`, it adds so often on
 //! one thread, for a tool that counts instructions.
 
 #![expect(unsafe_code, reason = "symbols that a disassembler finds by name")]
@@ -20,13 +21,20 @@ use std::{
     io::{self, Write as _},
     process::ExitCode,
 };
-use striped_counter::{Backend, Counter, CounterSet};
+use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
 
 /// The add of a counter.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub fn striped_counter_inc(counter: &Counter) {
     counter.inc();
+}
+
+/// The add of a level.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub fn striped_counter_add_level(level: &UpDownCounter, n: i64) {
+    level.add(n);
 }
 
 /// The add of a counter in a set.
@@ -66,11 +74,13 @@ fn settings(arguments: &[OsString]) -> Result<(Backend, u64), String> {
 }
 
 fn count(backend: Backend, adds: u64) -> ExitCode {
-    let (counter, set) = (Counter::builder().backend(backend).build(), CounterSet::new(3));
+    let counter = Counter::builder().backend(backend).build();
+    let (level, set) = (UpDownCounter::new(), CounterSet::new(3));
     (0..adds).for_each(|_| striped_counter_inc(black_box(&counter)));
+    striped_counter_add_level(&level, 1);
     striped_counter_inc_set(&set, 2);
     assert_eq!(counter.sum(), adds, "the sum is exact");
     // Whoever counts instructions does not read it.
-    let _ = writeln!(io::stdout(), "{counter:?} {set:?}");
+    let _ = writeln!(io::stdout(), "{counter:?} {level:?} {set:?}");
     ExitCode::SUCCESS
 }
