@@ -2,14 +2,9 @@
 
 use super::{
     super::inject::{Faults, WITHIN},
-    adds_disturbed, affinity, supported, until,
+    adds_disturbed, affinity, per_cpu, supported, until,
 };
-use crate::{
-    Backend,
-    builder::Settings,
-    membarrier,
-    shards::{Lone, Matrix},
-};
+use crate::{membarrier, shards::Lone};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     thread,
@@ -18,8 +13,7 @@ use std::{
 /// Diverts adds and calls `fence`, again and again, beside an adder that mostly is right before its
 /// commit. How many commits came after `fence` nevertheless, and how many sections were aborted.
 fn commits_behind(fence: fn(), faults: &Faults) -> [u64; 2] {
-    let settings = Settings { backend: Backend::PerCpu, ..Settings::DEFAULT };
-    let (matrix, ended) = (Matrix::new(Lone::new(), settings), AtomicU64::new(0));
+    let (matrix, ended) = (per_cpu(None), AtomicU64::new(0));
     let aborts = || faults.aborts.load(Ordering::SeqCst);
     let before = aborts();
     // Longer than the first of two membarriers takes to reach the other CPU.

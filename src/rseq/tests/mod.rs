@@ -14,7 +14,11 @@ mod membarriers;
 mod threads;
 
 use super::area;
-use crate::{Backend, Builder, Counter};
+use crate::{
+    Backend, Builder, Counter,
+    builder::Settings,
+    shards::{Lone, Matrix},
+};
 use std::{
     sync::{
         Barrier, Mutex,
@@ -25,6 +29,11 @@ use std::{
 };
 
 const PER_CPU: Builder<Counter> = Counter::builder().backend(Backend::PerCpu);
+
+/// What is under such a counter, for a look at what has been spilled.
+fn per_cpu(shards: Option<usize>) -> Matrix<Lone> {
+    Matrix::new(Lone::new(), Settings { backend: Backend::PerCpu, shards, ..Settings::DEFAULT })
+}
 
 fn supported() -> bool {
     let area = area();
