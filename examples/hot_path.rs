@@ -6,9 +6,10 @@
 //!     awk '/<striped_counter_(inc|add_level|inc_set)>:/,/^$/'
 //! ```
 //!
-//! CI counts: the first has one `lock`, that of `Striped`, and the second one for ups and one for downs;
-//! neither has a call, but jumps to the cold function at its end. The third has one `lock` more than
-//! the first, and two calls: those of a set with a read lock, and of an index out of range. With a backend and a number, `hot_path PerThread 1000`, it adds so often on
+//! CI counts: the first adds to memory in three places, with a `lock` for `Striped` and without for the
+//! other two; the second in as many for ups, and for downs. Neither has a call, but jumps to the cold
+//! function at its end. The third has one `lock` more than the first, and two calls: those of a set
+//! with a read lock, and of an index out of range. With a backend and a number, `hot_path PerThread 1000`, it adds so often on
 //! one thread, for a tool that counts instructions.
 
 #![expect(unsafe_code, reason = "symbols that a disassembler finds by name")]

@@ -334,6 +334,8 @@ mod tests {
             let cpus = num_cpus::get();
             let shards = |backend| Counter::builder().backend(backend).build().shards();
             assert_eq!(shards(Backend::Striped), (4 * cpus).next_power_of_two());
+            // On two CPUs, 4 + 2 would be as good.
+            assert_eq!(striped::default_shards(3), 12);
             assert_eq!(shards(Backend::PerThread), cpus.next_power_of_two());
             if rseq::area().is_ok() {
                 assert_eq!(shards(Backend::PerCpu), rseq::possible_cpus());

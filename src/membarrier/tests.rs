@@ -130,7 +130,7 @@ fn of_two_at_least_one_sees_the_others_store_where_the_kernel_refuses() {
             assert!(!COMMANDS.into_iter().any(is_registered) && !ends_sections());
             assert_eq!(neither_saw_the_other(light, heavy, 20_000), 0);
             // The same without system calls, which give the other thread time.
-            assert_eq!(neither_saw_the_other(light, || fence(Ordering::SeqCst), 20_000), 0);
+            assert_eq!(neither_saw_the_other(light, || fence(Ordering::SeqCst), 100_000), 0);
         }
     });
 }
