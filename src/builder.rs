@@ -325,7 +325,7 @@ impl<T> fmt::Debug for Builder<T> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::Backend;
-    use crate::{Counter, child::in_child, rseq};
+    use crate::{Counter, child::in_child, rseq, shards::striped};
 
     /// In a process where nobody who is pinned to a CPU can have asked for their number.
     #[test]
