@@ -9,7 +9,7 @@
 //!
 //! Every total is compared with the adders' own tallies, and every reading on the way must be within
 //! what had been added before it and what had been begun after it. Exits with 1 if anything is wrong,
-//! or if a fault never happened. Linux only. Without a test harness, for tools that dislike one.
+//! or if a fault happened too seldom. Linux only. Without a test harness, for tools that dislike one.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -48,7 +48,9 @@ mod text;
 
 #[cfg(target_os = "linux")]
 #[derive(clap::Parser)]
-#[command(about = "Counters under fire: exits with 1 if a sum is wrong or a fault never happened")]
+#[command(
+    about = "Counters under fire: exits with 1 if a sum is wrong or a fault happened too seldom"
+)]
 enum Command {
     /// Each fault on each type and backend, one after another
     Matrix(matrix::Options),

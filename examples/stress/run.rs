@@ -214,19 +214,25 @@ impl Progress<'_> {
         struck.zip(&self.struck_before).map(|(struck, before)| struck - before).collect()
     }
 
-    /// Whether there were so many operations, some reads, and every fault has struck.
+    /// Whether there were so many operations, some reads, and every fault has struck often enough.
     pub(crate) fn is_enough(&self, operations: u64) -> bool {
         self.operations() >= operations
             && self.reads() >= READS
-            && self.struck().iter().all(|&struck| struck > 0)
+            && self
+                .run
+                .faults
+                .iter()
+                .zip(self.struck())
+                .all(|(fault, struck)| struck >= fault.least())
     }
 
     fn outcome(&self) -> Outcome {
         let struck = self.struck();
         for (fault, &struck) in self.run.faults.iter().zip(&struck) {
-            if struck == 0 {
-                let name = fault.name();
-                self.run.wrongly(Err(format!("{name}: never happened, so this proves nothing")));
+            if struck < fault.least() {
+                let (name, least) = (fault.name(), fault.least());
+                let told = format!("{name}: {struck} times, not {least}, so this proves nothing");
+                self.run.wrongly(Err(told));
             }
         }
         let wrong = self.run.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -120,6 +120,11 @@ impl Fault for Wrapping {
         run.targets.iter().map(Target::wraps).sum()
     }
 
+    /// A total passes it once.
+    fn least(&self) -> u64 {
+        1
+    }
+
     fn prepare(&self, target: &mut Target, slot: usize) {
         target.fill(slot);
     }

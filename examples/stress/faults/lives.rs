@@ -161,6 +161,11 @@ impl Fault for NoMemory {
         REFUSED.load(Relaxed)
     }
 
+    /// Only first operations ask for memory.
+    fn least(&self) -> u64 {
+        1
+    }
+
     /// The spill of a set must be had: without it the process ends, as it does for `Vec`.
     fn prepare(&self, target: &mut Target, _: usize) {
         if target.column.kind == Kind::CounterSet {

@@ -28,6 +28,11 @@ pub(crate) trait Fault: Sync {
         true
     }
 
+    /// How often it must have happened for a run to prove anything.
+    fn least(&self) -> u64 {
+        10
+    }
+
     /// How many adders at a time.
     fn slots(&self) -> usize {
         4
