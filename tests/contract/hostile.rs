@@ -9,7 +9,8 @@ const BACKENDS: [Backend; 4] =
 const MOST_SHARDS: usize = 4096;
 const LONGEST: usize = 1 << 24;
 /// Where sizes would overflow, or turn negative.
-const HUGE: [usize; 4] = [1 << 32, usize::MAX / 128 + 1, isize::MAX as usize + 1, usize::MAX];
+const HUGE: [usize; 4] =
+    [usize::MAX / 128 + 1, 1 << (usize::BITS - 4), isize::MAX as usize + 1, usize::MAX];
 
 /// What the refusal says, in either way.
 fn refusal<T>(
