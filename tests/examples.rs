@@ -75,7 +75,10 @@ fn the_stress_refuses_what_it_cannot_do_before_it_does_anything() {
         (&["matrix", "--backend", "Auto"], &["--backend", "'Auto'", "PerCpu, PerThread, Striped"]),
         (&["matrix", "--kind", "Gauge"], &["--kind", "'Gauge'", "CounterSet"]),
         (&["matrix", "--operations", "0"], &["--operations", "'0'", "1..="]),
-        (&["matrix", "--faults", "signals", "--backend", "PerThread"], &["signals", "none of"]),
+        (
+            &["matrix", "--faults", "signals", "--kind", "Counter", "--backend", "PerThread"],
+            &["signals", "none of"],
+        ),
         (&["soak", "--seconds", "0"], &["--seconds", "'0'", "1..="]),
         (&["soak", "--seconds", "-1"], &["-1"]),
     ];
