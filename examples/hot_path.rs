@@ -9,8 +9,10 @@
 //! CI counts: the first adds to memory in three places, with a `lock` for `Striped` and without for the
 //! other two; the second in as many for ups, and for downs. Neither has a call, but jumps to the cold
 //! function at its end. The third has one `lock` more than the first, and two calls: those of a set
-//! with a read lock, and of an index out of range. With a backend and a number, `hot_path PerThread 1000`, it adds so often on
-//! one thread, for a tool that counts instructions.
+//! with a read lock, and of an index out of range.
+//!
+//! With a backend and a number, `hot_path PerThread 1000`, it adds so often on one thread, for a tool that
+//! counts instructions.
 
 #![expect(unsafe_code, reason = "symbols that a disassembler finds by name")]
 #![expect(clippy::no_mangle_with_rust_abi, reason = "no other language calls these")]

@@ -3,10 +3,7 @@
 //! Where the process has no restartable sequences (switched off, or under valgrind) there is
 //! nothing to abort: those tests say so and end.
 
-#![expect(
-    unsafe_code,
-    reason = "signals, affinity and the descriptors' section are reached through libc"
-)]
+#![expect(unsafe_code, reason = "signals, affinity and registrations are reached through libc")]
 
 mod area;
 mod faults;
