@@ -26,8 +26,11 @@ extern "C" fn add_in_handler(_: c_int) {
     add_to_both();
 }
 
-/// Has `add_in_handler` handle `SIGUSR1`.
+/// Has `add_in_handler` handle `SIGUSR1`. The counters have their shards by then: a handler that made
+/// them could wait for ever for the allocator that it interrupts.
 fn handle_signal() {
+    add_to_both();
+    assert_eq!([FROM_HANDLER.take(), SET_FROM_HANDLER.take(COLUMN)], [1, 1]);
     let handler: extern "C" fn(c_int) = add_in_handler;
     // SAFETY: all zeroes is a valid `sigaction`.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };

@@ -69,6 +69,15 @@ fn gettid() -> libc::pid_t {
     unsafe { libc::gettid() }
 }
 
+/// Tells threads to stop when it is dropped, by a panic too.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// `adders` threads call `add` while `disturb` is called with their ids, `rounds` times.
 /// Returns how often they called it.
 fn adds_disturbed(
@@ -94,6 +103,7 @@ fn adds_disturbed(
                 adds.fetch_add(tally, Ordering::Relaxed);
             });
         }
+        let _stop = Stop(&stop);
         ready.wait();
         let tids = tids.lock().unwrap().clone();
         for _ in 0..rounds {
@@ -101,7 +111,6 @@ fn adds_disturbed(
             // Between two rounds the adders are to get somewhere, also where CPUs are scarce.
             thread::sleep(Duration::from_micros(100));
         }
-        stop.store(true, Ordering::Relaxed);
     });
     adds.into_inner()
 }
