@@ -3,7 +3,7 @@
 use crate::{
     faults::{FAULTS, Fault},
     memory,
-    run::{Outcome, Progress, READS, Run},
+    run::{Outcome, PATIENCE, Progress, READS, Run},
     target::{Column, Kind, Target},
     text::align,
 };
@@ -17,9 +17,6 @@ use std::{
     time::{Duration, Instant},
 };
 use striped_counter::{Backend, Counter};
-
-/// How long to insist that a fault happen.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The fault that needs a process of its own, in which glibc registers nothing.
 const RSEQ_ABSENT: &str = "rseq absent";
@@ -144,7 +141,7 @@ impl Options {
         outcome
     }
 
-    /// The `hops` of this matrix in a process without restartable sequences.
+    /// The `churn` of this matrix in a process without restartable sequences.
     fn row_without_rseq(&self, columns: &[Column], bar: &ProgressBar) -> Row {
         let cell = |column: &Column| {
             bar.inc(1);
@@ -152,7 +149,7 @@ impl Options {
         };
         Row {
             name: RSEQ_ABSENT,
-            what: "a process with GLIBC_TUNABLES=glibc.pthread.rseq=0, where PerCpu falls back: hops there",
+            what: "a process with GLIBC_TUNABLES=glibc.pthread.rseq=0, where PerCpu falls back: threads that ended there",
             cells: columns.iter().map(cell).collect(),
         }
     }
@@ -161,7 +158,7 @@ impl Options {
         let run = || -> Result<Outcome, String> {
             let this = env::current_exe().map_err(|error| error.to_string())?;
             let child = Command::new(this)
-                .args(["matrix", "--faults", "hops", "--kind", &format!("{:?}", column.kind)])
+                .args(["matrix", "--faults", "churn", "--kind", &format!("{:?}", column.kind)])
                 .args(["--backend", &column.backend.to_string()])
                 .args(["--read-lock", &column.read_lock.to_string()])
                 .args(["--operations", &self.operations.to_string()])

@@ -4,7 +4,9 @@
 
 use std::{
     ffi::{CStr, c_int, c_long},
-    fs, io, mem, ptr,
+    fs, io, mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
     sync::{LazyLock, OnceLock},
 };
 
@@ -116,7 +118,7 @@ impl Drop for Storm {
 }
 
 /// Runs `body` in a child, whose only thread is a copy of this one. An error if it does not return
-/// true. `body` must neither panic nor print: other threads' locks may be held for ever.
+/// true. `body` must not print: other threads' locks may be held for ever.
 pub(crate) fn in_child(body: impl FnOnce() -> bool) -> Result<(), String> {
     // SAFETY: the child runs `body` alone, and then ends without returning.
     let child = unsafe { libc::fork() };
@@ -137,9 +139,9 @@ pub(crate) fn in_child(body: impl FnOnce() -> bool) -> Result<(), String> {
 fn leave_child(body: impl FnOnce() -> bool) -> ! {
     // SAFETY: no requirement. A child that hangs is killed, which its parent then sees.
     unsafe { libc::alarm(60) };
-    let failed = !body();
+    let succeeded = catch_unwind(AssertUnwindSafe(body)).unwrap_or(false);
     // SAFETY: ends the process without a word to anybody.
-    unsafe { libc::_exit(c_int::from(failed)) }
+    unsafe { libc::_exit(c_int::from(!succeeded)) }
 }
 
 /// The calling thread's rseq area, as glibc has registered it.

@@ -16,12 +16,15 @@ use std::{
         },
     },
     thread::{self, ScopedJoinHandle},
+    time::Duration,
 };
 
 /// Operations between two strikes of a fault from within an adder.
 const BURST: u64 = 64;
 /// Bursts of a life, where lives are short.
 const SHORT_LIFE: u64 = 20;
+/// How long to insist that a fault happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Reads that are made at the least.
 pub(crate) const READS: u64 = 10;
 
@@ -47,6 +50,9 @@ pub(crate) struct Life {
     /// How many lives the slot has had before.
     pub(crate) number: u64,
 }
+
+/// What an adder panics with that is to.
+struct Intended;
 
 /// What came of a run.
 #[derive(Default)]
@@ -98,7 +104,7 @@ impl Run {
             let sides = run.faults.iter().filter_map(|fault| fault.side());
             adders.extend(sides.map(|side| scope.spawn(move || run.keep_doing(side))));
             while !is_enough(&progress) && !run.is_wrong() {
-                thread::sleep(std::time::Duration::from_millis(1));
+                thread::sleep(Duration::from_millis(1));
             }
             run.stop.store(true, SeqCst);
             run.join(adders);
@@ -121,8 +127,9 @@ impl Run {
     fn keep_alive(self: &Arc<Self>, slot: usize) {
         for number in 0.. {
             let life = Life { run: Arc::clone(self), slot, number };
-            let died = thread::spawn(move || life.live()).join().is_err();
-            if died && !self.faults.iter().any(|fault| fault.kills()) {
+            if let Err(panic) = thread::spawn(move || life.live()).join()
+                && !panic.is::<Intended>()
+            {
                 self.wrongly(Err("an adder has panicked".into()));
             }
             if self.is_over() {
@@ -223,14 +230,14 @@ impl Progress<'_> {
                 .faults
                 .iter()
                 .zip(self.struck())
-                .all(|(fault, struck)| struck >= fault.least())
+                .all(|(fault, struck)| struck >= fault.least(self.run))
     }
 
     fn outcome(&self) -> Outcome {
         let struck = self.struck();
         for (fault, &struck) in self.run.faults.iter().zip(&struck) {
-            if struck < fault.least() {
-                let (name, least) = (fault.name(), fault.least());
+            let (name, least) = (fault.name(), fault.least(self.run));
+            if struck < least {
                 let told = format!("{name}: {struck} times, not {least}, so this proves nothing");
                 self.run.wrongly(Err(told));
             }
@@ -254,7 +261,7 @@ impl Life {
             for fault in faults {
                 fault.strike(self.number + burst);
             }
-            self.add(burst * BURST, BURST);
+            self.add(self.turn(burst), BURST);
             if self.run.is_over() {
                 break;
             }
@@ -263,6 +270,11 @@ impl Life {
         for fault in faults {
             fault.dies(&self);
         }
+    }
+
+    /// Where a burst's turns begin: short lives that follow each other get to all targets.
+    pub(crate) fn turn(&self, burst: u64) -> u64 {
+        (self.number * SHORT_LIFE + burst) * BURST
     }
 
     /// So many operations, from turn `first` on, on one of the targets.
@@ -274,15 +286,14 @@ impl Life {
         self.run.operations.fetch_add(operations, Relaxed);
     }
 
-    /// Panics in the midst of an operation on every target, and lets the last panic pass.
+    /// Panics in the midst of an operation on every target, and then once more, to end.
     pub(crate) fn panic(&self) {
         for target in &self.run.targets {
             let operation = AssertUnwindSafe(|| target.operate_and_panic(self.slot));
-            if let Err(panic) = catch_unwind(operation)
-                && std::ptr::eq(target, self.run.targets.last().unwrap_or(target))
-            {
-                resume_unwind(panic);
+            if catch_unwind(operation).is_ok() {
+                self.run.wrongly(Err("an operation did not panic".into()));
             }
         }
+        resume_unwind(Box::new(Intended));
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     faults::{FAULTS, Fault},
     memory,
-    run::{Outcome, Progress, Run},
+    run::{Outcome, PATIENCE, Progress, Run},
     target::Column,
 };
 use std::time::{Duration, Instant};
@@ -70,7 +70,8 @@ impl Options {
         let seconds = Duration::from_secs(self.seconds);
         let outcome = Run::new(twice_each(), faults, SLOTS).go(|progress| {
             watch.report(progress);
-            start.elapsed() >= seconds && progress.is_enough(0)
+            let elapsed = start.elapsed();
+            elapsed >= seconds && progress.is_enough(0) || elapsed >= seconds + PATIENCE
         });
         watch.verdict(outcome)
     }

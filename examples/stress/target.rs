@@ -186,6 +186,15 @@ impl Target {
         self.ledger.ended().iter().zip(&self.base).map(|(now, base)| u64::from(now < base)).sum()
     }
 
+    /// How many totals there are.
+    pub(crate) fn totals(&self) -> u64 {
+        match self.subject {
+            Subject::Counter(_) => 1,
+            Subject::Level(_) => 2,
+            Subject::Set(_) => INDICES as u64,
+        }
+    }
+
     /// The backend that this column comes to here.
     pub(crate) fn backend(&self) -> Backend {
         match &self.subject {

@@ -11,12 +11,13 @@ use std::{
     ffi::c_int,
     ptr,
     sync::{
-        Arc,
+        Arc, Barrier, Mutex,
         atomic::{
             AtomicPtr, AtomicU64,
             Ordering::{Relaxed, SeqCst},
         },
     },
+    thread::{self, ScopedJoinHandle},
 };
 use striped_counter::Backend;
 
@@ -44,14 +45,35 @@ extern "C" fn on_signal(_: c_int) {
     // ended before `Aim` is dropped.
     let Some(run) = (unsafe { STRUCK.load(SeqCst).as_ref() }) else { return };
     SIGNALS.fetch_add(1, Relaxed);
-    let targets = run.targets.iter().filter(|target| may_add_in_handler(target.column));
-    targets.for_each(Target::operate_in_handler);
+    added_to_in_handlers(run).for_each(Target::operate_in_handler);
+}
+
+fn added_to_in_handlers(run: &Run) -> impl Iterator<Item = &Target> {
+    run.targets.iter().filter(|target| may_add_in_handler(target.column))
 }
 
 /// `docs/ordering.md`, A4, tells why a shard of one thread cannot be added to by its handlers, unless it
 /// is a locked set's.
 fn may_add_in_handler(column: Column) -> bool {
     column.backend != Backend::PerThread || column.kind == Kind::CounterSet && column.read_lock
+}
+
+/// Has shards in place for whichever number an adder may come to have, so that no handler allocates.
+/// One thread after the other, since two that make shards at a time get in each other's way.
+fn touch_by_many(run: &Run) {
+    let threads = 2 * run.adders.len();
+    let (turn, together) = (Mutex::new(()), Barrier::new(threads));
+    let touch = || {
+        let turn = turn.lock();
+        added_to_in_handlers(run).for_each(Target::touch);
+        drop(turn);
+        together.wait();
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(touch)).collect();
+        // To the very end of each: then their numbers are free.
+        threads.into_iter().try_for_each(ScopedJoinHandle::join).expect("touching does not panic");
+    });
 }
 
 impl Fault for Signals {
@@ -72,7 +94,7 @@ impl Fault for Signals {
     }
 
     fn begin(&self, run: &Arc<Run>) -> Option<Box<dyn Any>> {
-        run.targets.iter().for_each(Target::touch);
+        touch_by_many(run);
         STRUCK.store(Arc::as_ptr(run).cast_mut(), SeqCst);
         Some(Box::new(Aim { _storm: os::Storm::new(on_signal), _run: Arc::clone(run) }))
     }
@@ -99,7 +121,7 @@ impl Fault for Forks {
         Some(|run| {
             os::in_child(|| run.targets.iter().all(Target::counts_on_in_child))?;
             FORKS.fetch_add(1, Relaxed);
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            thread::sleep(std::time::Duration::from_millis(1));
             Ok(())
         })
     }
@@ -120,9 +142,9 @@ impl Fault for Wrapping {
         run.targets.iter().map(Target::wraps).sum()
     }
 
-    /// A total passes it once.
-    fn least(&self) -> u64 {
-        1
+    /// Each total passes it, once: so adders have been at work on every target.
+    fn least(&self, run: &Run) -> u64 {
+        run.targets.iter().map(Target::totals).sum()
     }
 
     fn prepare(&self, target: &mut Target, slot: usize) {

@@ -72,10 +72,6 @@ impl Fault for Panics {
         true
     }
 
-    fn kills(&self) -> bool {
-        true
-    }
-
     fn begin(&self, _: &Arc<Run>) -> Option<Box<dyn Any>> {
         panic::set_hook(Box::new(|_| {}));
         Some(Box::new(Hush))
@@ -99,7 +95,7 @@ struct Farewell(Life);
 impl Drop for Farewell {
     fn drop(&mut self) {
         const ADDS: u64 = 64;
-        self.0.add(0, ADDS);
+        self.0.add(self.0.turn(0), ADDS);
         FAREWELLS.fetch_add(ADDS, Relaxed);
     }
 }
@@ -162,7 +158,7 @@ impl Fault for NoMemory {
     }
 
     /// Only first operations ask for memory.
-    fn least(&self) -> u64 {
+    fn least(&self, _: &Run) -> u64 {
         1
     }
 

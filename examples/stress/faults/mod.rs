@@ -29,7 +29,7 @@ pub(crate) trait Fault: Sync {
     }
 
     /// How often it must have happened for a run to prove anything.
-    fn least(&self) -> u64 {
+    fn least(&self, _: &Run) -> u64 {
         10
     }
 
@@ -50,11 +50,6 @@ pub(crate) trait Fault: Sync {
 
     /// Whether an adder ends soon, and another one takes its place.
     fn shortens_lives(&self) -> bool {
-        false
-    }
-
-    /// Whether adders may end by a panic.
-    fn kills(&self) -> bool {
         false
     }
 
