@@ -3,7 +3,10 @@
 use std::{
     sync::{
         Barrier,
-        atomic::{AtomicU64, Ordering},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{self, Relaxed},
+        },
     },
     thread,
 };
@@ -170,18 +173,21 @@ fn reading_does_not_count() {
 fn sums_of_concurrent_readers_never_go_down_and_never_too_high() {
     const ADDS: u64 = 20_000;
     for (name, counter) in each() {
+        let added = AtomicBool::new(false);
         thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
-                    let mut last = 0;
-                    while last < ADDS {
+                    let (mut last, mut enough) = (0, false);
+                    while !enough {
+                        enough = added.load(Relaxed);
                         let sum = counter.sum();
                         assert!((last..=ADDS).contains(&sum), "{name}: {sum} after {last}");
                         last = sum;
                     }
                 });
             }
-            scope.spawn(|| (0..ADDS).for_each(|_| counter.inc()));
+            (0..ADDS).for_each(|_| counter.inc());
+            added.store(true, Relaxed);
         });
         assert_eq!(counter.sum(), ADDS, "{name}");
     }

@@ -5,10 +5,12 @@
 #![expect(unsafe_code, reason = "fork and its like are reached through libc")]
 
 mod common;
+mod threads;
 
 use common::{add_amounts, on_every_backend};
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Barrier, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -16,9 +18,10 @@ use std::{
     thread,
 };
 use striped_counter::{CounterSet, UpDownCounter};
+use threads::Stop;
 
 /// Runs `body` in a child process, whose only thread is a copy of this one, and says whether it
-/// returned true. `body` must neither panic nor print: other threads' locks may be held for ever.
+/// returned true. `body` must not print: other threads' locks may be held for ever.
 fn in_child(body: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child runs `body` alone, and then ends without returning.
     let child = unsafe { libc::fork() };
@@ -26,7 +29,7 @@ fn in_child(body: impl FnOnce() -> bool) -> bool {
     if child == 0 {
         // SAFETY: no requirement. A child that hangs is killed, which its parent then sees.
         unsafe { libc::alarm(60) };
-        exit(!body());
+        exit(!catch_unwind(AssertUnwindSafe(body)).unwrap_or(false));
     }
     wait_for(child)
 }
@@ -126,15 +129,6 @@ fn a_child_may_start_threads_that_count() {
         assert!(in_child, "wrong in the child");
         assert_eq!(counter.sum(), 1);
     });
-}
-
-/// Tells threads to stop when it is dropped, by a panic too.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
-    }
 }
 
 /// The threads that the child does not have may have been in the midst of an add. They must not

@@ -6,8 +6,15 @@ use std::thread;
 
 const COLUMN: usize = Lone::COLUMN;
 
+/// With the number of CPUs known, since the first add does not wait for another test that asks for it.
+fn settings(backend: Backend) -> Settings {
+    let settings = Settings { backend, ..Settings::DEFAULT };
+    settings.plan();
+    settings
+}
+
 fn matrix(backend: Backend) -> Matrix<Lone> {
-    Matrix::new(Lone::new(), Settings { backend, ..Settings::DEFAULT })
+    Matrix::new(Lone::new(), settings(backend))
 }
 
 /// What an add has added to the shards, and what to the spill.
@@ -121,7 +128,7 @@ fn a_tracked_set_registers_for_membarriers_with_its_first_add() {
 #[test]
 fn operations_on_a_tracked_set_count_themselves_in_and_out() {
     for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
-        let matrix = Matrix::new(Dense::new(2, true), Settings { backend, ..Settings::DEFAULT });
+        let matrix = Matrix::new(Dense::new(2, true), settings(backend));
         let operations =
             || [matrix.width.begun(), matrix.width.ended()].map(|it| matrix.column_now(it));
         // The first one finds no shards, and spills.

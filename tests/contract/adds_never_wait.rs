@@ -3,7 +3,10 @@
 //! `tests/signals.rs` freezes a reader in the midst of its read; `tests/allocation.rs` and
 //! `tests/fork.rs` show that an add neither allocates nor calls the system.
 
-use crate::common::{add_amounts, on_every_backend};
+use crate::{
+    common::{add_amounts, on_every_backend},
+    threads::Stop,
+};
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
@@ -30,6 +33,7 @@ fn adders_finish_while_readers_never_stop_reading() {
     on_every_backend(|case| {
         let (counter, stop) = (case.counter(), AtomicBool::new(false));
         let (added, taken) = thread::scope(|scope| {
+            let stopping = Stop(&stop);
             let readers = [(); READERS].map(|()| scope.spawn(|| read_until(&stop, &counter)));
             let adder = |thread| {
                 let counter = &counter;
@@ -38,7 +42,7 @@ fn adders_finish_while_readers_never_stop_reading() {
             let adders: Vec<_> = (0..WRITERS).map(adder).collect();
             let sum: u64 = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
             // Only now: the adders had to get there with the readers at work.
-            stop.store(true, Relaxed);
+            drop(stopping);
             (sum, readers.map(|reader| reader.join().unwrap()).iter().sum::<u64>())
         });
         assert_eq!(taken + counter.sum(), added);

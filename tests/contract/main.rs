@@ -16,6 +16,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../threads/mod.rs"]
+mod threads;
 
 mod adds_never_wait;
 mod builder;

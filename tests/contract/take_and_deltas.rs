@@ -1,7 +1,10 @@
 //! Promise 5: every add is in exactly one take, and takes plus the final sum are all adds; every
 //! cursor of deltas sees every add exactly once, whatever others do.
 
-use crate::common::{add_amounts, on_every_backend};
+use crate::{
+    common::{add_amounts, on_every_backend},
+    threads::Stop,
+};
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
@@ -73,6 +76,7 @@ fn consume_while(counter: &Counter, adders: usize, adds: u64) -> (u64, Consumed)
     let stop = &AtomicBool::new(false);
     let bound = adders as u64 * adds * 1_000;
     thread::scope(|scope| {
+        let stopping = Stop(stop);
         let take = || consume(stop, bound, || counter.take());
         let see = || {
             let mut seen = counter.deltas();
@@ -83,7 +87,7 @@ fn consume_while(counter: &Counter, adders: usize, adds: u64) -> (u64, Consumed)
         let add = |thread| scope.spawn(move || add_amounts(counter, thread, adds));
         let adders: Vec<_> = (0..adders).map(add).collect();
         let added = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
-        stop.store(true, Relaxed);
+        drop(stopping);
         let takers = takers.into_iter().map(|taker| taker.join().unwrap()).collect();
         let cursors = cursors.into_iter().map(|cursor| cursor.join().unwrap()).collect();
         (added, Consumed { takers, cursors })

@@ -1,7 +1,10 @@
 //! Promise 3: a sum lies between the true count when it began and that when it ended, and one
 //! thread's sums never go backwards while nobody takes. A locked sum promises no less.
 
-use crate::common::{Case, amounts, on_every_backend};
+use crate::{
+    common::{Case, amounts, on_every_backend},
+    threads::Stop,
+};
 use std::{
     sync::atomic::{
         AtomicBool, AtomicU64,
@@ -52,15 +55,6 @@ impl Watched {
             changes += usize::from(sum != last);
             last = sum;
         }
-    }
-}
-
-/// Stops the writers whether the reader is content or has panicked.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
     }
 }
 
