@@ -87,8 +87,10 @@ fn second_adds_land_in_shards(matrix: &Matrix<Lone>, more: usize) {
 fn per_thread_grows_with_every_thread() {
     in_child(module_path!(), "per_thread_grows_with_every_thread", || {
         let matrix = matrix(Backend::PerThread);
+        // Where there are more CPUs than that, there are more from the start.
+        let shards = matrix.shards().max(128);
         second_adds_land_in_shards(&matrix, 70);
-        assert_eq!(matrix.shards(), 128);
+        assert_eq!(matrix.shards(), shards);
         assert_eq!(thread_id::current(), MARK);
     });
 }

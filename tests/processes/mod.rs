@@ -61,6 +61,8 @@ impl Directory {
         let mut name = name.to_owned();
         name.push(format!("striped-counter.{}.{test}", process::id()));
         let path = env::temp_dir().join(name);
+        // A run that was killed may have left one, with the same process id.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         Self(path)
     }

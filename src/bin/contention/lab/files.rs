@@ -73,6 +73,8 @@ mod tests {
     fn directory() -> PathBuf {
         let test = thread::current().name().unwrap_or("test").replace(':', "_");
         let path = env::temp_dir().join(format!("contention.{}.{test}", process::id()));
+        // A run that was killed may have left one, with the same process id.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         path
     }
