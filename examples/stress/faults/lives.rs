@@ -4,7 +4,7 @@ use super::Fault;
 use crate::{
     memory,
     run::{Life, Run},
-    target::{Kind, Target},
+    target::{Kind, Reader, Target},
 };
 use std::{
     any::Any,
@@ -175,17 +175,26 @@ impl Fault for NoMemory {
             return;
         }
         for target in &life.run.targets {
-            let operate = || {
-                for turn in 0..1_000 {
-                    target.operate(life.slot, turn);
-                    if memory::refused() >= 10 {
-                        break;
-                    }
-                    // A reader may hold the lock, and meanwhile no shards are asked for.
-                    std::thread::yield_now();
-                }
-            };
-            REFUSED.fetch_add(memory::refused_during(0, operate), Relaxed);
+            REFUSED.fetch_add(refusals(target, life.slot), Relaxed);
+            // Others may have had all shards of that one made: one of its own has none.
+            let mut own = Target::new(target.column, None, 1);
+            self.prepare(&mut own, 0);
+            REFUSED.fetch_add(refusals(&own, 0), Relaxed);
+            life.run.wrongly(Reader::summing(&own).check());
         }
     }
+}
+
+/// How often operations on `target` are refused memory, up to ten times.
+fn refusals(target: &Target, slot: usize) -> u64 {
+    memory::refused_during(0, || {
+        for turn in 0..1_000 {
+            target.operate(slot, turn);
+            if memory::refused() >= 10 {
+                break;
+            }
+            // A reader may hold the lock, and meanwhile no shards are asked for.
+            std::thread::yield_now();
+        }
+    })
 }
