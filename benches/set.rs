@@ -87,7 +87,7 @@ fn batches(criterion: &mut Criterion) {
             backend,
             read_lock,
             |set, at| {
-                set.batch(&at);
+                set.add_many(&at);
             },
         );
     }

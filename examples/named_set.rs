@@ -46,7 +46,7 @@ impl Events {
 
     /// Several at once: a scrape has all of them or none.
     fn add_all<const N: usize>(&self, adds: [(Event, u64); N]) {
-        self.0.batch(&adds.map(|(event, n)| (event as usize, n)));
+        self.0.add_many(&adds.map(|(event, n)| (event as usize, n)));
     }
 
     fn scrape(&self) -> impl Iterator<Item = (&'static str, u64)> {

@@ -1,70 +1,54 @@
-//! The number of CPUs that the process may use: asked once, and never waited for.
+//! How many CPUs there are: asked once, without a lock, an allocation, or a wait.
+//!
+//! A counter's first add asks, which may be within the global allocator, in a signal handler, or in
+//! the child of a fork. So on Linux it asks the kernel by system calls of its own. The crate
+//! `num_cpus` reads files there under a lock of its own, and serves on other systems, where it has
+//! none.
 
-/// How many CPUs the thread that asked first could run on, at least 1; `None` while it is asking.
-///
-/// Asking opens files and allocates, so an adder may get here from within another's question: when
-/// the global allocator counts, or in a signal handler. It must neither wait for that nor ask again.
 #[cfg(not(all(test, loom)))]
-pub(crate) fn try_get() -> Option<usize> {
-    static CPUS: real::Cpus = real::Cpus::new();
-    CPUS.try_get()
+pub(crate) use real::{possible, usable};
+
+/// Under loom the machine has two CPUs.
+#[cfg(all(test, loom))]
+pub(crate) const fn usable() -> usize {
+    2
 }
 
-/// Under loom the machine has two CPUs, known from the start. The `static` is shared with the models
-/// that run at the same time: its state would make one run of a model differ from the next.
 #[cfg(all(test, loom))]
-pub(crate) const fn try_get() -> Option<usize> {
-    Some(2)
+pub(crate) const fn possible() -> usize {
+    2
 }
 
 #[cfg(not(all(test, loom)))]
 mod real {
-    use std::{
-        num::NonZero,
-        process,
-        sync::atomic::{AtomicUsize, Ordering},
-        thread,
-    };
+    use super::ask;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    const UNKNOWN: usize = 0;
-    /// With the process that asks in the other bits.
-    const BEING_ASKED: usize = 1 << (usize::BITS - 1);
-
-    /// To tell a process from its forked child. Only Unix forks; elsewhere there may be no such number,
-    /// and on WebAssembly to ask for it panics.
-    fn this_process() -> usize {
-        if cfg!(unix) { process::id() as usize } else { 0 }
+    /// How many CPUs the thread that asked first could run on, at least 1.
+    pub(crate) fn usable() -> usize {
+        static FOUND: AtomicUsize = AtomicUsize::new(0);
+        once(&FOUND, ask::usable)
     }
 
-    /// The answer, once there is one. Relaxed throughout: the number is all there is.
-    pub(super) struct Cpus(AtomicUsize);
+    /// How many CPUs the machine can ever have, as far as can be found out, at least 1. CPU numbers
+    /// are below this.
+    pub(crate) fn possible() -> usize {
+        static FOUND: AtomicUsize = AtomicUsize::new(0);
+        once(&FOUND, ask::possible)
+    }
 
-    impl Cpus {
-        pub(super) const fn new() -> Self {
-            Self(AtomicUsize::new(UNKNOWN))
+    /// The number in `found`, by asking for it if there is none yet. Of several that ask at once, all
+    /// get the answer of the first to store one.
+    fn once(found: &AtomicUsize, ask: fn() -> usize) -> usize {
+        // Relaxed throughout: the number is all there is.
+        let known = found.load(Ordering::Relaxed);
+        if known != 0 {
+            return known;
         }
-
-        pub(super) fn try_get(&self) -> Option<usize> {
-            let known = self.0.load(Ordering::Relaxed);
-            if known != UNKNOWN && known & BEING_ASKED == 0 {
-                return Some(known);
-            }
-            let asking = BEING_ASKED | this_process();
-            let raced =
-                self.0.compare_exchange(UNKNOWN, asking, Ordering::Relaxed, Ordering::Relaxed);
-            match raced {
-                Ok(_) => Some(self.set(num_cpus::get())),
-                Err(cpus) if cpus & BEING_ASKED == 0 => Some(cpus),
-                Err(theirs) if theirs == asking => None,
-                // This is the child of a fork in the midst of the question: whoever asked is not
-                // here. `num_cpus` would wait for it for ever; the standard library does not.
-                Err(_) => Some(self.set(thread::available_parallelism().map_or(1, NonZero::get))),
-            }
-        }
-
-        fn set(&self, cpus: usize) -> usize {
-            self.0.store(cpus, Ordering::Relaxed);
-            cpus
+        let asked = ask().max(1);
+        match found.compare_exchange(0, asked, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => asked,
+            Err(theirs) => theirs,
         }
     }
 
@@ -73,28 +57,135 @@ mod real {
         use super::*;
 
         #[test]
-        fn it_is_asked_once() {
-            let cpus = Cpus::new();
-            assert_eq!(cpus.try_get(), Some(num_cpus::get()));
-            assert_eq!(cpus.0.load(Ordering::Relaxed), num_cpus::get());
-            assert_eq!(cpus.try_get(), Some(num_cpus::get()));
-        }
-
-        #[cfg(unix)]
-        #[test]
-        fn a_process_can_be_told_from_its_forked_child() {
-            assert_eq!(this_process(), process::id() as usize);
+        fn it_is_asked_once_and_no_less_than_one() {
+            let found = AtomicUsize::new(0);
+            assert_eq!(once(&found, || 0), 1);
+            assert_eq!(once(&found, || unreachable!()), 1);
         }
 
         #[test]
-        fn nobody_waits_for_who_is_asking_unless_it_was_left_behind_by_a_fork() {
-            let cpus = Cpus::new();
-            cpus.0.store(BEING_ASKED | this_process(), Ordering::Relaxed);
-            assert_eq!(cpus.try_get(), None);
-            let parent = this_process() + 1;
-            cpus.0.store(BEING_ASKED | parent, Ordering::Relaxed);
-            assert!(cpus.try_get().is_some_and(|cpus| cpus > 0));
-            assert_eq!(cpus.0.load(Ordering::Relaxed) & BEING_ASKED, 0, "found, and kept");
+        fn who_asks_meanwhile_gets_the_same_answer() {
+            static FOUND: AtomicUsize = AtomicUsize::new(0);
+            let slow = || {
+                FOUND.store(3, Ordering::Relaxed);
+                5
+            };
+            assert_eq!(once(&FOUND, slow), 3);
         }
+
+        #[test]
+        fn the_usable_are_among_the_possible() {
+            assert!((1..=possible()).contains(&usable()));
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[cfg_attr(all(test, loom), allow(dead_code, reason = "loom's machine has two CPUs"))]
+#[expect(unsafe_code, reason = "system calls")]
+mod ask {
+    use std::ffi::CStr;
+
+    const POSSIBLE: &CStr = c"/sys/devices/system/cpu/possible";
+
+    /// Room for more CPUs than Linux can be built for.
+    const MASK_WORDS: usize = 8_192 / 64;
+
+    pub(super) fn usable() -> usize {
+        affinity().0
+    }
+
+    /// The larger of two answers, since a container may fake either: too few rows would send the other
+    /// CPUs to the spill, too many cost next to nothing. Not `sysconf`, which allocates in old versions
+    /// of glibc.
+    pub(super) fn possible() -> usize {
+        let (_, highest) = affinity();
+        read(POSSIBLE).map_or(0, |list| highest_in(&list)).max(highest)
+    }
+
+    /// Of the CPUs that the calling thread may run on: how many, and one more than the highest number.
+    fn affinity() -> (usize, usize) {
+        let mut mask = [0_u64; MASK_WORDS];
+        // SAFETY: the kernel writes at most the given number of bytes to the mask.
+        let bytes = unsafe {
+            libc::syscall(libc::SYS_sched_getaffinity, 0, size_of_val(&mask), mask.as_mut_ptr())
+        };
+        if bytes <= 0 {
+            return (0, 0);
+        }
+        let bits = mask.iter().map(|word| word.count_ones() as usize).sum();
+        let last = mask.iter().rposition(|&word| word != 0);
+        let highest = last.map_or(0, |word| word * 64 + (64 - mask[word].leading_zeros() as usize));
+        (bits, highest)
+    }
+
+    /// The beginning of a file, by system calls alone: none of these may end a thread by cancellation.
+    fn read(path: &CStr) -> Option<[u8; 256]> {
+        let mut bytes = [0; 256];
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+        // SAFETY: `path` is a C string.
+        let file = unsafe { libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags) };
+        if file < 0 {
+            return None;
+        }
+        // SAFETY: the kernel writes at most the given number of bytes.
+        let read = unsafe { libc::syscall(libc::SYS_read, file, bytes.as_mut_ptr(), bytes.len()) };
+        // SAFETY: the file was opened above, and nobody else knows of it.
+        unsafe { libc::syscall(libc::SYS_close, file) };
+        (read > 0).then_some(bytes)
+    }
+
+    /// One more than the highest number in a list such as `0-3,8`; 0 if there is none. Numbers above
+    /// what Linux can have are not believed.
+    fn highest_in(list: &[u8]) -> usize {
+        let end = list.iter().position(|byte| matches!(byte, b'\n' | 0)).unwrap_or(list.len());
+        let numbers = list[..end].split(|byte| matches!(byte, b'-' | b','));
+        let parse = |number| std::str::from_utf8(number).ok()?.parse::<usize>().ok();
+        let believed = |number: &usize| *number < 64 * MASK_WORDS;
+        numbers.filter_map(parse).filter(believed).map(|number| number + 1).max().unwrap_or(0)
+    }
+
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn lists_of_cpus_are_read() {
+            let lists: [(&[u8], usize); 9] = [
+                (b"0-1\n", 2),
+                (b"0\n", 1),
+                (b"0-3,8\n\0\0", 9),
+                (b"0,2-127\n9999999", 128),
+                (b"8191", 8_192),
+                (b"0-99999999999999999999", 1),
+                (b"0-8192", 1),
+                (b"\n", 0),
+                (b"none", 0),
+            ];
+            for (list, highest) in lists {
+                assert_eq!(highest_in(list), highest, "{}", list.escape_ascii());
+            }
+        }
+
+        #[test]
+        fn the_kernels_answers_are_those_of_the_c_library() {
+            assert_eq!(usable(), num_cpus::get());
+            // SAFETY: `sysconf` has no requirement.
+            let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
+            assert!(possible() >= usize::try_from(configured).unwrap());
+            assert!(read(c"/sys/no/such/file").is_none());
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+#[cfg_attr(all(test, loom), allow(dead_code, reason = "loom's machine has two CPUs"))]
+mod ask {
+    pub(super) fn usable() -> usize {
+        num_cpus::get()
+    }
+
+    pub(super) fn possible() -> usize {
+        num_cpus::get()
     }
 }

@@ -12,41 +12,24 @@
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("striped-counter needs 64-bit atomics, which this target does not have");
 
+#[cfg(not(all(test, loom)))]
+mod api;
 mod builder;
-#[cfg(all(test, not(any(loom, shuttle))))]
-mod child;
 pub mod classic;
-// The shells are `const`, which loom's atomics cannot be: its models use the matrix as it is.
-#[cfg(not(all(test, loom)))]
-mod counter;
+mod const_text;
 mod cpus;
-#[cfg(all(
-    any(
-        feature = "metrics",
-        feature = "opentelemetry",
-        feature = "prometheus",
-        feature = "prometheus-client",
-        feature = "serde"
-    ),
-    not(all(test, loom))
-))]
-pub mod integrations;
+mod lock;
+mod matrix;
 mod membarrier;
-mod read;
 mod rseq;
-#[cfg(not(all(test, loom)))]
-mod set;
-mod shards;
+mod settings;
 mod sync;
-mod text;
-mod thread_id;
-#[cfg(not(all(test, loom)))]
-mod up_down;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod testing;
 
-pub use builder::{Backend, BuildError, Builder, ParseBackendError};
 #[cfg(not(all(test, loom)))]
-pub use counter::{Counter, Deltas};
-#[cfg(not(all(test, loom)))]
-pub use set::{CounterSet, Entry, SetDeltas};
-#[cfg(not(all(test, loom)))]
-pub use up_down::{Guard, UpDownCounter};
+pub use api::{
+    Counter, CounterRef, CounterSet, Deltas, Guard, Iter, SetDeltas, UpDownCounter, integrations,
+};
+pub use builder::{BuildError, Builder};
+pub use settings::{Backend, ParseBackendError};

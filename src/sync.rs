@@ -1,4 +1,4 @@
-//! The standard library, loom or shuttle: the only file that names them.
+//! The standard library, loom or shuttle: the only file outside the models that imports from them.
 //!
 //! Loom takes over under `cfg(all(test, loom))` and shuttle under `cfg(all(test, shuttle))`, and
 //! nowhere else, so that no user of the library can ever meet them. Loom's constructors are not
@@ -7,9 +7,10 @@
 #[cfg(all(test, loom))]
 pub(crate) use loom::{
     hint::spin_loop,
+    lazy_static,
     sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicPtr, AtomicU64, AtomicUsize, fence},
+        Mutex,
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, fence},
     },
     thread::yield_now,
     thread_local,
@@ -17,9 +18,10 @@ pub(crate) use loom::{
 #[cfg(all(test, shuttle))]
 pub(crate) use shuttle::{
     hint::spin_loop,
+    lazy_static,
     sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicPtr, AtomicU64, AtomicUsize, fence},
+        Mutex,
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, fence},
     },
     thread::yield_now,
     thread_local,
@@ -28,13 +30,13 @@ pub(crate) use shuttle::{
 pub(crate) use std::{
     hint::spin_loop,
     sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicPtr, AtomicU64, AtomicUsize, fence},
+        Mutex,
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, fence},
     },
     thread::yield_now,
 };
 
-pub(crate) use std::sync::{PoisonError, TryLockError, atomic::Ordering};
+pub(crate) use std::sync::{PoisonError, atomic::Ordering};
 
 /// A function that is `const` but under loom, whose atomics cannot be made at compile time.
 macro_rules! const_fn {

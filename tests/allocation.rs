@@ -102,7 +102,7 @@ fn a_refused_setting_allocates_nothing_nor_does_an_index_out_of_range() {
         let (bytes, found) = allocated_by(|| builder.build().get(usize::MAX).is_some());
         assert_eq!((bytes, found), (0, false));
         let set = builder.build();
-        assert!(catch_unwind(AssertUnwindSafe(|| set.batch(&[(0, 1), (3, 1)]))).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| set.add_many(&[(0, 1), (3, 1)]))).is_err());
         // Nothing was allocated by what panicked: the first good add still has it all to do.
         assert_ne!(allocated_by(|| set.inc(0)).0, 0);
         assert_eq!(set.sums(), [1, 0, 0]);

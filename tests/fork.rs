@@ -82,7 +82,7 @@ fn levels_and_sets_count_on_in_a_child_and_are_read_there() {
             level.add(5);
             level.sub(2);
             set.inc(0);
-            set.batch(&[(1, 2), (2, 2)]);
+            set.add_many(&[(1, 2), (2, 2)]);
         };
         let reads = |rounds: u64| {
             level.sum() == 3 * rounds.cast_signed()
@@ -94,7 +94,7 @@ fn levels_and_sets_count_on_in_a_child_and_are_read_there() {
             let in_child = in_child(|| {
                 add();
                 let counted_on = reads(round + 1);
-                counted_on && level.take() > 0 && set.takes()[2] > 0 && reads(0)
+                counted_on && level.take() > 0 && set.take_all()[2] > 0 && reads(0)
             });
             assert!(in_child, "wrong in the child");
             assert!(reads(round));
@@ -221,7 +221,7 @@ fn after_the_first_touch_an_add_makes_no_system_call() {
             level.inc();
             level.dec();
             set.inc(0);
-            set.batch(&[(1, 1), (2, 1)]);
+            set.add_many(&[(1, 1), (2, 1)]);
         };
         (0..2).for_each(|_| {
             counter.inc();

@@ -137,9 +137,9 @@ fn a_counter_with_n_shards_weighs_128_bytes_a_shard_and_at_most_512() {
 /// Uses a set in every way, so that whatever it allocates at some time has been allocated.
 fn use_set(set: &CounterSet) {
     set.inc(0);
-    set.batch(&[(0, 1), (set.len() - 1, 1)]);
+    set.add_many(&[(0, 1), (set.len() - 1, 1)]);
     set.get(0).unwrap().inc();
-    let _ = (set.sums(), set.sum(0), set.take(0), set.takes(), set.deltas().next_delta());
+    let _ = (set.sums(), set.sum(0), set.take(0), set.take_all(), set.deltas().next_delta());
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn ten_thousand_threads_that_come_and_go_leave_no_byte_behind() {
                     drop(level.guard());
                 }
                 for set in &sets {
-                    set.batch(&[(0, 1), (19, 2)]);
+                    set.add_many(&[(0, 1), (19, 2)]);
                 }
             });
         };

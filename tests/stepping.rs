@@ -141,9 +141,9 @@ mod handlers {
                 return;
             }
             let set = lasting(case.set(CounterSet::builder(3)).build());
-            set.batch(&[(0, 0), (2, 0)]);
+            set.add_many(&[(0, 0), (2, 0)]);
             let single = interrupted(lasting(|n| set.add(1, n)));
-            let batch = interrupted(lasting(|n| set.batch(&[(0, n), (2, n)])));
+            let batch = interrupted(lasting(|n| set.add_many(&[(0, n), (2, n)])));
             assert_eq!([0, 1, 2].map(|index| set.sum(index)), [batch, single, batch]);
             assert_eq!(set.snapshot(), [batch, single, batch]);
         });

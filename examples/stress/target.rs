@@ -99,7 +99,8 @@ impl Target {
             }
             Subject::Set(set) if turn.is_multiple_of(4) => {
                 self.ledger.note(slot, PAIR[0], n, || {
-                    self.ledger.note(slot, PAIR[1], n, || set.batch(&PAIR.map(|index| (index, n))));
+                    self.ledger
+                        .note(slot, PAIR[1], n, || set.add_many(&PAIR.map(|index| (index, n))));
                 });
             }
             Subject::Set(set) => {
@@ -122,7 +123,7 @@ impl Target {
                 panic!("by intent, while a guard lives");
             }
             // Out of range: must add nothing.
-            Subject::Set(set) => set.batch(&[(0, 1), (INDICES, 1)]),
+            Subject::Set(set) => set.add_many(&[(0, 1), (INDICES, 1)]),
         }
     }
 
@@ -335,7 +336,7 @@ impl<'a> Reader<'a> {
             (Way::Sum, subject) => return self.total = sums(subject),
             (Way::Take, Subject::Counter(counter)) => vec![counter.take()],
             (Way::Take, Subject::Level(level)) => vec![level.take().cast_unsigned()],
-            (Way::Take, Subject::Set(set)) => set.takes(),
+            (Way::Take, Subject::Set(set)) => set.take_all(),
             (Way::Deltas(deltas), _) => vec![deltas.next_delta()],
             (Way::SetDeltas(deltas), _) => deltas.next_delta(),
         };

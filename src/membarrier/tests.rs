@@ -10,7 +10,7 @@ use super::{
     },
     register,
 };
-use crate::child::in_child;
+use crate::testing::in_child;
 use crossbeam_utils::{Backoff, CachePadded};
 use std::{
     ffi::c_int,

@@ -28,26 +28,22 @@
 
 #![expect(unsafe_code, reason = "the critical section")]
 
-use super::{Area, abi, count_abort, delay, descriptor, disarm};
-use crate::{
-    shards::Width,
-    sync::{AtomicU64, AtomicUsize},
-};
-use std::arch::asm;
+use super::{Area, CELL, Target, abi, count_abort, delay, descriptor, disarm};
+use std::{arch::asm, mem::offset_of};
 
 /// `RSEQ_SIG` in glibc `sysdeps/unix/sysv/linux/aarch64/bits/rseq.h`: the four bytes before an abort
 /// handler that the kernel checks against those given at the registration.
 pub(super) const SIGNATURE: u32 = 0xd428_bc00;
 
-/// The section, with the instruction that turns the row into the cell's address, and any further
-/// operands. One branch serves both reasons to miss, and reaches 1 MB: `tbnz`, which would do for the
-/// first, reaches 32 KB. LLVM leaves `missed` in the section of the function.
+/// The section, with what leaves the carry clear if `x17` is the id of a row below the limit `w16`, what
+/// turns that into the cell's address, and further operands for these. One branch serves all reasons to
+/// miss, and reaches 1 MB: `tbnz`, which would do for one of them, reaches 32 KB. LLVM leaves `missed` in
+/// the section of the function.
 macro_rules! section {
-    ($to_cell:literal, ($area:expr, $limit:expr, $column:expr, $n:expr), $($operands:tt)*) => {
-        // SAFETY: the caller's, for the commit: `row < limit`, so `column + row * stride` is a
-        // cell. `area` is where the thread's rseq area is, which the thread may write its own
-        // descriptor's address to, whatever another library left there: that one's section is
-        // over, or we would not run. The stack is not touched.
+    ($check_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {
+        // SAFETY: the caller's, for the commit: the row is below the limit, so there is a cell. The
+        // thread may write its own descriptor's address to its area, whatever another library left there: that one's section is over, or this would not run.
+        // The stack is not touched.
         unsafe {
             asm!(
                 descriptor!(),
@@ -63,21 +59,9 @@ macro_rules! section {
                 "2:",
                 disarm!(),
                 delay!(1),
-                // Negative for a thread that is not registered.
-                "ldr w16, [{area}, {cpu_id}]",
-                delay!(2),
-                // The id; the upper half of the register becomes 0.
-                "ldr w17, [{area}, {id}]",
-                delay!(3),
-                "cmp w16, #0",
-                delay!(4),
-                // The number of rows: 0 if adds are diverted.
-                "ldr x16, [{limit}]",
-                delay!(5),
-                // If registered, the id against the limit; else, as if it were beyond: carry set.
-                "ccmp x17, x16, #2, pl",
+                $check_id,
                 delay!(6),
-                // Not registered, or no row of this number just now.
+                // No row of this number just now.
                 "b.hs {missed}",
                 delay!(7),
                 // From the row's number to the cell.
@@ -101,56 +85,107 @@ macro_rules! section {
                 ".popsection",
                 area = out(reg) _,
                 offset = in(reg) $area.offset(),
-                id = in(reg) $area.id(),
-                limit = in(reg) std::ptr::from_ref::<AtomicUsize>($limit),
-                column = in(reg) $column,
-                $($operands)*
+                target = in(reg) std::ptr::from_ref::<Target>($target),
                 n = in(reg) $n,
                 rseq_cs = const abi::RSEQ_CS,
                 cpu_id = const abi::CPU_ID,
+                limit = const offset_of!(Target, limit),
+                first = const offset_of!(Target, first),
                 signature = const SIGNATURE,
                 missed = label { return false },
                 out("x16") _,
                 out("x17") _,
+                $($operands)*
                 options(nostack),
             );
         }
     };
 }
 
-/// The section as it is built here: the delay loops of unit tests need a register of their own.
+/// The delay loops of unit tests need a register of their own.
 #[cfg(not(test))]
 use section as section_here;
 #[cfg(test)]
 macro_rules! section_here {
-    ($to_cell:literal, $given:tt, $($operands:tt)*) => {
-        section!($to_cell, $given, $($operands)* delay = out(reg) _,)
+    ($($given:tt)*) => {
+        section!($($given)* delay = out(reg) _,)
     };
 }
 
-/// Adds `n` to the cell of the row that is the calling thread's for as long as it stays on its CPU,
-/// at `column + row * stride` bytes. False if it has not: then nothing has been added.
-///
-/// # Safety
-/// `column + row * stride` is a valid, aligned cell for every `row` below any value that `limit`
-/// ever holds, and nobody writes to such a cell but through here with the same `area`.
+/// The number of the thread's CPU against the limit, which is 0 if adds are diverted. That of a thread
+/// which is not registered is negative, and so beyond any limit as an unsigned number.
+macro_rules! check_cpu {
+    () => {
+        concat!(
+            "ldr w17, [{area}, {cpu_id}]\n",
+            delay!(2),
+            "\nldr w16, [{target}, {limit}]\n",
+            delay!(5),
+            "\ncmp w17, w16"
+        )
+    };
+}
+
+/// The dense number against the limit, if the number of the CPU is not negative; else as if it were
+/// beyond: carry set. The dense number of a thread that is not registered is some other thread's.
+macro_rules! check_dense_cpu {
+    () => {
+        concat!(
+            "ldr w16, [{area}, {cpu_id}]\n",
+            delay!(2),
+            "\nldr w17, [{area}, {mm_cid}]\n",
+            delay!(3),
+            "\ncmp w16, #0\n",
+            delay!(4),
+            "\nldr w16, [{target}, {limit}]\n",
+            delay!(5),
+            "\nccmp w17, w16, #2, pl"
+        )
+    };
+}
+
+/// Rows any number of bytes apart, and any column. x16 is free by now.
+macro_rules! to_cell {
+    () => {
+        "ldr x16, [{target}, {first}]\nmadd x17, x17, {stride}, x16\nadd x17, x17, {column}, lsl #3"
+    };
+}
+
+/// [`add`](super::add) to the first column, with rows `STRIDE` cells apart.
 #[inline(always)]
-pub(crate) unsafe fn add<W: Width>(
+pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target, n: u64) -> bool {
+    // SAFETY: the caller's.
+    unsafe { add(area, target, 0, STRIDE, n) }
+}
+
+/// [`add`](super::add) to any column.
+#[inline(always)]
+pub(crate) unsafe fn add(
     area: Area,
-    limit: &AtomicUsize,
-    column: *mut AtomicU64,
+    target: &Target,
+    column: usize,
     stride: usize,
     n: u64,
 ) -> bool {
-    if W::ONE_LINE {
-        // One instruction of shorter latency: `per_cpu.rs` asserts the size of a line.
-        section_here!("add x17, {column}, x17, lsl #7", (area, limit, column, n),);
-        return true;
-    }
     section_here!(
-        "madd x17, x17, {stride}, {column}",
-        (area, limit, column, n),
-        stride = in(reg) stride,
+        check_cpu!(), to_cell!(), area, target, n,
+        column = in(reg) column, stride = in(reg) stride * CELL,
+    );
+    true
+}
+
+/// [`add`](super::add) to the row of the dense number. Out of line: few counters have it.
+#[inline(never)]
+pub(crate) unsafe fn add_dense(
+    area: Area,
+    target: &Target,
+    column: usize,
+    stride: usize,
+    n: u64,
+) -> bool {
+    section_here!(
+        check_dense_cpu!(), to_cell!(), area, target, n,
+        column = in(reg) column, stride = in(reg) stride * CELL, mm_cid = const abi::MM_CID,
     );
     true
 }

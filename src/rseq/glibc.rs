@@ -1,14 +1,14 @@
 //! Linux with glibc: where the area is, and what the critical section of every architecture does.
 //!
 //! ```text
-//! add(column, n):
+//! add(area, target, column, stride, n):
 //!     thread.rseq_cs = &descriptor              // arm: the kernel now watches start..end
 //! start:
-//!     if thread.cpu_id < 0:    goto missed      // not registered (any more)
-//!     row = thread.id                           // mm_cid, or cpu_id before Linux 6.3
-//!     if row >= limit:         goto missed
-//!     cell = column + row * stride
-//!     *cell += n                                // ends with the commit: one instruction
+//!     row = thread.cpu_id                       // huge if the thread is not registered (any more)
+//!     if row >= target.limit:  goto missed
+//!     cell = target.first + column + row * stride
+//!     sum = *cell + n
+//!     *cell = sum                               // the commit: one instruction
 //! end:
 //!     return true
 //! abort:                                        // preempted, migrated, or a signal, within start..end
@@ -16,16 +16,24 @@
 //!     return false                              // nothing has been added
 //! ```
 //!
+//! `add_first` is the same for the first column and a stride known at compile time. `add_dense` goes by
+//! `mm_cid`, which the kernel keeps since Linux 6.3, and looks at `cpu_id` before.
+//!
+//! The safety contract is that of all three: the area is from [`area`], and for `add_dense`
+//! [`has_dense`] is true; `target.first` points to as many rows as `target.limit` ever says,
+//! `stride` cells apart, with `column` in each; and these cells are written in no other way than through
+//! the same one of `add` or `add_first` on the one hand, and `add_dense` on the other.
+//!
 //! # Invariants
 //!
 //! 1. The commit is the last instruction of the section, and the only one that stores to anything
 //!    but the thread's own rseq area. Aborted means not committed.
 //! 2. The id is loaded within the section. If the thread is still in the section at the commit, it
-//!    has not left the CPU since, so nobody else has that id now.
-//! 3. Whoever writes to a row does it in such a section with the row's id, so the commit needs no
+//!    has not left the CPU since, so no other thread has that id now.
+//! 3. A row is written in such a section only, with the row's id, so the commit needs no
 //!    atomic read-modify-write.
-//! 4. A thread whose registration is gone has `cpu_id < 0`, but its `mm_cid` reads 0, which is some
-//!    other thread's: hence the compare.
+//! 4. A thread whose registration is gone has a negative `cpu_id`, beyond any limit as an unsigned
+//!    number; but its `mm_cid` reads 0, which is some other thread's: hence the look at `cpu_id`.
 //! 5. The descriptor, the section and the abort handler live as long as the code does. The area may
 //!    point to the descriptor long after the section: until the kernel next looks.
 //! 6. An aborted section does not try again: its add goes to the spill. That makes adds wait-free,
@@ -39,10 +47,10 @@
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 mod arch;
 
-pub(crate) use arch::add;
+pub(crate) use arch::{add, add_dense, add_first};
 
-use super::Area;
-use crate::sync::{AtomicUsize, Ordering};
+use super::{Area, CELL, Target};
+use crate::sync::{AtomicU32, Ordering};
 use std::ffi::{CStr, c_uint};
 
 /// What the ABI fixes.
@@ -68,56 +76,48 @@ macro_rules! descriptor {
 }
 use descriptor;
 
-impl Area {
-    /// The area's offset in the low half, that of the id within the area in the high half: never 0.
-    const fn new(offset: i32, id: u32) -> Self {
-        Self(offset.cast_unsigned() as usize | (id as usize) << 32)
-    }
-
-    /// From the thread pointer to the area.
-    #[inline(always)]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        reason = "the low half is the offset"
-    )]
-    const fn offset(self) -> isize {
-        self.0 as i32 as isize
-    }
-
-    /// From the area to the id.
-    #[inline(always)]
-    const fn id(self) -> usize {
-        self.0 >> 32
-    }
-}
+/// Why there is no area.
+const MISSING: [&str; 3] = [
+    "restartable sequences need glibc 2.35 or later, dynamically linked",
+    "glibc has not registered restartable sequences: the kernel lacks them, or GLIBC_TUNABLES=glibc.pthread.rseq=0",
+    "__rseq_offset is out of the expected range",
+];
 
 /// The area that glibc registers for every thread, or what is missing: the same for the life of the
 /// process.
 pub(crate) fn area() -> Result<Area, &'static str> {
-    // Relaxed: the number is all there is. Whoever finds none looks for itself, and waits for nobody.
-    static FOUND: AtomicUsize = AtomicUsize::new(0);
-    match FOUND.load(Ordering::Relaxed) {
-        0 => find_area().inspect(|area| FOUND.store(area.raw(), Ordering::Relaxed)),
-        raw => Ok(Area::from_raw(raw)),
+    // The area, or the number of what is missing plus one; 0 if that is not known yet. Relaxed: the
+    // number is all there is. Whoever finds none looks for itself, and waits for nobody.
+    static ANSWER: AtomicU32 = AtomicU32::new(0);
+    let mut answer = ANSWER.load(Ordering::Relaxed);
+    if answer == 0 {
+        answer = find_area().map_or_else(|missing| missing + 1, Area::raw);
+        ANSWER.store(answer, Ordering::Relaxed);
     }
+    if answer >= Area::LEAST { Ok(Area(answer)) } else { Err(MISSING[answer as usize - 1]) }
 }
 
-fn find_area() -> Result<Area, &'static str> {
+/// Whether the kernel keeps dense numbers, below both the number of the process's threads and that of
+/// CPUs.
+pub(crate) fn has_dense() -> bool {
+    // SAFETY: `getauxval` has no requirement, and answers 0 for what it does not know.
+    let size = unsafe { libc::getauxval(abi::AT_RSEQ_FEATURE_SIZE) };
+    area().is_ok() && size >= abi::SIZE_WITH_MM_CID
+}
+
+/// The area, or the number of what is missing.
+fn find_area() -> Result<Area, u32> {
     // By name at run time, since glibc before 2.35 and musl lack these: see rseq(2) and glibc's
     // manual, "Restartable Sequences".
     let (Some(offset), Some(size)) =
         (symbol::<isize>(c"__rseq_offset"), symbol::<c_uint>(c"__rseq_size"))
     else {
-        return Err("restartable sequences need glibc 2.35 or later, dynamically linked");
+        return Err(0);
     };
     if size == 0 {
-        return Err(
-            "glibc has not registered restartable sequences: the kernel lacks them, or GLIBC_TUNABLES=glibc.pthread.rseq=0",
-        );
+        return Err(1);
     }
-    let offset = i32::try_from(offset).map_err(|_| "__rseq_offset is out of the expected range")?;
-    Ok(Area::new(offset, if has_mm_cid() { abi::MM_CID } else { abi::CPU_ID }))
+    Area::new(offset).ok_or(2)
 }
 
 /// The value of one of glibc's variables, if this process has it.
@@ -127,33 +127,6 @@ fn symbol<T: Copy>(name: &CStr) -> Option<T> {
     // SAFETY: glibc documents each name as a variable of the type asked for, initialised before
     // `main` and constant thereafter; `dlsym` returned null or its address.
     unsafe { found.cast::<T>().as_ref() }.copied()
-}
-
-/// Whether the kernel keeps `mm_cid`: an id below both the number of threads and that of CPUs.
-fn has_mm_cid() -> bool {
-    // SAFETY: `getauxval` has no requirement, and answers 0 for what it does not know.
-    unsafe { libc::getauxval(abi::AT_RSEQ_FEATURE_SIZE) >= abi::SIZE_WITH_MM_CID }
-}
-
-/// How many CPUs this machine can ever have, as far as glibc can find out. Every id is below this,
-/// but for `cpu_id`s of a machine that leaves numbers out.
-pub(crate) fn possible_cpus() -> usize {
-    // Remembered, since glibc opens files to find out. Relaxed: as in `area`.
-    static FOUND: AtomicUsize = AtomicUsize::new(0);
-    match FOUND.load(Ordering::Relaxed) {
-        0 => {
-            let cpus = ask_for_cpus();
-            FOUND.store(cpus, Ordering::Relaxed);
-            cpus
-        }
-        cpus => cpus,
-    }
-}
-
-fn ask_for_cpus() -> usize {
-    // SAFETY: `sysconf` has no requirement.
-    let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
-    usize::try_from(configured).unwrap_or(1).max(1)
 }
 
 // Faults between the instructions, in unit tests; see `inject/`. Elsewhere these are nothing.

@@ -1,4 +1,4 @@
-//! Restartable sequences: the safe face.
+//! Restartable sequences: an unsafe add, and where the kernel's area is.
 //!
 //! A restartable sequence (rseq) is a short run of instructions that the kernel promises to run
 //! without interruption on one CPU, or else to divert to an abort address. glibc registers an area
@@ -7,7 +7,7 @@
 //! tells the whole story.
 //!
 //! `glibc.rs` finds the area, and says what a critical section does; one file per architecture
-//! holds it. `unsupported.rs` has the same names and answers that there is none. Nothing is ever
+//! holds it: [`add`], and two variants of it. `unsupported.rs` has the same names and answers that there is none. Nothing is ever
 //! registered over glibc: where glibc did not register, there is no restartable sequence.
 
 // Loom and shuttle have no restartable sequences: under them this is an unsupported target. A
@@ -34,21 +34,62 @@ mod imp;
 #[expect(dead_code, reason = "compiled everywhere so that it cannot rot")]
 mod unsupported;
 
-pub(crate) use imp::{add, area, possible_cpus};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
 
-/// Where a thread's rseq area is, seen from its thread pointer, and which of its fields is the id
-/// to use: the same for all threads. Packed into a word for one atomic load, with a clear top bit.
+pub(crate) use imp::{add, add_dense, add_first, area, has_dense};
+
+/// Bytes of a cell.
+const CELL: usize = 8;
+
+/// Where a thread's area is, seen from its thread pointer: the same for all threads. As a number it is
+/// [`Area::LEAST`] or more, and has a clear top bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Area(usize);
+pub(crate) struct Area(u32);
 
 impl Area {
+    /// Added to the offset, so that the number is positive.
+    const BIAS: i32 = 1 << 30;
+    /// The least number of an area.
+    pub(crate) const LEAST: u32 = 1 << 29;
+
+    /// The area so many bytes from the thread pointer; `None` if that is 512 MiB or more.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there are no areas"))]
+    const fn new(offset: isize) -> Option<Self> {
+        const MOST: isize = 1 << 29;
+        if -MOST <= offset && offset < MOST {
+            #[expect(clippy::cast_possible_truncation, reason = "just compared")]
+            let biased = offset as i32 + Self::BIAS;
+            Some(Self(biased.cast_unsigned()))
+        } else {
+            None
+        }
+    }
+
     #[inline(always)]
-    pub(crate) const fn raw(self) -> usize {
+    pub(crate) const fn raw(self) -> u32 {
         self.0
     }
 
     #[inline(always)]
-    pub(crate) const fn from_raw(raw: usize) -> Self {
+    pub(crate) const fn from_raw(raw: u32) -> Self {
         Self(raw)
     }
+
+    /// From the thread pointer to the area.
+    #[cfg(any(test, target_arch = "aarch64"))]
+    #[inline(always)]
+    const fn offset(self) -> isize {
+        self.0 as isize - Self::BIAS as isize
+    }
+}
+
+/// What a section loads of a counter, in 16 bytes. The fields are the caller's to write.
+#[repr(C)]
+pub(crate) struct Target {
+    /// The cell of the first row and column.
+    pub(crate) first: AtomicPtr<AtomicU64>,
+    /// How many rows adds may go to.
+    pub(crate) limit: AtomicU32,
+    /// Not for the section.
+    pub(crate) tag: AtomicU32,
 }

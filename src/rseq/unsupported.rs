@@ -1,30 +1,25 @@
-//! Where there is no critical section written: `area` says so, and nobody gets to `add`.
+//! Where there is no critical section written: `area` says so, and `add` is never called.
 
-use super::Area;
-use crate::{
-    shards::Width,
-    sync::{AtomicU64, AtomicUsize},
-};
+#![expect(unsafe_code, reason = "the same signatures on every platform")]
+
+use super::{Area, Target};
 
 pub(crate) fn area() -> Result<Area, &'static str> {
     Err("restartable sequences need x86_64 or aarch64 Linux")
 }
 
-pub(crate) fn possible_cpus() -> usize {
-    1
+pub(crate) fn has_dense() -> bool {
+    false
 }
 
-/// Never called: there is no [`Area`] to call it with.
-///
-/// # Safety
-/// None needed.
-#[expect(unsafe_code, reason = "the same signature on every platform")]
-pub(crate) unsafe fn add<W: Width>(
-    _: Area,
-    _: &AtomicUsize,
-    _: *mut AtomicU64,
-    _: usize,
-    _: u64,
-) -> bool {
+pub(crate) unsafe fn add_first<const STRIDE: usize>(_: Area, _: &Target, _: u64) -> bool {
+    false
+}
+
+pub(crate) unsafe fn add(_: Area, _: &Target, _: usize, _: usize, _: u64) -> bool {
+    false
+}
+
+pub(crate) unsafe fn add_dense(_: Area, _: &Target, _: usize, _: usize, _: u64) -> bool {
     false
 }

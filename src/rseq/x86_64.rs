@@ -1,61 +1,62 @@
 //! The critical section for `x86_64`. What it does, and why that is right, heads `glibc.rs`.
 //!
-//! The commit is one `add` to memory. It needs no lock prefix, and being a store of `x86_64` it is a
-//! release.
+//! An add to memory would do for a commit, but the processors measured so far forward a store to the
+//! next load of the same address at once only if both have their address in one register (see
+//! `docs/benchmarks.md`). So the cell's address is put together first, and then loaded from, added to and
+//! stored to; the store is the commit. Being a store of `x86_64` it is a release.
+//!
+//! To read the macro: `descriptor!` puts the section's descriptor elsewhere; `delay!`, `disarm!` and
+//! `count_abort!` are faults of unit tests, and nothing otherwise; labels 2 and 3 are the section's start
+//! and end, 4 is the abort address, behind the signature, and 9 the descriptor.
 
 #![expect(unsafe_code, reason = "the critical section")]
 
-use super::{Area, abi, count_abort, delay, descriptor, disarm};
-use crate::{
-    shards::Width,
-    sync::{AtomicU64, AtomicUsize},
-};
-use std::arch::asm;
+use super::{Area, CELL, Target, abi, count_abort, delay, descriptor, disarm};
+use std::{arch::asm, mem::offset_of};
 
 /// `RSEQ_SIG` in glibc `sysdeps/unix/sysv/linux/x86/bits/rseq.h`: the four bytes before an abort
 /// handler that the kernel checks against those given at the registration.
 pub(super) const SIGNATURE: u32 = 0x5305_3053;
 
-/// The section, with the instruction that turns the row into an offset, and any further operands.
+/// The section, with what loads the id into `{cell}`, what turns that into the cell's address, and
+/// further operands for these.
 macro_rules! section {
-    ($to_offset:literal, ($area:expr, $limit:expr, $column:expr, $n:expr), $($operands:tt)*) => {
-        // SAFETY: the caller's, for the commit: `row < limit`, so `column + row * stride` is a
-        // cell. `area` is where the thread's rseq area is, which the thread may write its own
-        // descriptor's address to, whatever another library left there: that one's section is
-        // over, or we would not run. The stack is not touched.
+    ($load_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {
+        // SAFETY: the caller's, for the commit: the row is below the limit, so there is a cell. The
+        // thread may write its own descriptor's address to its area, whatever another library left there: that one's section is over, or this would not run.
+        // The stack is not touched.
         unsafe {
             asm!(
                 descriptor!(),
                 delay!(0),
                 // The descriptor's address, for a store that needs it in a register.
-                "lea {row}, [rip + 9b]",
+                "lea {cell}, [rip + 9b]",
                 // Arm: from the very next instruction on, the kernel knows.
-                "mov fs:[{area} + {rseq_cs}], {row}",
+                "mov fs:[{area} + {rseq_cs} - {bias}], {cell}",
                 "2:",
                 disarm!(),
                 delay!(1),
-                // A thread that is not registered has a negative number here.
-                "cmp dword ptr fs:[{area} + {cpu_id}], 0",
-                delay!(2),
-                // If so, its id is not its own.
-                "js {missed}",
-                delay!(3),
-                // The id; the upper half of the register becomes 0.
-                "mov {row:e}, fs:[{area} + {id}]",
+                // The upper half of the register becomes 0.
+                $load_id,
                 delay!(4),
                 // Against the number of rows: 0 if adds are diverted.
-                "cmp {row}, [{limit}]",
+                "cmp {cell:e}, [{target} + {limit}]",
                 delay!(5),
                 // No row of this number just now.
                 "jae {missed}",
                 delay!(6),
-                // From the row's number to its place.
-                $to_offset,
-                delay!(7),
-                // Commit.
-                "add [{column} + {row}], {n}",
-                "3:",
+                // From the row's number to the cell.
+                $to_cell,
                 delay!(8),
+                // The register of the area is free by now.
+                "mov {area}, [{cell}]",
+                delay!(9),
+                "add {area}, {n}",
+                delay!(10),
+                // Commit.
+                "mov [{cell}], {area}",
+                "3:",
+                delay!(11),
                 // The abort handler, behind the signature, which disassembles as an operand of `ud1`.
                 ".pushsection .text.unlikely, \"ax\"",
                 ".byte 0x0f, 0xb9, 0x3d",
@@ -64,24 +65,25 @@ macro_rules! section {
                 count_abort!(),
                 "jmp {missed}",
                 ".popsection",
-                row = out(reg) _,
-                area = in(reg) $area.offset(),
-                id = in(reg) $area.id(),
-                limit = in(reg) std::ptr::from_ref::<AtomicUsize>($limit),
-                column = in(reg) $column,
-                $($operands)*
+                cell = out(reg) _,
+                area = inout(reg) $area.raw() as usize => _,
+                target = in(reg) std::ptr::from_ref::<Target>($target),
                 n = in(reg) $n,
+                bias = const Area::BIAS,
                 rseq_cs = const abi::RSEQ_CS,
                 cpu_id = const abi::CPU_ID,
+                limit = const offset_of!(Target, limit),
+                first = const offset_of!(Target, first),
                 signature = const SIGNATURE,
                 missed = label { return false },
+                $($operands)*
                 options(nostack),
             );
         }
     };
 }
 
-/// The section as it is built here: the delay loops of unit tests need a register of their own.
+/// The delay loops of unit tests need a register of their own.
 #[cfg(not(test))]
 use section as section_here;
 #[cfg(test)]
@@ -91,26 +93,82 @@ macro_rules! section_here {
     };
 }
 
-/// Adds `n` to the cell of the row that is the calling thread's for as long as it stays on its CPU,
-/// at `column + row * stride` bytes. False if it has not: then nothing has been added.
-///
-/// # Safety
-/// `column + row * stride` is a valid, aligned cell for every `row` below any value that `limit`
-/// ever holds, and nobody writes to such a cell but through here with the same `area`.
+/// The number of the thread's CPU. That of a thread which is not registered is negative, and so beyond
+/// any limit as an unsigned number.
+macro_rules! load_cpu {
+    () => {
+        "mov {cell:e}, fs:[{area} + {cpu_id} - {bias}]"
+    };
+}
+
+/// The dense number. That of a thread which is not registered is some other thread's, so the number of
+/// the CPU is looked at as well.
+macro_rules! load_dense_cpu {
+    () => {
+        concat!(
+            "cmp dword ptr fs:[{area} + {cpu_id} - {bias}], 0\n",
+            delay!(2),
+            "\njs {missed}\n",
+            delay!(3),
+            "\nmov {cell:e}, fs:[{area} + {mm_cid} - {bias}]"
+        )
+    };
+}
+
+/// Rows a power of two of bytes apart that is known at compile time, and the first column.
+macro_rules! to_cell {
+    () => {
+        concat!("shl {cell}, {shift}\n", delay!(7), "\nadd {cell}, [{target} + {first}]")
+    };
+}
+
+/// Rows any number of bytes apart, and any column.
+macro_rules! to_cell_of_column {
+    () => {
+        concat!(
+            "imul {cell}, {stride}\n",
+            delay!(7),
+            "\nadd {cell}, [{target} + {first}]\nlea {cell}, [{cell} + 8 * {column}]"
+        )
+    };
+}
+
+/// [`add`](super::add) to the first column, with rows `STRIDE` cells apart, a power of two.
 #[inline(always)]
-pub(crate) unsafe fn add<W: Width>(
+pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target, n: u64) -> bool {
+    section_here!(load_cpu!(), to_cell!(), area, target, n, shift = const (STRIDE * CELL).ilog2(),);
+    true
+}
+
+/// [`add`](super::add) to any column.
+#[inline(always)]
+pub(crate) unsafe fn add(
     area: Area,
-    limit: &AtomicUsize,
-    column: *mut AtomicU64,
+    target: &Target,
+    column: usize,
     stride: usize,
     n: u64,
 ) -> bool {
-    if W::ONE_LINE {
-        // One instruction of shorter latency: `per_cpu.rs` asserts the size of a line.
-        section_here!("shl {row}, 7", (area, limit, column, n),);
-        return true;
-    }
-    section_here!("imul {row}, {stride}", (area, limit, column, n), stride = in(reg) stride,);
+    section_here!(
+        load_cpu!(), to_cell_of_column!(), area, target, n,
+        column = in(reg) column, stride = in(reg) stride * CELL,
+    );
+    true
+}
+
+/// [`add`](super::add) to the row of the dense number. Out of line: few counters have it.
+#[inline(never)]
+pub(crate) unsafe fn add_dense(
+    area: Area,
+    target: &Target,
+    column: usize,
+    stride: usize,
+    n: u64,
+) -> bool {
+    section_here!(
+        load_dense_cpu!(), to_cell_of_column!(), area, target, n,
+        column = in(reg) column, stride = in(reg) stride * CELL, mm_cid = const abi::MM_CID,
+    );
     true
 }
 

@@ -85,14 +85,14 @@ impl Subject for Spread {
                 let add = |&(column, n): &(usize, u64)| (Self::INDEXES[column], n);
                 match adds[..] {
                     [(column, n)] => self.0.add(Self::INDEXES[column], n),
-                    _ => self.0.batch(&adds.iter().map(add).collect::<Vec<_>>()),
+                    _ => self.0.add_many(&adds.iter().map(add).collect::<Vec<_>>()),
                 }
                 added(step)
             }
             Step::Sum(column) => Action::Sum(column, vec![self.0.sum(Self::INDEXES[column])]),
             Step::Take(column) => Action::Take(column, vec![self.0.take(Self::INDEXES[column])]),
             Step::Snapshot => Action::Sum(0, self.sums()),
-            Step::Takes => Action::Take(0, Self::pick(&self.0.takes())),
+            Step::Takes => Action::Take(0, Self::pick(&self.0.take_all())),
         }
     }
 }

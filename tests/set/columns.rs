@@ -23,7 +23,7 @@ fn amount(index: usize) -> u64 {
 /// Adds to every counter by all ways to add; four times the amount.
 fn add_everywhere(set: &CounterSet, times: u64) {
     let batch: Vec<_> = (0..set.len()).map(|index| (index, times * amount(index))).collect();
-    set.batch(&batch);
+    set.add_many(&batch);
     for index in (0..set.len()).rev() {
         set.add(index, times * amount(index));
     }
@@ -91,7 +91,7 @@ fn a_first_use_by_many_threads_at_once_loses_no_add() {
         together(THREADS, |_| {
             for set in &sets {
                 next.wait();
-                set.batch(&[(0, 1), (16, 1)]);
+                set.add_many(&[(0, 1), (16, 1)]);
                 set.inc(16);
             }
         });
@@ -154,7 +154,7 @@ fn sums_are_each_counters_sum_whatever_has_been_taken() {
             assert_eq!((each[index], &each), (0, &set.sums()));
         }
         let before = set.sums();
-        assert_eq!(set.takes(), before);
+        assert_eq!(set.take_all(), before);
         assert_eq!(set.sums(), [0; 33]);
     });
 }

@@ -16,7 +16,7 @@ fn a_take_empties_one_counter_and_takes_empty_all() {
         let set = set(case, LEN);
         let amounts: Vec<_> = (1..=LEN as u64).collect();
         let batch: Vec<_> = amounts.iter().copied().enumerate().collect();
-        set.batch(&batch);
+        set.add_many(&batch);
         for index in [0, 16, LEN - 1] {
             assert_eq!((set.take(index), set.sum(index)), (amounts[index], 0));
         }
@@ -25,10 +25,10 @@ fn a_take_empties_one_counter_and_takes_empty_all() {
         rest[16] = 0;
         rest[LEN - 1] = 0;
         assert_eq!(set.sums(), rest);
-        assert_eq!(set.takes(), rest);
-        assert_eq!((set.sums(), set.takes()), (vec![0; LEN], vec![0; LEN]));
-        set.batch(&batch);
-        assert_eq!((set.take(5), set.takes()[6], set.take(6)), (6, 7, 0));
+        assert_eq!(set.take_all(), rest);
+        assert_eq!((set.sums(), set.take_all()), (vec![0; LEN], vec![0; LEN]));
+        set.add_many(&batch);
+        assert_eq!((set.take(5), set.take_all()[6], set.take(6)), (6, 7, 0));
     });
 }
 
@@ -38,10 +38,10 @@ fn cursors_see_every_add_once_whatever_is_taken() {
         let set = set(case, 2);
         let mut one = set.deltas();
         assert_eq!(one.next_delta(), [0, 0]);
-        set.batch(&[(0, 5), (1, 6)]);
+        set.add_many(&[(0, 5), (1, 6)]);
         assert_eq!(one.next_delta(), [5, 6]);
         let mut clone = one.clone();
-        assert_eq!((set.take(0), set.takes()), (5, vec![0, 6]));
+        assert_eq!((set.take(0), set.take_all()), (5, vec![0, 6]));
         set.add(1, 7);
         assert_eq!(set.deltas().next_delta(), [5, 13], "a new one starts with all there ever was");
         assert_eq!((one.next_delta(), one.next_delta()), (vec![0, 7], vec![0, 0]));
@@ -59,7 +59,7 @@ fn add_until(stop: &AtomicBool, set: &CounterSet, thread: usize) -> Vec<u64> {
         }
         let [a, b, c] = [round % LEN, (round * 7 + thread) % LEN, LEN - 1];
         let n = (round % 100 + thread) as u64;
-        set.batch(&[(a, n), (b, n + 1), (c, 1)]);
+        set.add_many(&[(a, n), (b, n + 1), (c, 1)]);
         set.add(b, n);
         set.inc(a);
         for (index, n) in [(a, n), (b, n + 1), (c, 1), (b, n), (a, 1)] {
@@ -116,7 +116,7 @@ fn every_add_is_in_exactly_one_take_and_is_seen_once_by_every_cursor() {
         thread::scope(|scope| {
             let (stop_adders, end) = (Stop(stop), Stop(over));
             let adders = [0, 1].map(|thread| scope.spawn(move || add_until(stop, set, thread)));
-            let all = scope.spawn(|| consume_until(over, || set.takes()));
+            let all = scope.spawn(|| consume_until(over, || set.take_all()));
             let each = scope.spawn(|| consume_until(over, || take_each(set)));
             let [mut mine, mut other] = [set.deltas(), set.deltas()];
             let other = scope.spawn(move || consume_until(over, || other.next_delta()));

@@ -113,7 +113,7 @@ impl Run<'_> {
                 for &(index, n) in &adds {
                     self.model.add(index, n);
                 }
-                self.crew.on(thread, move || set.batch(&adds));
+                self.crew.on(thread, move || set.add_many(&adds));
             }
             Step::Sum(index) => {
                 let index = index.index(len);
@@ -128,7 +128,7 @@ impl Run<'_> {
                 assert_eq!(taken, self.model.take(index));
             }
             Step::Takes => {
-                assert_eq!(self.crew.on(thread, || set.takes()), self.model.takes());
+                assert_eq!(self.crew.on(thread, || set.take_all()), self.model.takes());
             }
             Step::Delta(cursor) => {
                 let mut moved = self.cursors[cursor].clone();

@@ -88,7 +88,7 @@ impl Ruled {
         self.write(|round, hop| {
             let n = round % 5 + 1;
             let batch: Vec<_> = indexes.iter().map(|&index| (index, n)).collect();
-            self.set.batch(&batch);
+            self.set.add_many(&batch);
             hop();
         });
     }
@@ -99,7 +99,7 @@ impl Ruled {
             hop();
             self.set.inc(ORDERED.1);
             // On `PerCpu` a batch of one is another thing than an add.
-            self.set.batch(&[(REVERSED.0, 1)]);
+            self.set.add_many(&[(REVERSED.0, 1)]);
             hop();
             self.set.inc(REVERSED.1);
         });
@@ -168,11 +168,11 @@ fn takes_and_deltas_add_up_to_what_fits_together() {
         let (mut seen, mut taken, mut told) = (ruled.set.deltas(), [0; LEN], [0; LEN]);
         ruled.while_written(|| {
             thread::scope(|scope| {
-                scope.spawn(|| check(|| add(&mut taken, &ruled.set.takes())));
+                scope.spawn(|| check(|| add(&mut taken, &ruled.set.take_all())));
                 check(|| add(&mut told, &seen.next_delta()));
             });
         });
-        assert_fits(&add(&mut taken, &ruled.set.takes()));
+        assert_fits(&add(&mut taken, &ruled.set.take_all()));
         assert_eq!(add(&mut told, &seen.next_delta()), taken);
     });
 }
@@ -185,7 +185,7 @@ fn a_snapshot_comes_to_an_end_beside_many_more_adders_than_cpus() {
         let stop = AtomicBool::new(false);
         let add_until_stopped = || {
             while !stop.load(Relaxed) {
-                ruled.set.batch(&EQUAL.map(|index| (index, 1)));
+                ruled.set.add_many(&EQUAL.map(|index| (index, 1)));
                 ruled.set.inc(ORDERED.0);
             }
         };

@@ -8,13 +8,13 @@ use std::{
     fmt::Debug,
     panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
 };
-use striped_counter::{Backend, BuildError, Builder, CounterSet, Entry, SetDeltas};
+use striped_counter::{Backend, BuildError, Builder, CounterRef, CounterSet, SetDeltas};
 
 const fn is_a_good_citizen<T: Debug + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
 
 const _: () = {
     is_a_good_citizen::<CounterSet>();
-    is_a_good_citizen::<Entry<'static>>();
+    is_a_good_citizen::<CounterRef<'static>>();
     is_a_good_citizen::<SetDeltas<'static>>();
     is_a_good_citizen::<Builder<CounterSet>>();
 };
@@ -35,7 +35,7 @@ fn panics_with(set: &CounterSet, index: usize) -> [String; 5] {
         panic_of(|| set.add(index, 7)),
         panic_of(|| set.sum(index)),
         panic_of(|| set.take(index)),
-        panic_of(|| set.batch(&[(index, 7)])),
+        panic_of(|| set.add_many(&[(index, 7)])),
     ]
 }
 
@@ -68,14 +68,14 @@ fn a_batch_with_one_bad_index_adds_nothing() {
         for good_before in 0..4 {
             let mut adds = vec![(0, 1), (19, 1), (7, 1)];
             adds.insert(good_before, (20, 1));
-            let text = panic_of(|| set.batch(&adds));
+            let text = panic_of(|| set.add_many(&adds));
             assert!(text.contains("20 counters but the index is 20"), "{text:?}");
         }
         assert_eq!(
-            (set.sums(), set.takes(), seen.next_delta()),
+            (set.sums(), set.take_all(), seen.next_delta()),
             (vec![0; 20], vec![0; 20], vec![0; 20])
         );
-        set.batch(&[(0, 1), (19, 2), (0, 3)]);
+        set.add_many(&[(0, 1), (19, 2), (0, 3)]);
         assert_eq!((set.sum(0), set.sum(19)), (4, 2), "and the set goes on");
     });
 }
@@ -84,8 +84,8 @@ fn a_batch_with_one_bad_index_adds_nothing() {
 fn an_empty_batch_adds_nothing() {
     on_every_backend(|case| {
         let set = set(case, 3);
-        set.batch(&[]);
-        set.batch(&[(1, 0)]);
+        set.add_many(&[]);
+        set.add_many(&[(1, 0)]);
         assert_eq!(set.sums(), [0, 0, 0]);
     });
 }
@@ -105,7 +105,7 @@ fn a_handle_is_its_counter() {
             );
             assert_eq!(
                 format!("{entry:?}"),
-                format!("Entry {{ index: {index}, sum: {} }}", index + 1)
+                format!("CounterRef {{ index: {index}, sum: {} }}", index + 1)
             );
         }
         let last = set.get(39).unwrap();
@@ -120,8 +120,8 @@ fn an_empty_set_works_and_has_nothing() {
         assert!(set.is_empty());
         let mut seen = set.deltas();
         for _ in 0..2 {
-            set.batch(&[]);
-            assert_eq!((set.sums(), set.takes(), seen.next_delta()), (vec![], vec![], vec![]));
+            set.add_many(&[]);
+            assert_eq!((set.sums(), set.take_all(), seen.next_delta()), (vec![], vec![], vec![]));
             if case.read_lock {
                 assert_eq!(set.snapshot(), []);
             }
@@ -137,7 +137,7 @@ fn an_untouched_set_reads_zero_in_every_way() {
         let set = set(case, 3);
         assert!(!set.is_empty());
         assert_eq!(
-            (set.sums(), set.takes(), set.deltas().next_delta()),
+            (set.sums(), set.take_all(), set.deltas().next_delta()),
             (vec![0; 3], vec![0; 3], vec![0; 3])
         );
         assert_eq!((set.sum(2), set.take(2), set.get(2).unwrap().sum()), (0, 0, 0));
@@ -165,7 +165,7 @@ fn a_set_in_a_static_counts_for_many_threads() {
     static EXACT: CounterSet =
         CounterSet::builder(20).backend(Backend::Striped).shards(16).read_lock(true).build();
     for set in [&HITS, &EXACT] {
-        together(4, |_| (0..500).for_each(|_| set.batch(&[(0, 1), (2, 2)])));
+        together(4, |_| (0..500).for_each(|_| set.add_many(&[(0, 1), (2, 2)])));
         assert_eq!(set.sums()[..3], [2_000, 0, 4_000]);
     }
     assert_eq!((EXACT.backend(), EXACT.shards()), (Backend::Striped, 16));

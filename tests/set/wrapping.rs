@@ -11,7 +11,7 @@ fn a_counter_wraps_around_and_its_neighbours_do_not_notice() {
         let set = set(case, 17);
         for _ in 0..3 {
             set.add(15, u64::MAX);
-            set.batch(&[(15, u64::MAX), (15, 2)]);
+            set.add_many(&[(15, u64::MAX), (15, 2)]);
         }
         assert_eq!(set.sum(15), 0);
         assert_eq!(set.sums(), [0; 17]);
@@ -27,14 +27,14 @@ fn takes_and_deltas_go_on_over_the_wrap() {
     on_every_backend(|case| {
         let set = set(case, 2);
         let mut seen = set.deltas();
-        set.batch(&[(0, u64::MAX - 1), (1, 3)]);
+        set.add_many(&[(0, u64::MAX - 1), (1, 3)]);
         assert_eq!((set.take(0), seen.next_delta()), (u64::MAX - 1, vec![u64::MAX - 1, 3]));
-        set.batch(&[(0, 5), (1, u64::MAX)]);
+        set.add_many(&[(0, 5), (1, u64::MAX)]);
         assert_eq!((set.sums(), set.sum(0), set.sum(1)), (vec![5, 2], 5, 2));
-        assert_eq!((set.takes(), seen.next_delta()), (vec![5, 2], vec![5, u64::MAX]));
+        assert_eq!((set.take_all(), seen.next_delta()), (vec![5, 2], vec![5, u64::MAX]));
         set.add(1, u64::MAX);
         assert_eq!(
-            (set.take(1), set.takes(), seen.next_delta()),
+            (set.take(1), set.take_all(), seen.next_delta()),
             (u64::MAX, vec![0, 0], vec![0, u64::MAX])
         );
     });
@@ -48,11 +48,11 @@ fn adds_of_many_threads_cancel_over_the_wrap() {
             for n in 0..300_u64 {
                 let n = n << 55;
                 let n = if thread % 2 == 0 { n } else { n.wrapping_neg() };
-                set.batch(&[(3, n), (16, n)]);
+                set.add_many(&[(3, n), (16, n)]);
                 set.add(4, n);
             }
         });
         assert_eq!(set.sums(), [0; 17]);
-        assert_eq!(set.takes(), [0; 17]);
+        assert_eq!(set.take_all(), [0; 17]);
     });
 }

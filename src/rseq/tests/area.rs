@@ -1,7 +1,7 @@
 //! Where the area is, and what it tells.
 
 use super::{
-    super::{Area, abi, arch::thread_pointer, possible_cpus},
+    super::{Area, abi, arch::thread_pointer, has_dense},
     affinity, area, set_affinity,
 };
 use std::thread;
@@ -9,7 +9,7 @@ use std::thread;
 #[test]
 fn the_area_is_the_same_every_time() {
     assert_eq!(area(), area());
-    assert!(area().is_err() || area().is_ok_and(|area| area.raw() & crate::shards::TOP == 0));
+    assert!(area().is_err() || area().is_ok_and(|area| area.raw().cast_signed() > 0));
 }
 
 /// The major and minor version of the kernel.
@@ -28,7 +28,7 @@ fn the_area_is_found_wherever_glibc_has_one_and_tells_the_cpu() {
     assert_eq!(area().is_ok(), size.is_some_and(|&size| size > 0), "{:?}", area());
     let Ok(area) = area() else { return };
     if kernel() >= (6, 3) {
-        assert_eq!(area.id(), abi::MM_CID as usize);
+        assert!(has_dense());
     }
     let pinned_to = |cpu| {
         set_affinity(0, [cpu]);
@@ -43,22 +43,14 @@ fn the_area_is_found_wherever_glibc_has_one_and_tells_the_cpu() {
 }
 
 #[test]
-fn as_many_cpus_are_possible_as_are_configured_asked_once_or_again() {
-    // SAFETY: no requirement.
-    let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
-    for _ in 0..2 {
-        assert_eq!(possible_cpus(), usize::try_from(configured).unwrap());
-    }
-}
-
-#[test]
-fn an_area_may_be_on_either_side_of_the_thread_pointer() {
+fn an_area_may_be_on_either_side_of_the_thread_pointer_and_is_a_positive_number() {
     // glibc 2.36 has it above, other versions below.
-    for offset in [2_464, -128, i32::MIN, i32::MAX] {
-        for id in [abi::CPU_ID, abi::MM_CID] {
-            let area = Area::new(offset, id);
-            assert_eq!((area.offset(), area.id()), (offset as isize, id as usize));
-            assert!(area.raw() & crate::shards::TOP == 0 && area.raw() != 0, "{area:?}");
-        }
+    for offset in [2_464, -128, 0, -(1 << 29), (1 << 29) - 32] {
+        let raw = Area::new(offset).unwrap().raw();
+        assert_eq!(Area::from_raw(raw).offset(), offset);
+        assert!(raw >= Area::LEAST && raw.cast_signed() > 0, "{offset}: {raw:x}");
+    }
+    for offset in [isize::MIN, -(1 << 29) - 1, 1 << 29, isize::MAX] {
+        assert!(Area::new(offset).is_none(), "{offset}");
     }
 }

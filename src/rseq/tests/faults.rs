@@ -2,7 +2,7 @@
 
 use super::{
     super::inject::{BOUNDARIES, Faults, WITHIN},
-    PER_CPU, adds_disturbed, affinity, area, set_affinity, supported, until,
+    PER_CPU, adds_disturbed, affinity, set_affinity, supported, until,
 };
 use crate::{Backend, Counter, CounterSet};
 use std::{
@@ -11,26 +11,31 @@ use std::{
 };
 
 static HANDLED: AtomicU64 = AtomicU64::new(0);
-/// One for each section: a counter's knows the width of its rows at compile time, a set's does not.
+/// One for each section: `add_first`, `add`, and `add_dense`, which is that of fewer shards than CPUs.
 static FROM_HANDLER: Counter = PER_CPU.build();
 static SET_FROM_HANDLER: CounterSet = CounterSet::builder(40).backend(Backend::PerCpu).build();
+static DENSE_FROM_HANDLER: Counter = PER_CPU.shards(1).build();
 const COLUMN: usize = 37;
 
-fn add_to_both() {
+fn sums() -> [u64; 3] {
+    [FROM_HANDLER.sum(), SET_FROM_HANDLER.sum(COLUMN), DENSE_FROM_HANDLER.sum()]
+}
+
+fn add_to_all() {
     FROM_HANDLER.inc();
     SET_FROM_HANDLER.inc(COLUMN);
+    DENSE_FROM_HANDLER.inc();
 }
 
 extern "C" fn add_in_handler(_: c_int) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
-    add_to_both();
+    add_to_all();
 }
 
-/// Has `add_in_handler` handle `SIGUSR1`. The counters have their shards by then: a handler that made
-/// them could wait for ever for the allocator that it interrupts.
+/// Has `add_in_handler` handle `SIGUSR1`. The counters have their shards by then.
 fn handle_signal() {
-    add_to_both();
-    assert_eq!([FROM_HANDLER.take(), SET_FROM_HANDLER.take(COLUMN)], [1, 1]);
+    add_to_all();
+    assert_eq!(sums(), [1; 3]);
     let handler: extern "C" fn(c_int) = add_in_handler;
     // SAFETY: all zeroes is a valid `sigaction`.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -55,7 +60,6 @@ fn a_signal_at_every_boundary_of_the_section_loses_and_doubles_nothing() {
     }
     let faults = Faults::alone();
     handle_signal();
-    eprintln!("the id is at {}: cpu_id 4, mm_cid 24", area().unwrap().id());
     for boundary in 0..BOUNDARIES {
         until(&format!("a signal, and an abort if within, at boundary {boundary}"), || {
             let [aborts, handled] = signals_at(&faults, boundary);
@@ -69,11 +73,11 @@ fn a_signal_at_every_boundary_of_the_section_loses_and_doubles_nothing() {
 /// sections were aborted, and signals handled.
 fn signals_at(faults: &Faults, boundary: usize) -> [u64; 2] {
     let counts = || [faults.aborts, &HANDLED].map(|count| count.load(Ordering::SeqCst));
-    let (before, sum) = (counts(), FROM_HANDLER.sum());
-    assert_eq!(SET_FROM_HANDLER.sum(COLUMN), sum);
+    let (before, [sum, ..]) = (counts(), sums());
+    assert_eq!(sums(), [sum; 3]);
     faults.delays[boundary].store(2_000, Ordering::SeqCst);
     // The handler adds to the very counters whose adds it interrupts.
-    let adds = adds_disturbed(add_to_both, 2, 100, |tids| {
+    let adds = adds_disturbed(add_to_all, 2, 100, |tids| {
         for &tid in tids {
             signal(tid);
         }
@@ -81,8 +85,7 @@ fn signals_at(faults: &Faults, boundary: usize) -> [u64; 2] {
     faults.delays[boundary].store(0, Ordering::SeqCst);
     let after = counts();
     let [aborts, handled] = [0, 1].map(|index| after[index] - before[index]);
-    assert_eq!(FROM_HANDLER.sum() - sum, adds + handled, "boundary {boundary}");
-    assert_eq!(SET_FROM_HANDLER.sum(COLUMN) - sum, adds + handled, "boundary {boundary}");
+    assert_eq!(sums(), [sum + adds + handled; 3], "boundary {boundary}");
     [aborts, handled]
 }
 

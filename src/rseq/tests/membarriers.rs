@@ -4,7 +4,7 @@ use super::{
     super::inject::{Faults, WITHIN},
     adds_disturbed, affinity, per_cpu, supported, until,
 };
-use crate::{membarrier, shards::Lone};
+use crate::{matrix::One, membarrier};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     thread,
@@ -19,7 +19,7 @@ fn commits_behind(fence: fn(), faults: &Faults) -> [u64; 2] {
     // Longer than the first of two membarriers takes to reach the other CPU.
     faults.delays[WITHIN.end - 1].store(100_000, Ordering::SeqCst);
     let add = || {
-        matrix.add(Lone::COLUMN, 1);
+        matrix.add(One::COLUMN, 1);
         ended.fetch_add(1, Ordering::SeqCst);
     };
     // What was under way is over with the second add from here.
@@ -34,15 +34,15 @@ fn commits_behind(fence: fn(), faults: &Faults) -> [u64; 2] {
         // On a busy machine the adder may not have run since the divert before: it is to be in a
         // section again.
         two_more_adds();
-        let lock = matrix.lock();
+        let lock = matrix.lock().ok().unwrap();
         let _diverted = matrix.divert(&lock);
         fence();
-        let shards = matrix.collect(Lone::COLUMN);
+        let shards = matrix.collect(One::COLUMN);
         two_more_adds();
-        late += matrix.collect(Lone::COLUMN) - shards;
+        late += matrix.collect(One::COLUMN) - shards;
     });
     faults.delays[WITHIN.end - 1].store(0, Ordering::SeqCst);
-    assert_eq!(matrix.sum(Lone::COLUMN), adds);
+    assert_eq!(matrix.sum(One::COLUMN), adds);
     [late, aborts() - before]
 }
 

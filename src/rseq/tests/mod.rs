@@ -13,8 +13,8 @@ mod threads;
 use super::area;
 use crate::{
     Backend, Builder, Counter,
-    builder::Settings,
-    shards::{Lone, Matrix},
+    matrix::{Matrix, One},
+    settings::Settings,
 };
 use std::{
     sync::{
@@ -28,8 +28,8 @@ use std::{
 const PER_CPU: Builder<Counter> = Counter::builder().backend(Backend::PerCpu);
 
 /// What is under such a counter, for a look at what has been spilled.
-fn per_cpu(shards: Option<usize>) -> Matrix<Lone> {
-    Matrix::new(Lone::new(), Settings { backend: Backend::PerCpu, shards, ..Settings::DEFAULT })
+fn per_cpu(shards: Option<usize>) -> Matrix<One> {
+    Matrix::new(One::new(), Settings::new(Backend::PerCpu, shards))
 }
 
 fn supported() -> bool {

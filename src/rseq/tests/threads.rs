@@ -7,10 +7,7 @@ use super::{
     },
     PER_CPU, adds_disturbed, affinity, area, per_cpu, set_affinity, supported, until,
 };
-use crate::{
-    child::in_child,
-    shards::{Lone, Width},
-};
+use crate::{matrix::One, testing::in_child};
 use std::{ffi::c_int, sync::Barrier, thread};
 
 #[test]
@@ -23,10 +20,10 @@ fn ids_beyond_the_shards_spill() {
     until("a tenth of the adds with another id than 0", || {
         // Whoever runs with such an id has no shard.
         let matrix = per_cpu(Some(1));
-        let adds = adds_disturbed(|| matrix.add(Lone::COLUMN, 1), 8, 20, |_| {});
-        let spilled = matrix.width().spilled(Lone::COLUMN);
+        let adds = adds_disturbed(|| matrix.add(One::COLUMN, 1), 8, 20, |_| {});
+        let spilled = matrix.spilled(One::COLUMN);
         eprintln!("one shard: {spilled} of {adds} adds spilled");
-        assert_eq!(matrix.sum(Lone::COLUMN), adds);
+        assert_eq!(matrix.sum(One::COLUMN), adds);
         assert_eq!(matrix.shards(), 1);
         // Far more than are aborted.
         spilled > adds / 10
@@ -60,16 +57,16 @@ fn a_thread_that_loses_its_registration_spills() {
             for registered in [true, true, false, false] {
                 let (matrix, go) = (&matrix, &go);
                 scope.spawn(move || {
-                    matrix.add(Lone::COLUMN, ADDS / 2);
+                    matrix.add(One::COLUMN, ADDS / 2);
                     let as_told = registered || unregister();
                     go.wait();
                     assert!(as_told, "{}", std::io::Error::last_os_error());
-                    (0..ADDS).for_each(|_| matrix.add(Lone::COLUMN, 1));
+                    (0..ADDS).for_each(|_| matrix.add(One::COLUMN, 1));
                 });
             }
         });
-        assert_eq!(matrix.sum(Lone::COLUMN), 4 * (ADDS + ADDS / 2));
-        assert!(matrix.width().spilled(Lone::COLUMN) >= 2 * ADDS, "those of two threads");
+        assert_eq!(matrix.sum(One::COLUMN), 4 * (ADDS + ADDS / 2));
+        assert!(matrix.spilled(One::COLUMN) >= 2 * ADDS, "those of two threads");
     });
 }
 

@@ -52,7 +52,7 @@ fn a_take_is_one_reset() {
     let scrape = || value(&text(&registry), "set_total{only=\"one\"}");
     set.add(0, 10);
     let mut series = vec![scrape()];
-    assert_eq!(set.takes(), [10]);
+    assert_eq!(set.take_all(), [10]);
     for n in 1..4 {
         set.add(0, n);
         series.push(scrape());

@@ -51,7 +51,7 @@ impl Run<'_> {
             }
             Step::Batch(adds) => {
                 let adds: Vec<_> = adds.iter().map(|&(index, n)| (within(index), n)).collect();
-                set.batch(&adds);
+                set.add_many(&adds);
                 adds.iter().for_each(|&(index, n)| model.add(index, n));
             }
             Step::Entry(index, n) => {
@@ -62,7 +62,7 @@ impl Run<'_> {
             Step::Snapshot if *read_lock => assert_eq!(set.snapshot(), model.sums()),
             Step::Sums | Step::Snapshot => assert_eq!(set.sums(), model.sums()),
             Step::Take(index) => assert_eq!(set.take(within(index)), model.take(within(index))),
-            Step::Takes => assert_eq!(set.takes(), model.takes()),
+            Step::Takes => assert_eq!(set.take_all(), model.takes()),
             Step::Cursor(step) => {
                 let next = |cursor: &mut SetDeltas| cursor.next_delta();
                 cursors.take_step(&step, || set.deltas(), next, &model.totals);

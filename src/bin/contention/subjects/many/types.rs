@@ -60,7 +60,7 @@ impl<const BATCH: bool> Many for Three<BATCH> {
     fn step(&self, draw: &mut Draw) {
         let indexes: [usize; 3] = std::array::from_fn(|_| draw.next());
         if BATCH {
-            self.0.batch(&indexes.map(|index| (index, 1)));
+            self.0.add_many(&indexes.map(|index| (index, 1)));
         } else {
             for index in indexes {
                 self.0.inc(index);

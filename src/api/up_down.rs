@@ -1,8 +1,9 @@
 //! The counter that goes up and down: a level.
 
 use crate::{
-    builder::{Backend, BuildError, Builder},
-    shards::{Level, Matrix},
+    builder::{BuildError, Builder},
+    matrix::{Matrix, UpDown},
+    settings::Backend,
 };
 use std::fmt;
 
@@ -21,8 +22,8 @@ use std::fmt;
 ///
 /// # Cost
 ///
-/// As for a [`Counter`](crate::Counter): 256 bytes, and 128 a shard. A sum loads each shard's line
-/// twice.
+/// As for a [`Counter`](crate::Counter), with 16 bytes per shard and 80 more. A sum loads each shard's
+/// line twice.
 ///
 /// # Example
 ///
@@ -51,17 +52,17 @@ use std::fmt;
 #[doc(alias = "level")]
 #[doc(alias = "in-flight")]
 pub struct UpDownCounter {
-    matrix: Matrix<Level>,
+    matrix: Matrix<UpDown>,
 }
 
 impl UpDownCounter {
-    /// A level of 0 with every setting at its default; equals `UpDownCounter::builder().build()`.
+    /// Makes a level of 0 with every setting at its default; equals `UpDownCounter::builder().build()`.
     #[must_use]
     pub const fn new() -> Self {
         Self::builder().build()
     }
 
-    /// Choose the backend, the number of shards, the read lock; see [`Builder`].
+    /// Chooses the backend, the number of shards, the read lock, the padding; see [`Builder`].
     pub const fn builder() -> Builder<Self> {
         Builder::new(1)
     }
@@ -69,20 +70,20 @@ impl UpDownCounter {
     /// Adds one.
     #[inline]
     pub fn inc(&self) {
-        self.matrix.add(Level::UPS, 1);
+        self.matrix.add(UpDown::UPS, 1);
     }
 
     /// Subtracts one.
     #[inline]
     pub fn dec(&self) {
-        self.matrix.add(Level::DOWNS, 1);
+        self.matrix.add(UpDown::DOWNS, 1);
     }
 
     /// Adds `n`, which may be negative, modulo 2^64. Never panics, and never waits; see
     /// [`Counter::add`](crate::Counter::add).
     #[inline]
     pub fn add(&self, n: i64) {
-        let column = if n < 0 { Level::DOWNS } else { Level::UPS };
+        let column = if n < 0 { UpDown::DOWNS } else { UpDown::UPS };
         self.matrix.add(column, n.unsigned_abs());
     }
 
@@ -90,7 +91,7 @@ impl UpDownCounter {
     /// `i64` can hold.
     #[inline]
     pub fn sub(&self, n: i64) {
-        let column = if n < 0 { Level::UPS } else { Level::DOWNS };
+        let column = if n < 0 { UpDown::UPS } else { UpDown::DOWNS };
         self.matrix.add(column, n.unsigned_abs());
     }
 
@@ -102,17 +103,17 @@ impl UpDownCounter {
         Guard { counter: self }
     }
 
-    /// The level: all that was added less all that was subtracted and taken, modulo 2^64. Loads two
-    /// cells a shard.
+    /// Returns the level: all that was added less all that was subtracted and taken, modulo 2^64. Loads
+    /// two cells per shard.
     ///
     /// Exact once every add happens-before this call; see [above](Self#never-negative) for sums
     /// while adds are under way. Linearizable if built with [`read_lock(true)`](Builder::read_lock).
     #[must_use]
     pub fn sum(&self) -> i64 {
-        self.matrix.sum(Level::UPS).cast_signed()
+        self.matrix.sum(UpDown::UPS).cast_signed()
     }
 
-    /// The level, which starts again from 0 with nothing lost; see
+    /// Returns the level and starts again from zero, losing nothing; see
     /// [`Counter::take`](crate::Counter::take).
     ///
     /// After a take, what is in flight counts from 0: the decrements to come make the level
@@ -127,26 +128,30 @@ impl UpDownCounter {
     /// ```
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     pub fn take(&self) -> i64 {
-        self.matrix.take(Level::UPS).cast_signed()
+        self.matrix.take(UpDown::UPS).cast_signed()
     }
 
     /// Makes the level `value`. What others add meanwhile comes on top, as if it came later.
     #[cfg(feature = "metrics")]
     pub(crate) fn set_to(&self, value: i64) {
-        // Nobody else sets between the sum and the add.
-        let lock = self.matrix.lock();
-        let sum = self.matrix.sum_under(&lock, Level::UPS).cast_signed();
-        self.add(value.wrapping_sub(sum));
+        let add = |sum: u64| self.add(value.wrapping_sub(sum.cast_signed()));
+        self.matrix.with_sum(UpDown::UPS, add);
     }
 
-    /// The backend at work, which is never [`Auto`](Backend::Auto).
+    /// Leases the shards now instead of on the first add; see
+    /// [`Counter::warm_up`](crate::Counter::warm_up).
+    pub fn warm_up(&self) -> bool {
+        self.matrix.warm_up()
+    }
+
+    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
     }
 
-    /// How many shards there are, or will be after the first add: a power of two for `Striped`.
-    /// Grows with the threads for `PerThread`.
+    /// Returns the number of shards, now or after the first add: a power of two for `Striped`.
+    /// Grows with the number of live threads for `PerThread`.
     #[must_use]
     pub fn shards(&self) -> usize {
         self.matrix.shards()
@@ -154,16 +159,16 @@ impl UpDownCounter {
 }
 
 impl Builder<UpDownCounter> {
-    /// The counter.
+    /// Makes the counter.
     ///
     /// # Panics
     /// On a number of shards out of range, or set on `PerThread`: at compile time in a `static`.
     #[must_use]
     pub const fn build(self) -> UpDownCounter {
-        UpDownCounter { matrix: Matrix::new(Level::new(), self.checked()) }
+        UpDownCounter { matrix: Matrix::new(UpDown::new(), self.checked()) }
     }
 
-    /// The counter, or what is wrong with the settings.
+    /// Makes the counter, or returns what is wrong with the settings.
     ///
     /// # Errors
     /// On a number of shards out of range, or set on `PerThread`, or `PerCpu` where it cannot work.
@@ -189,9 +194,9 @@ impl fmt::Debug for UpDownCounter {
     }
 }
 
-/// One up that becomes a down when it is dropped; made by [`UpDownCounter::guard`].
+/// Decrements the counter when dropped; made by [`UpDownCounter::guard`].
 ///
-/// Forgotten by [`std::mem::forget`], it stays up.
+/// [`std::mem::forget`] leaves the counter incremented.
 #[derive(Debug)]
 #[must_use = "dropped at once, it counts nothing; bind it: `let _busy = BUSY.guard();`"]
 pub struct Guard<'a> {

@@ -1,6 +1,6 @@
 //! Text put together in a `const fn`, where nothing can be formatted.
 
-/// More than any text has that is made here.
+/// Longer than any text made here.
 const CAPACITY: usize = 160;
 
 /// A line of text.

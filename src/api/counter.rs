@@ -1,22 +1,29 @@
 //! The counter that only goes up.
 
 use crate::{
-    builder::{Backend, BuildError, Builder},
-    shards::{Lone, Matrix},
+    builder::{BuildError, Builder},
+    matrix::{Matrix, One},
+    settings::Backend,
 };
 use std::fmt;
 
 /// A counter for many adders and few readers.
 ///
-/// An [`add`](Self::add) goes to the calling thread's own shard and meets no other adder; a
-/// [`sum`](Self::sum) walks all shards. Counts are `u64` and wrap around at 2^64, in debug builds
-/// too.
+/// An [`add`](Self::add) goes to a shard of the current CPU or thread, so that adders rarely or never
+/// share a cache line; a [`sum`](Self::sum) walks all shards. Counts are `u64` and wrap around at 2^64,
+/// in debug builds too.
 ///
 /// # Cost
 ///
-/// An add touches two cache lines: one that all adders only read, and its shard's. A read loads one
-/// line a shard. Memory: 256 bytes, and 128 a shard, allocated on the first add. A `new` counter
-/// allocates nothing, which is why it can stand in a `static`.
+/// An add touches two cache lines: one that adders only read, and its shard's. A read loads one
+/// line per shard. Memory: 32 bytes in place, and on the first add 8 bytes per shard and 40 more, in
+/// chunks that counters share and that are never given back to the system: a counter that is dropped
+/// leaves its place to the next one. A `static` counter is all zeros, so arrays of them take no room in
+/// the executable.
+///
+/// Up to 16 counters share the line of a shard, all of them written by the same CPU or thread. Those
+/// who read one of them without pause slow down adds to the others: see
+/// [`padded`](Builder::padded).
 ///
 /// # Example
 ///
@@ -45,17 +52,17 @@ use std::fmt;
 #[doc(alias = "sharded counter")]
 #[doc(alias = "increment")]
 pub struct Counter {
-    matrix: Matrix<Lone>,
+    matrix: Matrix<One>,
 }
 
 impl Counter {
-    /// A counter at 0 with every setting at its default; equals `Counter::builder().build()`.
+    /// Makes a counter at 0 with every setting at its default; equals `Counter::builder().build()`.
     #[must_use]
     pub const fn new() -> Self {
         Self::builder().build()
     }
 
-    /// Choose the backend, the number of shards, the read lock; see [`Builder`].
+    /// Chooses the backend, the number of shards, the read lock, the padding; see [`Builder`].
     pub const fn builder() -> Builder<Self> {
         Builder::new(1)
     }
@@ -69,34 +76,49 @@ impl Counter {
     /// Adds `n`, modulo 2^64. Never panics.
     ///
     /// Wait-free: no lock, no system call, no loop (but that of an atomic add where the machine has
-    /// no instruction for it). The first add to a counter allocates the shards, and the first add
-    /// of a thread may take it a number, or a shard; whoever finds another thread at that does not
-    /// wait but adds to a shared atomic, and so does everybody while there is no memory.
+    /// no instruction for it). A counter's first add leases its shards, and a thread's first add may
+    /// claim a number or a shard; if that cannot be done without waiting, or memory is short, the add
+    /// goes to a shared atomic instead, and so do those that follow until it can.
     ///
-    /// Through `PerCpu` and `Striped` an add is async-signal-safe once the shards are in place:
-    /// after an add that found no reader at work. On the first add of a thread through `Striped`
-    /// that holds if the process has few POSIX thread-specific keys, 32 with glibc, and the crate
-    /// is not in a plug-in.
+    /// Through `PerCpu` and `Striped` an add is async-signal-safe, the first one too on Linux; a
+    /// thread's first add through `Striped` only if the process has few POSIX thread-specific keys, 32
+    /// with glibc, and the crate is not in a plug-in. [`warm_up`](Self::warm_up) gets that over with.
     #[inline]
     pub fn add(&self, n: u64) {
-        self.matrix.add(Lone::COLUMN, n);
+        self.matrix.add(One::COLUMN, n);
     }
 
-    /// The total of all adds, less what has been taken, modulo 2^64. Loads one cache line a shard.
+    /// Returns the total of all adds, less what has been taken, modulo 2^64. Loads one cache line per
+    /// shard.
     ///
     /// Exact once every add happens-before this call. While adds are under way, the sum lies
     /// between the true count when it began and when it ended, and one thread's sums never go
-    /// backwards; both as long as nobody takes meanwhile. A counter built with
+    /// backwards; both as long as nothing is taken meanwhile. A counter built with
     /// [`read_lock(true)`](Builder::read_lock) is linearizable: the sum is the true count at one
     /// moment in between. It excludes other readers meanwhile, never adders. (One exclusion: adds
     /// of 2^64 or more in total within a single locked read may go unnoticed by it.)
     #[must_use]
     pub fn sum(&self) -> u64 {
-        self.matrix.sum(Lone::COLUMN)
+        self.matrix.sum(One::COLUMN)
     }
 
-    /// The sum, which starts again from 0 with nothing lost: every add is in exactly one take, or
-    /// in the sum thereafter.
+    /// Returns everything ever added, whatever has been taken, modulo 2^64: what an exporter of
+    /// monotonic counters needs. Costs a [`sum`](Self::sum), with the same guarantees.
+    ///
+    /// ```
+    /// let counter = striped_counter::Counter::new();
+    /// counter.add(5);
+    /// let _ = counter.take();
+    /// counter.inc();
+    /// assert_eq!((counter.sum(), counter.total()), (1, 6));
+    /// ```
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.matrix.total(One::COLUMN)
+    }
+
+    /// Returns the sum and starts again from zero, losing nothing: every add is in exactly one take,
+    /// or in the sum thereafter.
     ///
     /// Excludes other takes of this counter while it reads. No shard is written: what has been
     /// taken is remembered and subtracted.
@@ -110,10 +132,10 @@ impl Counter {
     /// ```
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     pub fn take(&self) -> u64 {
-        self.matrix.take(Lone::COLUMN)
+        self.matrix.take(One::COLUMN)
     }
 
-    /// One consumer's cursor over the adds; any number of them may live at a time.
+    /// Returns a consumer's cursor over the adds; any number of them may live at a time.
     ///
     /// A cursor sees every add exactly once, whatever other cursors and takers do. A new one has
     /// seen nothing: its first delta is all that was ever added.
@@ -135,20 +157,30 @@ impl Counter {
     /// Makes the sum at least `value`. What others add meanwhile comes on top, as if it came later.
     #[cfg(feature = "metrics")]
     pub(crate) fn raise_to(&self, value: u64) {
-        // Nobody else raises between the sum and the add.
-        let lock = self.matrix.lock();
-        let sum = self.matrix.sum_under(&lock, Lone::COLUMN);
-        self.add(value.saturating_sub(sum));
+        self.matrix.with_sum(One::COLUMN, |sum| self.add(value.saturating_sub(sum)));
     }
 
-    /// The backend at work, which is never [`Auto`](Backend::Auto).
+    /// Leases the shards now instead of on the first add, and gives the calling thread a number if its
+    /// adds need one: before a signal handler or an allocator counts, or where the first add is to cost
+    /// no more than any other. Returns whether the shards are there: `false` if memory was refused, in
+    /// which case adds are as exact as ever, and slower.
+    ///
+    /// ```
+    /// static HITS: striped_counter::Counter = striped_counter::Counter::new();
+    /// assert!(HITS.warm_up());
+    /// ```
+    pub fn warm_up(&self) -> bool {
+        self.matrix.warm_up()
+    }
+
+    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
     }
 
-    /// How many shards there are, or will be after the first add: a power of two for `Striped`. For
-    /// `PerThread` there are some to spare for threads to come.
+    /// Returns the number of shards, now or after the first add: a power of two for `Striped`.
+    /// Grows with the number of live threads for `PerThread`.
     #[must_use]
     pub fn shards(&self) -> usize {
         self.matrix.shards()
@@ -156,16 +188,16 @@ impl Counter {
 }
 
 impl Builder<Counter> {
-    /// The counter.
+    /// Makes the counter.
     ///
     /// # Panics
     /// On a number of shards out of range, or set on `PerThread`: at compile time in a `static`.
     #[must_use]
     pub const fn build(self) -> Counter {
-        Counter { matrix: Matrix::new(Lone::new(), self.checked()) }
+        Counter { matrix: Matrix::new(One::new(), self.checked()) }
     }
 
-    /// The counter, or what is wrong with the settings.
+    /// Makes the counter, or returns what is wrong with the settings.
     ///
     /// # Errors
     /// On a number of shards out of range, or set on `PerThread`, or `PerCpu` where it cannot work.
@@ -191,7 +223,7 @@ impl fmt::Debug for Counter {
     }
 }
 
-/// One consumer's cursor over the adds of a [`Counter`], made by [`Counter::deltas`].
+/// A consumer's cursor over the adds of a [`Counter`], made by [`Counter::deltas`].
 #[derive(Clone, Debug)]
 pub struct Deltas<'a> {
     counter: &'a Counter,
@@ -199,10 +231,10 @@ pub struct Deltas<'a> {
 }
 
 impl Deltas<'_> {
-    /// What was added since this cursor last looked, modulo 2^64. Costs a [`sum`](Counter::sum).
+    /// Returns what was added since this cursor last looked, modulo 2^64. Costs a [`sum`](Counter::sum).
     #[must_use = "the next delta starts where this one ends"]
     pub fn next_delta(&mut self) -> u64 {
-        let total = self.counter.matrix.total(Lone::COLUMN);
+        let total = self.counter.matrix.total(One::COLUMN);
         let delta = total.wrapping_sub(self.seen);
         self.seen = total;
         delta

@@ -1,10 +1,11 @@
 //! Many counters in one matrix.
 
 use crate::{
-    builder::{Backend, BuildError, Builder},
-    shards::{Dense, Matrix, Width},
+    builder::{BuildError, Builder},
+    matrix::{Many, Matrix},
+    settings::Backend,
 };
-use std::fmt;
+use std::{fmt, iter::FusedIterator, ops::Range};
 
 /// A set of counters, known by their index, for the memory of one.
 ///
@@ -15,17 +16,17 @@ use std::fmt;
 /// Each counter of the set is what a [`Counter`](crate::Counter) is, with the same promises; see
 /// there. Indexing is as with a slice: out of range panics with the index and the length.
 ///
-/// Where there is no memory for the spill on the first add, the process ends, as when a `Vec` finds
-/// none; without memory for shards alone, adds spill.
-///
-/// Not for use inside a global allocator: the first add allocates more than once, and each of these
-/// allocations would be such a first add again. A [`Counter`](crate::Counter) is.
+/// Where there is no memory for a spill on the first add, the process ends, as when a `Vec` finds none;
+/// without memory for shards alone, adds spill.
 ///
 /// # Cost
 ///
 /// An add costs as much as a `Counter`'s, and is far more likely to find its line in the cache.
-/// Memory: 8 bytes a counter a shard, each shard rounded up to a line of 128 bytes; as much again as
-/// one shard for the spill, and for what has been taken, once something has; and 512 bytes.
+/// Memory: 8 bytes per counter and shard, each shard rounded up to lines of 128 bytes, and five shards
+/// more for the spill, for what has been taken, and for bookkeeping (six with a read lock); and 512
+/// bytes. On Linux all of it comes from the system by pages, and a page that nothing was written to
+/// takes no memory: where a shard is a page or more, the shards of CPUs that never add take none, and
+/// those of the others lie on their CPU's own NUMA node.
 ///
 /// # Example
 ///
@@ -40,7 +41,7 @@ use std::fmt;
 ///
 /// EVENTS.inc(Event::Error as usize);
 /// // Several at once:
-/// EVENTS.batch(&[(Event::Request as usize, 1), (Event::Bytes as usize, 512)]);
+/// EVENTS.add_many(&[(Event::Request as usize, 1), (Event::Bytes as usize, 512)]);
 ///
 /// assert_eq!(EVENTS.sum(Event::Bytes as usize), 512);
 /// assert_eq!(EVENTS.sums(), [1, 1, 512]);
@@ -48,7 +49,7 @@ use std::fmt;
 #[doc(alias = "CounterVec")]
 #[doc(alias = "ShardedCounterGroup")]
 pub struct CounterSet {
-    matrix: Matrix<Dense>,
+    matrix: Matrix<Many>,
 }
 
 impl CounterSet {
@@ -72,7 +73,7 @@ impl CounterSet {
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
-        self.matrix.width().len()
+        self.matrix.columns().len()
     }
 
     /// Whether there are none.
@@ -117,7 +118,7 @@ impl CounterSet {
     /// If an index is out of range: then nothing has been added.
     #[inline]
     #[track_caller]
-    pub fn batch(&self, adds: &[(usize, u64)]) {
+    pub fn add_many(&self, adds: &[(usize, u64)]) {
         for &(index, _) in adds {
             self.check(index);
         }
@@ -136,19 +137,68 @@ impl CounterSet {
         self.matrix.sum(index)
     }
 
-    /// The sums of all counters, in one pass over the memory, a shard after another.
+    /// Returns everything ever added to the counter at `index`, whatever has been taken; see
+    /// [`Counter::total`](crate::Counter::total).
     ///
-    /// Each is what [`sum`](Self::sum) would say. In a set built with
+    /// # Panics
+    /// If `index` is out of range.
+    #[must_use]
+    #[track_caller]
+    pub fn total(&self, index: usize) -> u64 {
+        self.check(index);
+        self.matrix.total(index)
+    }
+
+    /// Returns the sums of all counters, in one pass over the memory, shard by shard.
+    ///
+    /// Each is what [`sum`](Self::sum) would return. In a set built with
     /// [`read_lock(true)`](Builder::read_lock) they fit together as well: this is then a
     /// [`snapshot`](Self::snapshot).
     #[must_use]
     pub fn sums(&self) -> Vec<u64> {
-        let lock = self.matrix.read_lock().then(|| self.matrix.lock());
         let mut sums = vec![0; self.len()];
-        // Before the totals, as in `Matrix::sum`.
-        self.matrix.width().subtract_taken(&mut sums);
-        self.matrix.add_totals(lock.as_ref(), &mut sums);
+        self.matrix.sums(&mut sums);
         sums
+    }
+
+    /// Writes the [`sums`](Self::sums) to `sums`, for a scrape that allocates nothing.
+    ///
+    /// # Panics
+    /// If `sums` has another length than the set.
+    ///
+    /// ```
+    /// let set = striped_counter::CounterSet::new(2);
+    /// set.add(1, 7);
+    /// let mut sums = vec![0; set.len()];
+    /// set.sums_into(&mut sums);
+    /// assert_eq!(sums, [0, 7]);
+    /// ```
+    #[track_caller]
+    pub fn sums_into(&self, sums: &mut [u64]) {
+        let (room, len) = (sums.len(), self.len());
+        assert!(room == len, "sums_into: the set has {len} counters but there is room for {room}");
+        self.matrix.sums(sums);
+    }
+
+    /// Returns everything ever added to each counter, whatever has been taken: what an exporter of
+    /// monotonic counters needs. At one moment if built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn totals(&self) -> Vec<u64> {
+        let mut totals = vec![0; self.len()];
+        self.matrix.totals(&mut totals);
+        totals
+    }
+
+    /// Returns an iterator over the counters, in the order of their indices.
+    ///
+    /// ```
+    /// let set = striped_counter::CounterSet::new(2);
+    /// set.iter().for_each(|counter| counter.inc());
+    /// assert_eq!(set.sums(), [1, 1]);
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { set: self, indices: 0..self.len() }
     }
 
     /// The sums of all counters at one moment: if one add happened before another, a snapshot with
@@ -160,7 +210,7 @@ impl CounterSet {
     /// under way for ever: do not take snapshots there of sets that the parent's threads add to.
     /// Nor should a thread of a real-time priority take one: it may keep the adder it waits for
     /// from running. All this is true of whatever else reads all counters of such a set:
-    /// [`sums`](Self::sums), [`takes`](Self::takes), [`deltas`](Self::deltas), `Debug`.
+    /// [`sums`](Self::sums), [`take_all`](Self::take_all), [`deltas`](Self::deltas), `Debug`.
     ///
     /// # Panics
     /// If the set was built without [`read_lock(true)`](Builder::read_lock). If the kernel refuses
@@ -171,13 +221,16 @@ impl CounterSet {
     ///
     /// static TRANSFERS: CounterSet = CounterSet::builder(2).read_lock(true).build();
     ///
-    /// TRANSFERS.batch(&[(0, 5), (1, 5)]);
+    /// TRANSFERS.add_many(&[(0, 5), (1, 5)]);
     /// let both = TRANSFERS.snapshot();
     /// assert_eq!(both[0], both[1], "at any time, from any thread");
     /// ```
     #[must_use]
     pub fn snapshot(&self) -> Vec<u64> {
-        assert!(self.matrix.read_lock(), "snapshot: needs a CounterSet built with read_lock(true)");
+        assert!(
+            self.matrix.settings().is_linearizable(),
+            "snapshot: needs a CounterSet built with read_lock(true)"
+        );
         self.sums()
     }
 
@@ -193,19 +246,12 @@ impl CounterSet {
         self.matrix.take(index)
     }
 
-    /// All [`sums`](Self::sums), which start again from 0 with nothing lost.
+    /// Returns all [`sums`](Self::sums) and starts again from zero, losing nothing.
     #[must_use = "what is taken is gone from the sums; nobody else will see it"]
-    pub fn takes(&self) -> Vec<u64> {
-        let lock = self.matrix.lock();
-        let width = self.matrix.width();
-        let mut totals = vec![0; self.len()];
-        self.matrix.add_totals(Some(&lock), &mut totals);
-        for (index, total) in totals.iter_mut().enumerate() {
-            let taken = width.taken(index);
-            width.set_taken(index, *total);
-            *total = total.wrapping_sub(taken);
-        }
-        totals
+    pub fn take_all(&self) -> Vec<u64> {
+        let mut sums = vec![0; self.len()];
+        self.matrix.take_all(&mut sums);
+        sums
     }
 
     /// One consumer's cursor over the adds to all counters; see
@@ -235,18 +281,24 @@ impl CounterSet {
     /// ```
     #[must_use]
     #[inline]
-    pub fn get(&self, index: usize) -> Option<Entry<'_>> {
-        (index < self.len()).then_some(Entry { set: self, index })
+    pub fn get(&self, index: usize) -> Option<CounterRef<'_>> {
+        (index < self.len()).then_some(CounterRef { set: self, index })
     }
 
-    /// The backend at work, which is never [`Auto`](Backend::Auto).
+    /// Leases the shards now instead of on the first add; see
+    /// [`Counter::warm_up`](crate::Counter::warm_up).
+    pub fn warm_up(&self) -> bool {
+        self.matrix.warm_up()
+    }
+
+    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
     }
 
-    /// How many shards there are, or will be after the first add: a power of two for `Striped`.
-    /// Grows with the threads for `PerThread`.
+    /// Returns the number of shards, now or after the first add: a power of two for `Striped`.
+    /// Grows with the number of live threads for `PerThread`.
     #[must_use]
     pub fn shards(&self) -> usize {
         self.matrix.shards()
@@ -277,7 +329,8 @@ impl Builder<CounterSet> {
     #[must_use]
     pub const fn build(self) -> CounterSet {
         let settings = self.checked();
-        CounterSet { matrix: Matrix::new(Dense::new(self.len, settings.read_lock), settings) }
+        let columns = Many::new(self.len, settings.is_linearizable());
+        CounterSet { matrix: Matrix::new(columns, settings) }
     }
 
     /// The set, or what is wrong with the settings.
@@ -311,12 +364,12 @@ impl fmt::Debug for CounterSet {
 /// A counter of a [`CounterSet`], found by [`CounterSet::get`]. A handle: copies are the same
 /// counter.
 #[derive(Clone, Copy)]
-pub struct Entry<'a> {
+pub struct CounterRef<'a> {
     set: &'a CounterSet,
     index: usize,
 }
 
-impl Entry<'_> {
+impl CounterRef<'_> {
     /// Adds one.
     #[inline]
     pub fn inc(&self) {
@@ -329,22 +382,34 @@ impl Entry<'_> {
         self.set.matrix.add_one(self.index, n);
     }
 
-    /// The total; see [`CounterSet::sum`].
+    /// Returns the total of all adds, less what has been taken; see [`CounterSet::sum`].
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.set.matrix.sum(self.index)
     }
 
-    /// The sum, which starts again from 0 with nothing lost; see [`CounterSet::take`].
+    /// Returns everything ever added, whatever has been taken; see [`CounterSet::total`].
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.set.matrix.total(self.index)
+    }
+
+    /// Returns the counter's index in its set.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Returns the sum and starts again from zero, losing nothing; see [`CounterSet::take`].
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     pub fn take(&self) -> u64 {
         self.set.matrix.take(self.index)
     }
 }
 
-impl fmt::Debug for Entry<'_> {
+impl fmt::Debug for CounterRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("index", &self.index).field("sum", &self.sum()).finish()
+        f.debug_struct("CounterRef").field("index", &self.index).field("sum", &self.sum()).finish()
     }
 }
 
@@ -360,13 +425,48 @@ impl SetDeltas<'_> {
     /// [`sums`](CounterSet::sums).
     #[must_use = "the next delta starts where this one ends"]
     pub fn next_delta(&mut self) -> Vec<u64> {
-        let matrix = &self.set.matrix;
-        let lock = matrix.read_lock().then(|| matrix.lock());
-        let mut totals = vec![0; self.seen.len()];
-        matrix.add_totals(lock.as_ref(), &mut totals);
+        let totals = self.set.totals();
         let deltas =
             totals.iter().zip(&self.seen).map(|(total, seen)| total.wrapping_sub(*seen)).collect();
         self.seen = totals;
         deltas
+    }
+}
+
+/// An iterator over the counters of a [`CounterSet`], made by [`CounterSet::iter`].
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    set: &'a CounterSet,
+    indices: Range<usize>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = CounterRef<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.indices.next().map(|index| CounterRef { set: self.set, index })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.indices.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Iter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.indices.next_back().map(|index| CounterRef { set: self.set, index })
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
+impl FusedIterator for Iter<'_> {}
+
+impl<'a> IntoIterator for &'a CounterSet {
+    type Item = CounterRef<'a>;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
     }
 }

@@ -1,25 +1,31 @@
 //! Where adds land, which no sum tells: that they find a shard as soon as they can, and again.
 
-use super::*;
-use crate::{child::in_child, membarrier};
+#![expect(unsafe_code, reason = "the bytes of a fresh counter are looked at")]
+
+use super::{
+    One, UpDown, columns::Columns, many::Many, matrix::Matrix, route::Number, rows::CELLS, striped,
+    thread_id,
+};
+use crate::{
+    Counter, cpus, membarrier, rseq,
+    settings::{Backend, Settings},
+    testing::in_child,
+};
 use std::thread;
 
-const COLUMN: usize = Lone::COLUMN;
+const COLUMN: usize = One::COLUMN;
 
-/// With the number of CPUs known, since the first add does not wait for another test that asks for it.
-fn settings(backend: Backend) -> Settings {
-    let settings = Settings { backend, ..Settings::DEFAULT };
-    settings.plan();
-    settings
+fn matrix(backend: Backend) -> Matrix<One> {
+    Matrix::new(One::new(), Settings::new(backend, None))
 }
 
-fn matrix(backend: Backend) -> Matrix<Lone> {
-    Matrix::new(Lone::new(), settings(backend))
+fn tracked_set(settings: Settings) -> Matrix<Many> {
+    Matrix::new(Many::new(2, true), settings.linearizable(true))
 }
 
 /// What an add has added to the shards, and what to the spill.
-fn landed(matrix: &Matrix<Lone>) -> [u64; 2] {
-    let totals = || [matrix.collect(COLUMN), matrix.width().spilled(COLUMN)];
+fn landed(matrix: &Matrix<One>) -> [u64; 2] {
+    let totals = || [matrix.collect(COLUMN), matrix.spilled(COLUMN)];
     let before = totals();
     matrix.add(COLUMN, 5);
     let after = totals();
@@ -46,7 +52,7 @@ fn adds_that_were_diverted_find_their_shards_again() {
         landed(&matrix);
         for _ in 0..3 {
             {
-                let lock = matrix.lock();
+                let lock = matrix.lock().ok().unwrap();
                 let _diverted = matrix.divert(&lock);
                 assert_eq!(landed(&matrix), SPILLED, "{backend}");
             }
@@ -58,21 +64,21 @@ fn adds_that_were_diverted_find_their_shards_again() {
 /// An add is aborted now and then, but not most of the time.
 #[test]
 fn most_adds_through_per_cpu_land_in_a_shard_and_none_takes_a_thread_number() {
-    let Ok(_) = per_cpu::area() else { return };
+    let Ok(_) = rseq::area() else { return };
     let matrix = matrix(Backend::PerCpu);
     let most = || (0..1_000).filter(|_| landed(&matrix) == IN_A_SHARD).count() > 500;
     assert!(most());
     {
-        let lock = matrix.lock();
+        let lock = matrix.lock().ok().unwrap();
         let _diverted = matrix.divert(&lock);
         assert_eq!(landed(&matrix), SPILLED);
     }
     assert!(most());
-    assert!(thread_id::current() & per_thread::MASK >= MAX_THREADS);
+    assert_eq!(thread_id::current().get(), None);
 }
 
 /// The calling thread, and so many more while it is alive, each have a shard from their second add on.
-fn second_adds_land_in_shards(matrix: &Matrix<Lone>, more: usize) {
+fn second_adds_land_in_shards(matrix: &Matrix<One>, more: usize) {
     landed(matrix);
     assert_eq!(landed(matrix), IN_A_SHARD, "with {more} more threads to come");
     if more > 0 {
@@ -91,27 +97,8 @@ fn per_thread_grows_with_every_thread() {
         let shards = matrix.shards().max(128);
         second_adds_land_in_shards(&matrix, 70);
         assert_eq!(matrix.shards(), shards);
-        assert_eq!(thread_id::current(), MARK);
+        assert_eq!(thread_id::current(), Number::new(0));
     });
-}
-
-/// The table in the module's documentation. More rows than any limit are as good as none.
-#[test]
-fn numbered_threads_have_the_rows_of_the_table_and_others_none() {
-    let striped = striped::plan(8).route;
-    for number in [0, 1, 7, 8, 9, MAX_THREADS - 1] {
-        let thread = number | MARK;
-        assert!(thread & UNKNOWN >= MAX_THREADS, "{number}");
-        assert_eq!([thread & per_thread::MASK, thread & striped], [number, number % 8]);
-    }
-    // Before its first add, and while it ends.
-    let without = [usize::MAX, usize::MAX - 1];
-    assert_eq!(thread_id::current(), without[0]);
-    for thread in without {
-        for route in [UNKNOWN, per_thread::MASK, striped] {
-            assert!(thread & route >= MAX_THREADS, "{thread:x} by {route:x}");
-        }
-    }
 }
 
 /// Else its adds through `PerCpu` would count themselves in and out until somebody asks for a snapshot.
@@ -119,7 +106,7 @@ fn numbered_threads_have_the_rows_of_the_table_and_others_none() {
 fn a_tracked_set_registers_for_membarriers_with_its_first_add() {
     in_child(module_path!(), "a_tracked_set_registers_for_membarriers_with_its_first_add", || {
         assert!(!membarrier::ends_sections());
-        Matrix::new(Dense::new(2, true), Settings::DEFAULT).add_one(0, 1);
+        tracked_set(Settings::new(Backend::Auto, None)).add_one(0, 1);
         let registered = membarrier::ends_sections();
         membarrier::register();
         assert_eq!(registered, membarrier::ends_sections());
@@ -130,9 +117,9 @@ fn a_tracked_set_registers_for_membarriers_with_its_first_add() {
 #[test]
 fn operations_on_a_tracked_set_count_themselves_in_and_out() {
     for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
-        let matrix = Matrix::new(Dense::new(2, true), settings(backend));
+        let matrix = tracked_set(Settings::new(backend, None));
         let operations =
-            || [matrix.width.begun(), matrix.width.ended()].map(|it| matrix.column_now(it));
+            || [matrix.columns().begun(), matrix.columns().ended()].map(|it| matrix.column_now(it));
         // The first one finds no shards, and spills.
         (0..11).for_each(|_| matrix.add_one(0, 1));
         let ended_by_membarrier =
@@ -143,4 +130,32 @@ fn operations_on_a_tracked_set_count_themselves_in_and_out() {
         assert_eq!(operations(), [single + 5; 2], "{backend}");
         assert_eq!([0, 1].map(|column| matrix.sum(column)), [16, 5], "{backend}");
     }
+}
+
+/// In a process where no thread that is pinned to a CPU can have asked for their number.
+#[test]
+fn shards_are_by_default_as_many_as_the_documentation_says() {
+    in_child(module_path!(), "shards_are_by_default_as_many_as_the_documentation_says", || {
+        let cpus = num_cpus::get();
+        let shards = |backend| Counter::builder().backend(backend).build().shards();
+        assert_eq!(shards(Backend::Striped), (4 * cpus).next_power_of_two());
+        // On two CPUs, 4 + 2 would be as good.
+        assert_eq!(striped::default_rows(3), 16);
+        assert_eq!(shards(Backend::PerThread), cpus.next_power_of_two());
+        if rseq::area().is_ok() {
+            assert_eq!(shards(Backend::PerCpu), cpus::possible());
+        }
+    });
+}
+
+/// What the documentation promises, and what the sharing of lines rests on.
+#[test]
+fn a_counter_is_32_bytes_and_all_zeros() {
+    assert_eq!(size_of::<Matrix<One>>(), 32);
+    assert_eq!(size_of::<Matrix<UpDown>>(), 32);
+    let fresh = matrix(Backend::Auto);
+    assert_eq!(fresh.columns().stride() % CELLS, 0);
+    // SAFETY: as many bytes as a counter has, none of which is padding.
+    let bytes: [u8; 32] = unsafe { std::mem::transmute_copy(&fresh) };
+    assert_eq!(bytes, [0; 32]);
 }

@@ -254,7 +254,7 @@ mod sets {
         let set = on(backend, read_lock, CounterSet::builder(4)).build();
         scope(|scope| {
             start(scope, 0, BATCHERS, |_| {
-                (1..=BATCHES).for_each(|n| set.batch(&[(0, n), (1, n)]));
+                (1..=BATCHES).for_each(|n| set.add_many(&[(0, n), (1, n)]));
             });
             start(scope, BATCHERS, 2, |_| {
                 for _ in 0..BATCHES {
@@ -297,9 +297,9 @@ mod sets {
             let (set, mut taken) = (&set, [0; 2]);
             let (takes, cursors) = scope(|scope| {
                 start(scope, 0, BATCHERS, |_| {
-                    (1..=BATCHES).for_each(|n| set.batch(&[(0, n), (1, n)]));
+                    (1..=BATCHES).for_each(|n| set.add_many(&[(0, n), (1, n)]));
                 });
-                let takers = start(scope, BATCHERS, 1, |_| [set.takes(), vec![0, set.take(1)]]);
+                let takers = start(scope, BATCHERS, 1, |_| [set.take_all(), vec![0, set.take(1)]]);
                 let consumers = start(scope, BATCHERS + 1, 2, |_| {
                     let mut cursor = set.deltas();
                     let seen = cursor.next_delta();

@@ -14,33 +14,22 @@
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// How many live threads can hold a number. A thread beyond that counts through the spill.
-pub(crate) const MAX_THREADS: usize = 1 << 16;
-
-/// The bit that every handed-out number carries, for a backend's mask to keep or to strip.
-pub(crate) const MARK: usize = 1 << (usize::BITS - 2);
-
-/// A thread without a number: all bits set, so that it is out of range under every mask.
-const UNSET: usize = usize::MAX;
-/// A thread that does without a number: it is ending, in the midst of taking one, or there was none.
-const BARRED: usize = usize::MAX - 1;
-
 /// Which numbers are taken, a bit each.
-pub(crate) struct Numbers<const WORDS: usize>([AtomicU64; WORDS]);
+pub(super) struct Numbers<const WORDS: usize>([AtomicU64; WORDS]);
 
 impl<const WORDS: usize> Numbers<WORDS> {
     #[cfg(not(all(test, loom)))]
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self([const { AtomicU64::new(0) }; WORDS])
     }
 
     #[cfg(all(test, loom))]
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(std::array::from_fn(|_| AtomicU64::new(0)))
     }
 
     /// The lowest free number, now taken; `None` when there is none.
-    pub(crate) fn claim(&self) -> Option<usize> {
+    pub(super) fn claim(&self) -> Option<usize> {
         (0..WORDS).find_map(|word| Some(word * 64 + self.claim_in(word)?))
     }
 
@@ -59,7 +48,7 @@ impl<const WORDS: usize> Numbers<WORDS> {
     }
 
     /// Gives `number` back.
-    pub(crate) fn release(&self, number: usize) {
+    pub(super) fn release(&self, number: usize) {
         // Release: partners the acquire in `claim_in`.
         self.0[number / 64].fetch_and(!(1 << (number % 64)), Ordering::Release);
     }
@@ -71,12 +60,16 @@ impl<const WORDS: usize> Numbers<WORDS> {
 }
 
 #[cfg(not(all(test, any(loom, shuttle))))]
-pub(crate) use real::{claim, current};
+pub(super) use real::{claim, current};
 
 #[cfg(not(all(test, any(loom, shuttle))))]
 mod real {
-    use super::{BARRED, MARK, MAX_THREADS, Numbers, UNSET, at_exit};
-    use crate::sync::{AtomicUsize, Ordering};
+    use super::{
+        super::route::{MAX_THREADS, Number},
+        Numbers, at_exit,
+    };
+    use crate::sync::Ordering;
+    use std::sync::atomic::AtomicUsize;
     use std::sync::atomic::compiler_fence;
 
     pub(super) static NUMBERS: Numbers<{ MAX_THREADS / 64 }> = Numbers::new();
@@ -85,34 +78,33 @@ mod real {
         // Const and without a destructor: a plain load for the fast path, and readable to the
         // very end of the thread, from every other thread-local's destructor too. Atomic, since a
         // signal handler of this thread may count; relaxed, since nobody else sees it.
-        static NUMBER: AtomicUsize = const { AtomicUsize::new(UNSET) };
+        static NUMBER: AtomicUsize = const { AtomicUsize::new(Number::UNSET.raw()) };
     }
 
-    /// The calling thread's number with [`MARK`] set, or a value that every mask leaves out of
-    /// range.
+    /// The calling thread's number.
     #[inline(always)]
-    pub(crate) fn current() -> usize {
-        NUMBER.with(|number| number.load(Ordering::Relaxed))
+    pub(in crate::matrix) fn current() -> Number {
+        Number::from_raw(NUMBER.with(|number| number.load(Ordering::Relaxed)))
     }
 
-    fn set(number: usize) {
-        NUMBER.with(|cell| cell.store(number, Ordering::Relaxed));
+    fn set(number: Number) {
+        NUMBER.with(|cell| cell.store(number.raw(), Ordering::Relaxed));
         // A handler must find this done before what follows.
         compiler_fence(Ordering::SeqCst);
     }
 
     /// Gives the calling thread a number, unless it has one or is barred. A thread that finds none
     /// free, or cannot have its end watched, is barred: its adds spill without asking again.
-    pub(crate) fn claim() {
+    pub(in crate::matrix) fn claim() {
         // A signal handler that counts in the midst of this finds the thread barred and spills.
-        let before = NUMBER.with(|number| number.swap(BARRED, Ordering::Relaxed));
-        if before != UNSET {
-            return set(before);
+        let before = NUMBER.with(|number| number.swap(Number::BARRED.raw(), Ordering::Relaxed));
+        if before != Number::UNSET.raw() {
+            return set(Number::from_raw(before));
         }
         compiler_fence(Ordering::SeqCst);
         let Some(number) = NUMBERS.claim() else { return };
         if at_exit::watch(number) {
-            set(number | MARK);
+            set(Number::new(number));
         } else {
             NUMBERS.release(number);
         }
@@ -121,7 +113,7 @@ mod real {
     /// The end of the thread that holds `number`: no add of this thread may touch its shard from
     /// here on, hence the order of the two steps.
     pub(super) fn end(number: usize) {
-        set(BARRED);
+        set(Number::BARRED);
         NUMBERS.release(number);
     }
 }
@@ -205,25 +197,25 @@ mod at_exit {
 /// Under loom and shuttle, a model says which number each of its threads has.
 #[cfg(all(test, any(loom, shuttle)))]
 mod modelled {
-    use super::{MARK, UNSET};
+    use super::super::route::Number;
     use std::cell::Cell;
 
     crate::sync::thread_local! {
-        static NUMBER: Cell<usize> = Cell::new(UNSET);
+        static NUMBER: Cell<Number> = Cell::new(Number::UNSET);
     }
 
-    pub(crate) fn current() -> usize {
+    pub(in crate::matrix) fn current() -> Number {
         NUMBER.with(Cell::get)
     }
 
-    pub(crate) fn claim() {}
+    pub(in crate::matrix) fn claim() {}
 
-    pub(crate) fn assume(number: usize) {
-        NUMBER.with(|cell| cell.set(number | MARK));
+    pub(in crate::matrix) fn assume(number: usize) {
+        NUMBER.with(|cell| cell.set(Number::new(number)));
     }
 }
 #[cfg(all(test, any(loom, shuttle)))]
-pub(crate) use modelled::{assume, claim, current};
+pub(super) use modelled::{assume, claim, current};
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -1,0 +1,11 @@
+//! The counters, and what metrics libraries make of them. Not under loom, whose atomics cannot be made
+//! at compile time: its models use the matrix as it is.
+
+mod counter;
+pub mod integrations;
+mod set;
+mod up_down;
+
+pub use counter::{Counter, Deltas};
+pub use set::{CounterRef, CounterSet, Iter, SetDeltas};
+pub use up_down::{Guard, UpDownCounter};

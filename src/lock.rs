@@ -1,0 +1,157 @@
+//! A lock in a word of shared memory, which is free when it is zero.
+//!
+//! Readers hold it, and an adder takes it only if it is free. The standard library's `Mutex` will not
+//! do: a counter has its lock in the memory of its shards, which begins as zeros, and on some
+//! platforms the first lock of a `Mutex` allocates, which a counter in a global allocator cannot bear.
+//!
+//! The upper half of the word belongs to the user.
+
+use crate::sync::{AtomicU64, Ordering, spin_loop};
+
+const LOCKED: u64 = 1;
+/// Somebody may be waiting.
+const WAITED_FOR: u64 = 2;
+
+/// The word of a lock that is taken, for memory that nobody else sees yet; see [`adopt`].
+pub(crate) const TAKEN: u64 = LOCKED;
+
+/// How often to look before going to sleep: longer than an unlocked sum of some shards takes.
+const SPINS: usize = 100;
+
+/// Gives the lock back when dropped.
+#[must_use = "the lock is given back at once"]
+pub(crate) struct Guard<'a>(&'a AtomicU64);
+
+/// Waits until the lock is free, and takes it.
+pub(crate) fn lock(word: &AtomicU64) -> Guard<'_> {
+    for _ in 0..SPINS {
+        if let Some(guard) = try_lock(word) {
+            return guard;
+        }
+        spin_loop();
+    }
+    loop {
+        // Acquire: as in `try_lock`.
+        let before = word.fetch_or(LOCKED | WAITED_FOR, Ordering::Acquire);
+        if before & LOCKED == 0 {
+            return Guard(word);
+        }
+        sleep::wait(word, before | WAITED_FOR);
+    }
+}
+
+/// Takes the lock if it is free.
+pub(crate) fn try_lock(word: &AtomicU64) -> Option<Guard<'_>> {
+    if word.load(Ordering::Relaxed) & LOCKED != 0 {
+        return None;
+    }
+    // Acquire: partners the release in `drop`.
+    (word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0).then_some(Guard(word))
+}
+
+/// The guard of a lock that was stored as [`TAKEN`] by the caller.
+pub(crate) fn adopt(word: &AtomicU64) -> Guard<'_> {
+    Guard(word)
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        // Release: partners the acquire in `lock` and `try_lock`.
+        if self.0.fetch_and(!(LOCKED | WAITED_FOR), Ordering::Release) & WAITED_FOR != 0 {
+            sleep::wake(self.0);
+        }
+    }
+}
+
+#[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
+#[expect(unsafe_code, reason = "a system call")]
+mod sleep {
+    use super::AtomicU64;
+    use std::ffi::c_int;
+
+    /// The half of the word that the kernel looks at: the one with the lock's bits.
+    const HALF: usize = if cfg!(target_endian = "little") { 0 } else { 1 };
+
+    fn futex(word: &AtomicU64, operation: c_int, value: u32) {
+        let half = word.as_ptr().cast::<u32>().wrapping_add(HALF);
+        let no_timeout = std::ptr::null::<libc::timespec>();
+        // SAFETY: `half` is within the word, which outlives the call; neither operation writes to it.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                half,
+                operation | libc::FUTEX_PRIVATE_FLAG,
+                value,
+                no_timeout,
+            )
+        };
+    }
+
+    /// Returns when woken, or at once if the word is not `seen` any more, or for no reason.
+    #[expect(clippy::cast_possible_truncation, reason = "the half with the lock's bits")]
+    pub(super) fn wait(word: &AtomicU64, seen: u64) {
+        futex(word, libc::FUTEX_WAIT, seen as u32);
+    }
+
+    pub(super) fn wake(word: &AtomicU64) {
+        futex(word, libc::FUTEX_WAKE, 1);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(all(test, any(loom, shuttle))))))]
+mod sleep {
+    use super::AtomicU64;
+    use crate::sync::yield_now;
+
+    pub(super) fn wait(_: &AtomicU64, _: u64) {
+        yield_now();
+    }
+
+    pub(super) fn wake(_: &AtomicU64) {}
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::{TAKEN, adopt, lock, try_lock};
+    use std::{
+        sync::atomic::{AtomicU64, Ordering},
+        thread,
+    };
+
+    const UPPER: u64 = 7 << 32;
+
+    #[test]
+    fn one_holder_at_a_time_and_the_upper_half_is_left_alone() {
+        const ROUNDS: u64 = 20_000;
+        let (word, count) = (AtomicU64::new(UPPER), AtomicU64::new(0));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..ROUNDS {
+                        let _guard = lock(&word);
+                        // Split, so that a second holder would show.
+                        let before = count.load(Ordering::Relaxed);
+                        count.store(before + 1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(count.into_inner(), 4 * ROUNDS);
+        assert_eq!(word.into_inner(), UPPER, "free, with nobody waiting");
+    }
+
+    #[test]
+    fn a_lock_may_be_born_taken_and_wakes_who_waits_for_it() {
+        let word = AtomicU64::new(UPPER | TAKEN);
+        assert!(try_lock(&word).is_none());
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| drop(lock(&word)));
+            while word.load(Ordering::Relaxed) & super::WAITED_FOR == 0 {
+                thread::yield_now();
+            }
+            drop(adopt(&word));
+            waiting.join().unwrap();
+        });
+        assert!(try_lock(&word).is_some());
+    }
+}

@@ -1,0 +1,408 @@
+//! Pools: who has which columns of the chunks that counters share.
+//!
+//! A *chunk* is header rows and rows of [`COLUMNS`] columns, all of them [`STRIDE`] cells apart: the
+//! same for all chunks, so that an add knows it at compile time, and no counter ever pairs an old
+//! pointer with a new stride. All columns of a chunk have the same writer of a row, so they may share
+//! its lines. Hence a pool per kind of writer, per number of rows, and per width of a lease.
+//!
+//! Chunks come many to a *mapping*, which begins with a header and two bitmaps: which leases are
+//! taken, and which ever were. Mappings double in size, and are never given back.
+//!
+//! Everything here is fit for a signal handler, for the child of a fork, and for use within the
+//! allocator: a lease is claimed by `fetch_or`, a mapping put in place by compare-and-swap, and neither
+//! ever waits. A fork between a claim and its use costs the child a few columns and nothing else.
+
+use super::{
+    route::MAX_THREADS,
+    rows::{CELLS, HEADERS, map, unmap},
+};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, const_fn};
+use std::{
+    iter,
+    ptr::{self, NonNull},
+};
+
+/// Cells from a row of a chunk to the next: a power of two, which is the cheapest to multiply by.
+pub(super) const STRIDE: usize = if CELLS == 16 { 4 * CELLS } else { CELLS };
+
+/// The columns of a chunk.
+const COLUMNS: usize = STRIDE;
+
+/// Cells of a pool's first mapping, if a chunk is not larger. What nobody touches takes no memory.
+const FIRST_MAPPING: usize = if CELLS == 16 { (64 << 10) / 8 } else { 1 };
+
+/// No mapping has more cells, if a chunk is not larger: mappings count towards limits of the process.
+const LARGEST_MAPPING: usize = (32 << 20) / 8;
+
+/// Bits of a word.
+const WORD: usize = 64;
+
+/// How often to try for what other threads are after as well: a bit of a word, a place for a mapping.
+const TRIES: usize = 64;
+
+/// What leases of a pool have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) rows: usize,
+    /// Columns per lease.
+    pub(super) width: usize,
+}
+
+impl Shape {
+    const fn leases_per_chunk(self) -> usize {
+        COLUMNS / self.width
+    }
+
+    /// Cells of a chunk: never an even number of rows, or those of one writer in many chunks would fall
+    /// into few sets of a cache.
+    const fn chunk(self) -> usize {
+        let rows = HEADERS + self.rows;
+        rows * STRIDE + if rows % 2 == 0 { CELLS } else { 0 }
+    }
+
+    /// Words of a bitmap for `chunks` chunks.
+    const fn words(self, chunks: usize) -> usize {
+        (chunks * self.leases_per_chunk()).div_ceil(WORD)
+    }
+
+    /// Cells before the first chunk of `chunks`.
+    const fn head(self, chunks: usize) -> usize {
+        (header::CELLS + 2 * self.words(chunks)).next_multiple_of(CELLS)
+    }
+
+    /// How many chunks the mapping after one of `chunks` has.
+    fn chunks_after(self, chunks: usize) -> usize {
+        let first = FIRST_MAPPING / self.chunk();
+        (2 * chunks).clamp(first, (LARGEST_MAPPING / self.chunk()).max(first)).max(1)
+    }
+}
+
+/// A claimed lease.
+pub(super) struct Claim {
+    /// Its first cell of row 0.
+    pub(super) first: NonNull<AtomicU64>,
+    /// Whether nobody has ever had it.
+    pub(super) fresh: bool,
+}
+
+/// Leases of one shape.
+pub(super) struct Pool {
+    /// The newest mapping.
+    newest: AtomicPtr<AtomicU64>,
+}
+
+impl Pool {
+    const_fn! {
+        pub(super) fn new() -> Self {
+            Self { newest: AtomicPtr::new(ptr::null_mut()) }
+        }
+    }
+
+    /// A lease that is now the caller's, of the pool's `shape`; `None` if there is no memory, or if too
+    /// many others are after the same at once.
+    pub(super) fn claim(&self, shape: Shape) -> Option<Claim> {
+        for _ in 0..TRIES {
+            // Acquire: partners the release below, which brings the header of the mapping.
+            let newest = self.newest.load(Ordering::Acquire);
+            if let Some(claim) = mappings(newest).find_map(|mapping| mapping.claim()) {
+                return Some(claim);
+            }
+            let mapping = Mapping::new(shape, newest)?;
+            let claim = mapping.claim();
+            let ours = mapping.cells.as_ptr();
+            // Release: partners the acquire of whoever loads the newest mapping.
+            match self.newest.compare_exchange(newest, ours, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return claim,
+                Err(_) => mapping.unmap(),
+            }
+        }
+        None
+    }
+
+    /// Gives a lease back. The caller had it to itself, and has no more use for it.
+    pub(super) fn release(&self, first: NonNull<AtomicU64>) {
+        for mapping in self.mappings() {
+            if let Some(lease) = mapping.lease_at(first) {
+                return mapping.release(lease);
+            }
+        }
+    }
+
+    fn mappings(&self) -> impl Iterator<Item = Mapping> {
+        // Acquire: partners the release in `claim`.
+        mappings(self.newest.load(Ordering::Acquire))
+    }
+
+    /// How many leases are taken.
+    #[cfg(test)]
+    pub(super) fn taken(&self) -> usize {
+        self.mappings().map(|mapping| mapping.taken()).sum()
+    }
+}
+
+/// The models have their pools made anew for each interleaving.
+#[cfg(all(test, any(loom, shuttle)))]
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.mappings().collect::<Vec<_>>().into_iter().for_each(Mapping::unmap);
+    }
+}
+
+fn mappings(newest: *mut AtomicU64) -> impl Iterator<Item = Mapping> {
+    let newest = NonNull::new(newest).map(|cells| Mapping { cells });
+    iter::successors(newest, Mapping::older)
+}
+
+/// The cells of a mapping's header.
+mod header {
+    /// The mapping made before this one, or 0.
+    pub(super) const OLDER: usize = 0;
+    pub(super) const CHUNKS: usize = 1;
+    pub(super) const ROWS: usize = 2;
+    pub(super) const WIDTH: usize = 3;
+    /// How many leases are free, or a few less or more while some are claimed or released.
+    pub(super) const FREE: usize = 4;
+    /// Where to begin to look for a free lease: a word of the bitmap.
+    pub(super) const HINT: usize = 5;
+    pub(super) const CELLS: usize = 6;
+}
+
+/// Who writes to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writers {
+    /// The CPU of that number.
+    Cpu,
+    /// Whoever runs with that dense number of a CPU.
+    DenseCpu,
+    /// The thread of that number.
+    Thread,
+    /// All threads of that number modulo the rows.
+    Stripe,
+}
+
+/// How wide the leases of a pool are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    One,
+    Two,
+    /// A padded line.
+    Line,
+}
+
+impl Width {
+    const fn columns(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+            Self::Line => CELLS,
+        }
+    }
+}
+
+/// Numbers of rows: the default of the writers, and each power of two up to that of all threads.
+const SIZES: usize = if CELLS == 16 { MAX_THREADS.ilog2() as usize + 1 } else { 4 };
+
+/// The pools of the process.
+pub(super) struct Pools([Pool; 4 * 3 * SIZES]);
+
+impl Pools {
+    #[cfg(not(all(test, loom)))]
+    const fn new() -> Self {
+        Self([const { Pool::new() }; 4 * 3 * SIZES])
+    }
+
+    #[cfg(all(test, loom))]
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| Pool::new()))
+    }
+
+    /// The number and the shape of the pool with at least `rows` rows for such leases. The writers have
+    /// `default_rows` rows if not asked for more.
+    pub(super) fn find(
+        writers: Writers,
+        width: Width,
+        rows: usize,
+        default_rows: usize,
+    ) -> (u8, Shape) {
+        let (size, rows) = if rows <= default_rows {
+            (0, default_rows)
+        } else {
+            let rows = rows.next_power_of_two();
+            (rows.ilog2() as usize, rows)
+        };
+        let number = (writers as usize * 3 + width as usize) * SIZES + size;
+        const { assert!(4 * 3 * SIZES <= u8::MAX as usize) };
+        #[expect(clippy::cast_possible_truncation, reason = "just asserted")]
+        let number = number as u8;
+        (number, Shape { rows, width: width.columns() })
+    }
+
+    /// The pool of this number.
+    pub(super) fn get(&self, number: usize) -> &Pool {
+        &self.0[number]
+    }
+}
+
+#[cfg(not(all(test, any(loom, shuttle))))]
+pub(super) fn pools() -> &'static Pools {
+    static POOLS: Pools = Pools::new();
+    &POOLS
+}
+
+#[cfg(all(test, any(loom, shuttle)))]
+pub(super) fn pools() -> &'static Pools {
+    crate::sync::lazy_static! {
+        static ref POOLS: Pools = Pools::new();
+    }
+    &POOLS
+}
+
+/// Many chunks in one piece of memory; see the module's documentation.
+#[derive(Clone, Copy)]
+struct Mapping {
+    cells: NonNull<AtomicU64>,
+}
+
+#[expect(unsafe_code, reason = "cells are reached by pointer")]
+impl Mapping {
+    /// A mapping with all leases free, behind which are those from `older` on.
+    fn new(shape: Shape, older: *mut AtomicU64) -> Option<Self> {
+        let before = mappings(older).next().map_or(0, |older| older.chunks());
+        // Where there is no memory for many chunks, there may be some for one.
+        [shape.chunks_after(before), 1].into_iter().find_map(|chunks| {
+            let cells = map(shape.head(chunks) + chunks * shape.chunk())?;
+            let mapping = Self { cells };
+            let leases = chunks * shape.leases_per_chunk();
+            mapping.set(header::OLDER, older.expose_provenance());
+            mapping.set(header::CHUNKS, chunks);
+            mapping.set(header::ROWS, shape.rows);
+            mapping.set(header::WIDTH, shape.width);
+            mapping.set(header::FREE, leases);
+            // Bits beyond the last lease are never free.
+            if leases % WORD != 0 {
+                let beyond = u64::MAX << (leases % WORD);
+                mapping.cell(header::CELLS + leases / WORD).store(beyond, Ordering::Relaxed);
+            }
+            Some(mapping)
+        })
+    }
+
+    /// Gives back a mapping that nobody else knows.
+    fn unmap(self) {
+        let (shape, chunks) = (self.shape(), self.chunks());
+        // SAFETY: it was mapped by `new` with this many cells, and nobody else knows it.
+        unsafe { unmap(self.cells, shape.head(chunks) + chunks * shape.chunk()) };
+    }
+
+    /// A cell of the header or of the bitmaps.
+    fn cell(&self, index: usize) -> &AtomicU64 {
+        // SAFETY: the header and the bitmaps are at the beginning of the mapping.
+        let cell = unsafe { self.cells.add(index) };
+        // SAFETY: mappings that others know are never unmapped, and cells are only ever shared.
+        unsafe { cell.as_ref() }
+    }
+
+    /// Writes a cell of the header. Nobody else may know the mapping yet.
+    fn set(&self, index: usize, value: usize) {
+        // Relaxed: the mapping is published with release.
+        self.cell(index).store(value as u64, Ordering::Relaxed);
+    }
+
+    /// A cell of the header that never changes.
+    #[expect(clippy::cast_possible_truncation, reason = "it was a `usize`")]
+    fn get(&self, index: usize) -> usize {
+        // Relaxed: written before the mapping was published.
+        self.cell(index).load(Ordering::Relaxed) as usize
+    }
+
+    fn older(&self) -> Option<Self> {
+        let cells = ptr::with_exposed_provenance_mut(self.get(header::OLDER));
+        NonNull::new(cells).map(|cells| Self { cells })
+    }
+
+    fn chunks(&self) -> usize {
+        self.get(header::CHUNKS)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape { rows: self.get(header::ROWS), width: self.get(header::WIDTH) }
+    }
+
+    /// The word of the bitmap of taken leases.
+    fn word(&self, word: usize) -> &AtomicU64 {
+        self.cell(header::CELLS + word)
+    }
+
+    /// A lease near the beginning that nobody has.
+    fn claim(&self) -> Option<Claim> {
+        // Relaxed: a guess, as the hint below. The bitmap decides.
+        if self.cell(header::FREE).load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let words = self.shape().words(self.chunks());
+        let hint = self.get(header::HINT).min(words);
+        let lease = (hint..words).chain(0..hint).find_map(|word| self.claim_in(word))?;
+        self.cell(header::FREE).fetch_sub(1, Ordering::Relaxed);
+        if lease / WORD != hint {
+            self.set(header::HINT, lease / WORD);
+        }
+        Some(Claim { first: self.first_of(lease), fresh: self.is_first_claim(lease) })
+    }
+
+    fn claim_in(&self, word: usize) -> Option<usize> {
+        let mut taken = self.word(word).load(Ordering::Relaxed);
+        for _ in 0..TRIES {
+            let bit = taken.trailing_ones();
+            if bit == u64::BITS {
+                break;
+            }
+            // Acquire: partners the release in `release`: the last owner is done with the cells.
+            taken = self.word(word).fetch_or(1 << bit, Ordering::Acquire);
+            if taken & (1 << bit) == 0 {
+                return Some(word * WORD + bit as usize);
+            }
+        }
+        None
+    }
+
+    /// Notes that `lease` was claimed; whether for the first time.
+    fn is_first_claim(&self, lease: usize) -> bool {
+        let ever = self.word(self.shape().words(self.chunks()) + lease / WORD);
+        // Relaxed: whoever has the lease is alone with its bit, and claims are ordered.
+        ever.fetch_or(1 << (lease % WORD), Ordering::Relaxed) & (1 << (lease % WORD)) == 0
+    }
+
+    fn release(&self, lease: usize) {
+        // Release: partners the acquire in `claim_in`.
+        self.word(lease / WORD).fetch_and(!(1 << (lease % WORD)), Ordering::Release);
+        self.cell(header::HINT).fetch_min((lease / WORD) as u64, Ordering::Relaxed);
+        self.cell(header::FREE).fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Where a lease begins: in row 0 of its chunk, which is above the header rows.
+    fn first_of(&self, lease: usize) -> NonNull<AtomicU64> {
+        let shape = self.shape();
+        let (chunk, column) =
+            (lease / shape.leases_per_chunk(), lease % shape.leases_per_chunk() * shape.width);
+        let row_0 = shape.head(self.chunks()) + chunk * shape.chunk() + HEADERS * STRIDE;
+        // SAFETY: the lease is one of the mapping's.
+        unsafe { self.cells.add(row_0 + column) }
+    }
+
+    /// The lease that begins at `first`, if it is of this mapping.
+    fn lease_at(&self, first: NonNull<AtomicU64>) -> Option<usize> {
+        let (shape, chunks) = (self.shape(), self.chunks());
+        let bytes = first.addr().get().checked_sub(self.cells.addr().get())?;
+        let cell = (bytes / size_of::<AtomicU64>()).checked_sub(shape.head(chunks))?;
+        let (chunk, column) = (cell / shape.chunk(), cell % shape.chunk() % STRIDE);
+        (chunk < chunks).then(|| chunk * shape.leases_per_chunk() + column / shape.width)
+    }
+
+    #[cfg(test)]
+    fn taken(&self) -> usize {
+        let words = self.shape().words(self.chunks());
+        let ones = |word| self.word(word).load(Ordering::Relaxed).count_ones() as usize;
+        let beyond = words * WORD - self.chunks() * self.shape().leases_per_chunk();
+        (0..words).map(ones).sum::<usize>() - beyond
+    }
+}

@@ -1,0 +1,227 @@
+//! The read path of one column: sum, locked sum, total, take. `snapshot.rs` has that of all columns.
+//!
+//! `docs/ordering.md` has the proofs, and the interleavings that break weaker choices.
+
+use super::{
+    columns::Columns,
+    matrix::{Early, Matrix},
+    rows::Lease,
+};
+use crate::{
+    lock::Guard,
+    sync::{Ordering, spin_loop},
+};
+
+impl<C: Columns> Matrix<C> {
+    /// Returns what `column` has in total less what has been taken of it.
+    #[inline]
+    pub(crate) fn sum(&self, column: usize) -> u64 {
+        match self.quick_sum(column) {
+            Some(sum) => sum,
+            None => self.sum_with_care(column),
+        }
+    }
+
+    /// The sum of a column that only goes up, if it need not be linearizable and has but one lease, with
+    /// no divert under way. It loads little more than the cells.
+    #[inline(always)]
+    fn quick_sum(&self, column: usize) -> Option<u64> {
+        let rows = self.limit();
+        if self.settings().is_linearizable() || self.columns().downs(column).is_some() || rows == 0
+        {
+            return None;
+        }
+        let lease = self.newest_of_some();
+        // Acquire, and before the cells: as in `sum_with_care`.
+        let taken = lease.taken(column).load(Ordering::Acquire);
+        // After what has been taken: else there may be a newer lease, of which something was taken.
+        if lease.has_older() || !self.is_newest(lease) {
+            return None;
+        }
+        let spilled = self.columns().spilled(Some(lease), column);
+        let total =
+            lease.sum_rows(rows, column).wrapping_add(spilled).wrapping_sub(lease.base(column));
+        Some(total.wrapping_sub(taken))
+    }
+
+    /// Out of line, so that a quick sum does not pay for what others need.
+    #[inline(never)]
+    fn sum_with_care(&self, column: usize) -> u64 {
+        if self.settings().is_linearizable() {
+            return self.locked_sum(column);
+        }
+        // Before the cells: what a take has seen, this then sees as well, so that the difference is
+        // never negative.
+        let taken = self.taken(column);
+        self.unlocked_total(column).wrapping_sub(taken)
+    }
+
+    fn locked_sum(&self, column: usize) -> u64 {
+        match self.lock() {
+            Ok(lock) => self.locked_total(&lock, column).wrapping_sub(self.taken(column)),
+            Err(early) => match self.early_total(early, column) {
+                Some(total) => total.wrapping_sub(early.taken()),
+                None => self.locked_sum(column),
+            },
+        }
+    }
+
+    /// Returns all adds to `column` there ever were, whatever has been taken.
+    pub(crate) fn total(&self, column: usize) -> u64 {
+        if !self.settings().is_linearizable() {
+            return self.unlocked_total(column);
+        }
+        match self.lock() {
+            Ok(lock) => self.locked_total(&lock, column),
+            Err(early) => match self.early_total(early, column) {
+                Some(total) => total,
+                None => self.total(column),
+            },
+        }
+    }
+
+    /// Returns the sum, which then starts again from zero. Takes exclude one another, and their
+    /// differences telescope: no add is in two of them, and none is in neither.
+    pub(crate) fn take(&self, column: usize) -> u64 {
+        loop {
+            match self.lock() {
+                Ok(lock) => return self.take_under(&lock, column),
+                Err(early) => {
+                    if let Some(took) = self.take_early(early, column) {
+                        return took;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_under(&self, lock: &Guard<'_>, column: usize) -> u64 {
+        let total = if self.settings().is_linearizable() {
+            self.locked_total(lock, column)
+        } else {
+            self.unlocked_total(column)
+        };
+        let taken = self.taken(column);
+        self.set_taken(lock, column, total);
+        total.wrapping_sub(taken)
+    }
+
+    /// A take while there is no lease, for which there should be one to note it in; `None` if there is
+    /// one now. Without memory it is noted in the word for the lease.
+    fn take_early(&self, early: Early, column: usize) -> Option<u64> {
+        let total = self.early_total(early, column)?;
+        if total == early.taken() {
+            return Some(0);
+        }
+        self.prepare();
+        let after = Early::of(total);
+        let taken = after.taken().wrapping_sub(early.taken());
+        self.replace_early(early, after).then_some(taken)
+    }
+
+    /// Calls `with` with the sum, while no other thread takes or does the same.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn with_sum<T>(&self, column: usize, with: impl FnOnce(u64) -> T) -> T {
+        self.prepare();
+        // Without memory for a lease there is no lock, and nothing to do about it.
+        let lock = self.lock().ok();
+        let total = match &lock {
+            Some(lock) => self.locked_total(lock, column),
+            None => self.unlocked_total(column),
+        };
+        with(total.wrapping_sub(self.taken(column)))
+    }
+
+    /// The lock that readers hold, and adders never wait for: that of the lease, if there is one.
+    pub(crate) fn lock(&self) -> Result<Guard<'_>, Early> {
+        self.newest().map(|newest| newest.oldest().lock())
+    }
+
+    /// What has been taken of `column`.
+    #[inline]
+    pub(super) fn taken(&self, column: usize) -> u64 {
+        match self.newest() {
+            // Acquire: partners the release in `set_taken`: cells read later are at least as new as
+            // those that made this total.
+            Ok(newest) => newest.oldest().taken(column).load(Ordering::Acquire),
+            Err(early) => early.taken(),
+        }
+    }
+
+    /// Sets what has been taken of `column`.
+    pub(super) fn set_taken(&self, _lock: &Guard<'_>, column: usize, total: u64) {
+        if let Some(oldest) = self.oldest() {
+            // Release: partners the acquire in `taken`.
+            oldest.taken(column).store(total, Ordering::Release);
+        }
+    }
+
+    /// The total while there is no lease; `None` if there is one now, or if some was taken meanwhile.
+    fn early_total(&self, early: Early, column: usize) -> Option<u64> {
+        let total = self.columns().spilled(None, column);
+        // The spill acquires. If it has an add that came after one to a shard or to the lease's spill,
+        // then the lease is seen here.
+        matches!(self.newest(), Err(now) if now == early).then_some(total)
+    }
+
+    /// Downs first and ups last: whoever sees a decrement sees the increment that happened before
+    /// it, whichever of the three each of them went to, so that no level is read negative.
+    #[inline]
+    pub(super) fn unlocked_total(&self, column: usize) -> u64 {
+        let downs = self.downs(column);
+        let spilled = self.spilled(column);
+        self.collect(column).wrapping_add(spilled).wrapping_sub(downs)
+    }
+
+    /// The total at one moment: that of the spill's load between two equal collects.
+    ///
+    /// Cells only grow, so equal sums mean that no cell has moved in between. Ends, because adds are
+    /// diverted as soon as one was in the way: once that is seen, each thread has at most one
+    /// operation in flight to spoil rounds. A counter at rest needs no divert, and its adders notice
+    /// nothing.
+    fn locked_total(&self, lock: &Guard<'_>, column: usize) -> u64 {
+        let collect = || (self.downs(column), self.collect(column));
+        let mut diverted = None;
+        let mut before = collect();
+        loop {
+            let spilled = self.spilled(column);
+            let after = collect();
+            if before == after {
+                let (downs, ups) = after;
+                return ups.wrapping_add(spilled).wrapping_sub(downs);
+            }
+            before = after;
+            diverted.get_or_insert_with(|| self.divert(lock));
+            spin_loop();
+        }
+    }
+
+    #[inline]
+    fn downs(&self, column: usize) -> u64 {
+        self.columns().downs(column).map_or(0, |downs| self.collect(downs))
+    }
+
+    #[inline]
+    pub(crate) fn spilled(&self, column: usize) -> u64 {
+        self.columns().spilled(self.oldest(), column)
+    }
+
+    /// What shards have of `column`: the sum over all rows of all leases, one after another and so not
+    /// all at the same moment, less what the cells held when they were leased.
+    #[inline]
+    pub(crate) fn collect(&self, column: usize) -> u64 {
+        let Ok(newest) = self.newest() else { return 0 };
+        let sum = net(newest, column);
+        match newest.older() {
+            None => sum,
+            Some(older) => {
+                older.with_older().fold(sum, |sum, lease| sum.wrapping_add(net(lease, column)))
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn net(lease: Lease<'_>, column: usize) -> u64 {
+    lease.sum_column(column).wrapping_sub(lease.base(column))
+}

@@ -1,0 +1,188 @@
+//! The two words that send an add to its row: the counter's [`Route`] and the thread's [`Number`].
+//!
+//! A route is an [`Area`], a large number, for whose section the row is the CPU's; or
+//! [`Route::DENSE_CPU`]; or a mask, a negative number: number and mask is the row. Every number carries [`MARK`], and a thread without
+//! a number has all high bits set, so that the comparison with the limit covers all cases:
+//!
+//! | route | mask | a numbered thread | a thread without a number |
+//! |---|---|---|---|
+//! | [`Route::UNKNOWN`], 0 | none | has no row | has no row |
+//! | [`Route::PER_THREAD`] | all but `MARK` | its number | out of range |
+//! | [`Route::striped`] | `TOP`, and rows - 1 | its number modulo the rows | out of range |
+//!
+//! A fresh `static` is all zeros, so [`Route::UNKNOWN`] is 0. It must send no add to row 0: an adder
+//! may load this route, and then the limit of another route that is stored meanwhile. So every use
+//! of a route goes through [`Route::path`], which tells 0 from all others.
+
+use crate::{rseq::Area, settings::Backend};
+
+/// The bit of a mask.
+const TOP: u32 = 1 << 31;
+
+/// The bit that every handed-out number carries, for a mask to strip.
+const MARK: u32 = 1 << 30;
+
+/// How many live threads can hold a number. A thread beyond that adds to the spill.
+pub(super) const MAX_THREADS: usize = 1 << 16;
+
+/// How an add finds its row; see the module's documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Route(u32);
+
+/// What a route comes to.
+pub(super) enum Path {
+    /// There are no rows yet.
+    Unknown,
+    /// The row is that of the CPU's number.
+    PerCpu(Area),
+    /// The row is that of the dense number of a CPU.
+    DenseCpu,
+    /// The row goes by the thread's number and this mask.
+    Numbered(Mask),
+}
+
+/// See the module's documentation.
+#[derive(Clone, Copy)]
+pub(super) struct Mask(u32);
+
+impl Route {
+    pub(super) const UNKNOWN: Self = Self(0);
+    pub(super) const DENSE_CPU: Self = Self(1);
+    pub(super) const PER_THREAD: Self = Self(!MARK);
+
+    pub(super) const fn per_cpu(area: Area) -> Self {
+        Self(area.raw())
+    }
+
+    /// For `rows` rows, a power of two.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 4096")]
+    pub(super) const fn striped(rows: usize) -> Self {
+        Self(TOP | (rows as u32 - 1))
+    }
+
+    pub(super) const fn raw(self) -> u32 {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(super) const fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+
+    #[inline(always)]
+    pub(super) const fn path(self) -> Path {
+        if self.0.cast_signed() >= Area::LEAST.cast_signed() {
+            Path::PerCpu(Area::from_raw(self.0))
+        } else if self.0 & TOP != 0 {
+            Path::Numbered(Mask(self.0))
+        } else if self.0 == Self::DENSE_CPU.0 {
+            Path::DenseCpu
+        } else {
+            Path::Unknown
+        }
+    }
+
+    /// The backend at work, once there is one.
+    pub(super) const fn backend(self) -> Option<Backend> {
+        match self.path() {
+            Path::Unknown => None,
+            Path::PerCpu(_) | Path::DenseCpu => Some(Backend::PerCpu),
+            Path::Numbered(mask) if mask.is_owned() => Some(Backend::PerThread),
+            Path::Numbered(_) => Some(Backend::Striped),
+        }
+    }
+}
+
+impl Mask {
+    /// Whether each row has but one thread to write to it.
+    #[inline(always)]
+    pub(super) const fn is_owned(self) -> bool {
+        self.0 == Route::PER_THREAD.0
+    }
+
+    /// The row of the thread with this number; beyond any limit if it has none.
+    #[inline(always)]
+    pub(super) const fn row_of(self, number: Number) -> usize {
+        // Extended by its sign, which costs nothing.
+        (self.0.cast_signed() as isize).cast_unsigned() & number.0
+    }
+}
+
+/// A thread's number, or why it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Number(usize);
+
+impl Number {
+    /// A thread that has not asked for a number yet.
+    pub(super) const UNSET: Self = Self(usize::MAX);
+    /// A thread that must use the spill: it is ending, is just taking a number, or found none.
+    pub(super) const BARRED: Self = Self(usize::MAX - 1);
+
+    pub(super) const fn new(number: usize) -> Self {
+        Self(number | MARK as usize)
+    }
+
+    pub(super) const fn raw(self) -> usize {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(super) const fn from_raw(raw: usize) -> Self {
+        Self(raw)
+    }
+
+    /// The number itself, if the thread has one.
+    pub(super) const fn get(self) -> Option<usize> {
+        let number = self.0 & !(MARK as usize);
+        if number < MAX_THREADS { Some(number) } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_THREADS, Number, Path, Route};
+    use crate::rseq::Area;
+
+    /// The row of `number` by `route`, and more than any limit where there is none.
+    fn row(route: Route, number: Number) -> usize {
+        match route.path() {
+            Path::Numbered(mask) => mask.row_of(number),
+            _ => usize::MAX,
+        }
+    }
+
+    #[test]
+    fn numbered_threads_have_the_rows_of_the_table_and_others_none() {
+        let striped = Route::striped(8);
+        for number in [0, 1, 7, 8, 9, MAX_THREADS - 1] {
+            let thread = Number::new(number);
+            assert_eq!(thread.get(), Some(number));
+            assert_eq!(row(Route::UNKNOWN, thread), usize::MAX);
+            assert_eq!(
+                [row(Route::PER_THREAD, thread), row(striped, thread)],
+                [number, number % 8]
+            );
+        }
+        for thread in [Number::UNSET, Number::BARRED] {
+            assert_eq!(thread.get(), None);
+            for route in [Route::UNKNOWN, Route::PER_THREAD, striped] {
+                assert!(row(route, thread) >= MAX_THREADS, "{thread:?} by {route:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_route_tells_its_backend_and_0_tells_none() {
+        assert_eq!(Route::UNKNOWN.raw(), 0, "a fresh static is all zeros");
+        assert!(Route::UNKNOWN.backend().is_none());
+        let area = Area::from_raw(Area::LEAST);
+        assert!(matches!(Route::per_cpu(area).path(), Path::PerCpu(found) if found == area));
+        assert!(matches!(Route::DENSE_CPU.path(), Path::DenseCpu));
+        for rows in [1, 2, 4096] {
+            assert!(
+                matches!(Route::striped(rows).path(), Path::Numbered(mask) if !mask.is_owned())
+            );
+        }
+        assert!(matches!(Route::PER_THREAD.path(), Path::Numbered(mask) if mask.is_owned()));
+    }
+}

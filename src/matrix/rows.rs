@@ -1,0 +1,340 @@
+//! Memory for rows of cells, and how cells are found in it.
+//!
+//! All memory of the matrix is runs of zeroed cells, from the kernel or the allocator; nothing else
+//! is ever put into it.
+//!
+//! A [`Lease`] is the columns of one counter, seen from its first cell of row 0. The rows of the
+//! shards lie from there upwards, `stride` cells apart. Below it, as many cells apart, lie the
+//! *header rows*, with what each column has once rather than once per shard.
+
+use crate::{
+    lock::{self, Guard},
+    sync::{AtomicU64, Ordering},
+};
+use std::{marker::PhantomData, ptr::NonNull};
+
+/// Cells per padded line: 128 bytes, since the prefetchers of `x86_64` and aarch64 pull lines of 64
+/// bytes in pairs. Two under loom, where every cell costs time.
+#[cfg(not(all(test, loom)))]
+pub(super) const CELLS: usize = 16;
+#[cfg(all(test, loom))]
+pub(super) const CELLS: usize = 2;
+
+/// The header rows, by how far below row 0 they are.
+mod header {
+    /// Adds that could not go to a shard.
+    pub(super) const SPILL: usize = 1;
+    /// What has been taken.
+    pub(super) const TAKEN: usize = 2;
+    /// What the column held when it was leased. Never changes.
+    pub(super) const BASE: usize = 3;
+    /// Of the first column: the lock in the lower half, then the number of rows, then the pool.
+    pub(super) const STATE: usize = 4;
+    /// Of the first column: the counter's previous lease, or 0.
+    pub(super) const OLDER: usize = 5;
+    /// The second side of the spill, which tracked sets alone have.
+    pub(super) const OTHER_SPILL: usize = 6;
+}
+
+/// The header rows of an ordinary lease.
+pub(super) const HEADERS: usize = header::OLDER;
+/// Those of a lease whose spill has two sides.
+pub(super) const TRACKED_HEADERS: usize = header::OTHER_SPILL;
+
+const ROWS_SHIFT: u32 = 32;
+const ROWS_BITS: u32 = 24;
+const POOL_SHIFT: u32 = ROWS_SHIFT + ROWS_BITS;
+
+/// The columns of one counter; see the module's documentation. Valid for as long as the counter, to
+/// whose matrix the lifetime belongs.
+#[derive(Clone, Copy)]
+pub(crate) struct Lease<'a> {
+    first: NonNull<AtomicU64>,
+    stride: usize,
+    matrix: PhantomData<&'a AtomicU64>,
+}
+
+#[expect(unsafe_code, reason = "cells are reached by pointer")]
+impl<'a> Lease<'a> {
+    /// The lease whose first cell of row 0 is at `first`, with rows `stride` cells apart.
+    ///
+    /// # Safety
+    /// From there on are as many rows as the state tells, and below it [`HEADERS`] rows or, for the
+    /// methods that ask for the other side of the spill, [`TRACKED_HEADERS`]; each has the columns of
+    /// the lease. All cells live as long as `'a`.
+    pub(super) unsafe fn new(first: NonNull<AtomicU64>, stride: usize) -> Self {
+        Self { first, stride, matrix: PhantomData }
+    }
+
+    /// Makes columns a lease: of `rows` rows from pool number `pool`, with the lock taken, and behind
+    /// it an `older` lease. Nobody else may see them yet.
+    pub(super) fn begin(&self, rows: usize, pool: u8, older: Option<Self>) {
+        // Relaxed throughout: the lease is published with release.
+        let state = (u64::from(pool) << POOL_SHIFT) | ((rows as u64) << ROWS_SHIFT) | lock::TAKEN;
+        self.header(header::STATE, 0).store(state, Ordering::Relaxed);
+        let older = older.map_or(0, |older| older.first.as_ptr().expose_provenance());
+        self.header(header::OLDER, 0).store(older as u64, Ordering::Relaxed);
+    }
+
+    /// Makes what `column` has by now its base: another counter's adds. Nobody else may see the lease
+    /// yet. Not needed where all cells are 0.
+    pub(super) fn rebase(&self, column: usize) {
+        // Relaxed throughout: as in `begin`.
+        self.header(header::SPILL, column).store(0, Ordering::Relaxed);
+        self.header(header::TAKEN, column).store(0, Ordering::Relaxed);
+        self.header(header::BASE, column).store(self.sum_column(column), Ordering::Relaxed);
+    }
+
+    pub(super) fn first(&self) -> NonNull<AtomicU64> {
+        self.first
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        // Relaxed: written before the lease was published, and never changed.
+        let state = self.header(header::STATE, 0).load(Ordering::Relaxed);
+        (state >> ROWS_SHIFT) as usize & ((1 << ROWS_BITS) - 1)
+    }
+
+    pub(super) fn pool(&self) -> usize {
+        // Relaxed: as in `rows`.
+        (self.header(header::STATE, 0).load(Ordering::Relaxed) >> POOL_SHIFT) as usize
+    }
+
+    /// The counter's previous lease.
+    #[inline(always)]
+    pub(super) fn older(&self) -> Option<Self> {
+        // Relaxed: as in `rows`.
+        let older = self.header(header::OLDER, 0).load(Ordering::Relaxed);
+        let first = std::ptr::with_exposed_provenance_mut(usize::try_from(older).ok()?);
+        Some(Self { first: NonNull::new(first)?, ..*self })
+    }
+
+    #[inline(always)]
+    pub(super) fn has_older(&self) -> bool {
+        // Relaxed: as in `rows`.
+        self.header(header::OLDER, 0).load(Ordering::Relaxed) != 0
+    }
+
+    /// This lease and all older ones.
+    pub(super) fn with_older(self) -> impl Iterator<Item = Self> {
+        std::iter::successors(Some(self), Self::older)
+    }
+
+    /// The counter's first lease, which has its spill, what has been taken, and its lock.
+    #[inline]
+    pub(super) fn oldest(self) -> Self {
+        let mut lease = self;
+        while let Some(older) = lease.older() {
+            lease = older;
+        }
+        lease
+    }
+
+    pub(super) fn lock(&self) -> Guard<'a> {
+        lock::lock(self.header(header::STATE, 0))
+    }
+
+    pub(super) fn try_lock(&self) -> Option<Guard<'a>> {
+        lock::try_lock(self.header(header::STATE, 0))
+    }
+
+    /// The lock of a lease that was just begun.
+    pub(super) fn adopt_lock(&self) -> Guard<'a> {
+        lock::adopt(self.header(header::STATE, 0))
+    }
+
+    #[inline(always)]
+    pub(super) fn spill(&self, column: usize) -> &'a AtomicU64 {
+        self.header(header::SPILL, column)
+    }
+
+    /// Of a tracked set's spill, the cell of `side`.
+    pub(super) fn spill_side(&self, side: usize, column: usize) -> &'a AtomicU64 {
+        self.header([header::SPILL, header::OTHER_SPILL][side], column)
+    }
+
+    #[inline(always)]
+    pub(super) fn taken(&self, column: usize) -> &'a AtomicU64 {
+        self.header(header::TAKEN, column)
+    }
+
+    #[inline(always)]
+    pub(super) fn base(&self, column: usize) -> u64 {
+        // Relaxed: as in `rows`.
+        self.header(header::BASE, column).load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn header(&self, below: usize, column: usize) -> &'a AtomicU64 {
+        // SAFETY: `new`'s caller promises a header row so far below.
+        let row = unsafe { self.first.sub(below * self.stride) };
+        // SAFETY: the row has all columns of the lease, of which `column` is one.
+        let cell = unsafe { row.add(column) };
+        // SAFETY: cells live as long as `'a`, and are only ever shared.
+        unsafe { cell.as_ref() }
+    }
+
+    #[inline(always)]
+    pub(super) fn cell(&self, row: usize, column: usize) -> &'a AtomicU64 {
+        // SAFETY: `row` is below `rows`, as `new`'s caller promises.
+        let row = unsafe { self.first.add(row * self.stride) };
+        // SAFETY: the row has all columns of the lease, of which `column` is one.
+        let cell = unsafe { row.add(column) };
+        // SAFETY: cells live as long as `'a`, and are only ever shared.
+        unsafe { cell.as_ref() }
+    }
+
+    /// The sum of `column` over all rows, one after another.
+    pub(super) fn sum_column(&self, column: usize) -> u64 {
+        self.sum_rows(self.rows(), column)
+    }
+
+    /// [`sum_column`](Self::sum_column) for those who know how many rows there are.
+    #[inline(always)]
+    pub(super) fn sum_rows(&self, rows: usize, column: usize) -> u64 {
+        (0..rows).fold(0, |sum, row| add_cell(sum, self.cell(row, column)))
+    }
+
+    /// Adds all rows to `totals`: four at a time, two, or one, since to load and store a total costs
+    /// more than to load a cell.
+    pub(super) fn add_rows(&self, totals: &mut [u64]) {
+        let (rows, mut row) = (self.rows(), 0);
+        while row + 4 <= rows {
+            self.add_together::<4>(row, totals);
+            row += 4;
+        }
+        if row + 2 <= rows {
+            self.add_together::<2>(row, totals);
+            row += 2;
+        }
+        if row < rows {
+            self.add_together::<1>(row, totals);
+        }
+    }
+
+    /// Adds the cells of `ROWS` rows from `row` on to `totals`.
+    #[inline(always)]
+    fn add_together<const ROWS: usize>(&self, row: usize, totals: &mut [u64]) {
+        let rows: [_; ROWS] = std::array::from_fn(|index| self.row(row + index, totals.len()));
+        for (column, total) in totals.iter_mut().enumerate() {
+            *total = rows.iter().fold(*total, |total, row| add_cell(total, &row[column]));
+        }
+    }
+
+    /// The first `len` cells of `row`.
+    #[inline(always)]
+    fn row(&self, row: usize, len: usize) -> &'a [AtomicU64] {
+        let first: *const AtomicU64 = self.cell(row, 0);
+        // SAFETY: the row has at least as many columns as anybody asks totals for.
+        unsafe { std::slice::from_raw_parts(first, len) }
+    }
+}
+
+/// `sum` and the count of `cell`.
+#[inline(always)]
+pub(super) fn add_cell(sum: u64, cell: &AtomicU64) -> u64 {
+    // Acquire: partners the release of an add, so that whatever happened before an add that is seen
+    // is seen by all that is read later.
+    sum.wrapping_add(cell.load(Ordering::Acquire))
+}
+
+pub(super) use memory::{map, unmap};
+
+/// From the kernel: no lock of an allocator is met in an add, and an allocator that counts is not
+/// called. Pages that nobody writes to take no memory, and the first CPU to write to one has it on
+/// its own node.
+#[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
+#[expect(unsafe_code, reason = "system calls")]
+mod memory {
+    use super::AtomicU64;
+    use std::ptr::{self, NonNull};
+
+    /// From here on the kernel might back memory by huge pages, of which a single write takes a whole one.
+    const HUGE: usize = 2 << 20;
+
+    /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory.
+    pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
+        let bytes = count.checked_mul(size_of::<AtomicU64>())?;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: asks for new memory, wherever there is some.
+        let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+        if memory == libc::MAP_FAILED {
+            return None;
+        }
+        if bytes >= HUGE {
+            // SAFETY: the memory is the caller's. A refusal changes nothing but how much is resident.
+            unsafe { libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE) };
+        }
+        NonNull::new(memory.cast())
+    }
+
+    /// # Safety
+    /// `memory` is `count` cells from `map`, and nobody uses them any more.
+    pub(in crate::matrix) unsafe fn unmap(memory: NonNull<AtomicU64>, count: usize) {
+        // SAFETY: the caller's.
+        unsafe { libc::munmap(memory.as_ptr().cast(), count * size_of::<AtomicU64>()) };
+    }
+}
+
+/// From the allocator.
+#[cfg(not(all(target_os = "linux", not(all(test, any(loom, shuttle))))))]
+#[expect(unsafe_code, reason = "allocates and frees by hand")]
+mod memory {
+    use super::{AtomicU64, CELLS};
+    use std::{
+        alloc::{Layout, alloc_zeroed, dealloc},
+        cell::Cell,
+        ptr::NonNull,
+    };
+
+    std::thread_local! {
+        /// Whether this thread is in the allocator on our behalf.
+        static ALLOCATING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    fn layout(count: usize) -> Option<Layout> {
+        Layout::array::<AtomicU64>(count).ok()?.align_to(CELLS * size_of::<AtomicU64>()).ok()
+    }
+
+    /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory, or if this
+    /// is an add of the allocator's that is just being asked for some.
+    pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
+        if count == 0 || ALLOCATING.replace(true) {
+            return None;
+        }
+        let memory = layout(count).and_then(|layout| {
+            // SAFETY: the layout is not empty.
+            NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<AtomicU64>())
+        });
+        ALLOCATING.set(false);
+        memory.inspect(|memory| zero(*memory, count))
+    }
+
+    /// The models' atomics are more than a number, and zero bytes make none.
+    fn zero(memory: NonNull<AtomicU64>, count: usize) {
+        if cfg!(all(test, any(loom, shuttle))) {
+            for index in 0..count {
+                // SAFETY: the index is within the allocation.
+                let cell = unsafe { memory.add(index) };
+                // SAFETY: the cell is valid for writes, and nobody else sees it yet.
+                unsafe { cell.write(AtomicU64::new(0)) };
+            }
+        }
+    }
+
+    /// # Safety
+    /// `memory` is `count` cells from `map`, and nobody uses them any more.
+    pub(in crate::matrix) unsafe fn unmap(memory: NonNull<AtomicU64>, count: usize) {
+        if let Some(layout) = layout(count) {
+            for index in 0..count {
+                // SAFETY: the index is within the allocation.
+                let cell = unsafe { memory.add(index) };
+                // SAFETY: the cell was made by `map`, and is dropped once.
+                unsafe { cell.drop_in_place() };
+            }
+            // SAFETY: allocated by `map` with this layout.
+            unsafe { dealloc(memory.as_ptr().cast(), layout) };
+        }
+    }
+}

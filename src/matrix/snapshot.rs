@@ -1,0 +1,212 @@
+//! A cut over all columns of a set that fits together.
+//!
+//! If one add happened before another, a cut with the second has the first; a batch is in a cut
+//! wholly or not at all. For this an adder tells, before and after, that it is at work: an
+//! *operation*, which a reader can wait for. `docs/ordering.md` has the proof.
+//!
+//! An operation counts itself in the column `begun`, then looks whether adds are diverted, and if
+//! not, adds to its shard and counts itself in the column `ended`. If they are, it goes to the
+//! spill as a whole; if they were before it began, without counting itself. A cut then
+//!
+//! 1. diverts: operations begun from here on go to the spill. [`membarrier`] between this store
+//!    and the loads that follow, and between an operation's `begun` and its look, makes sure that
+//!    either the operation sees the divert or the cut sees the operation;
+//! 2. waits until as many operations have ended (read first) as have begun: the shards are at rest;
+//! 3. adds up the shards, and the idle side of the spill, which is at rest as well;
+//! 4. flips the spill: the moment of the cut. Waits until the side just left is at rest, and adds
+//!    that one.
+//!
+//! A single add through `PerCpu` needs no `begun` and `ended`: the membarrier ends every section in
+//! flight, so that each has added to its shard before, or will abort and go to the spill.
+//!
+//! Adders wait for nobody. A cut waits for operations that are under way, at most one per thread.
+
+use super::{
+    columns::Columns,
+    many::Many,
+    matrix::{Matrix, Row},
+    route::Path,
+};
+use crate::{lock::Guard, membarrier, sync::yield_now};
+
+/// Where an operation adds.
+enum Shard<'a> {
+    /// To the row that is the calling thread's for one operation.
+    Row(Row<'a>),
+    /// Where each single add finds its own way: a restartable sequence does so each time.
+    Any(&'a Matrix<Many>),
+}
+
+impl Shard<'_> {
+    #[inline(always)]
+    fn add(&self, column: usize, n: u64) {
+        match self {
+            Self::Row(row) => row.add(column, n),
+            Self::Any(matrix) => matrix.add(column, n),
+        }
+    }
+}
+
+impl Matrix<Many> {
+    /// Adds `n` to `column`, as an operation if the set is tracked.
+    #[inline(always)]
+    pub(crate) fn add_one(&self, column: usize, n: u64) {
+        if self.columns().tracked() && !self.ends_with_membarrier() {
+            self.operate_one(column, n);
+        } else {
+            self.add(column, n);
+        }
+    }
+
+    /// Out of line, so that the add of an untracked set needs no stack.
+    #[inline(never)]
+    fn operate_one(&self, column: usize, n: u64) {
+        self.operate(&[(column, n)]);
+    }
+
+    /// Adds all of `adds`, as one operation if the set is tracked.
+    #[inline(always)]
+    pub(crate) fn add_all(&self, adds: &[(usize, u64)]) {
+        if self.columns().tracked() {
+            return self.operate(adds);
+        }
+        let shard = self.shard();
+        for &(column, n) in adds {
+            shard.add(column, n);
+        }
+    }
+
+    /// Whether an add is a restartable sequence that a membarrier would end.
+    #[inline(always)]
+    fn ends_with_membarrier(&self) -> bool {
+        matches!(self.path(), Path::PerCpu(_) | Path::DenseCpu) && membarrier::ends_sections()
+    }
+
+    #[inline(always)]
+    fn shard(&self) -> Shard<'_> {
+        match self.path() {
+            Path::Numbered(mask) => self.row(mask).map_or(Shard::Any(self), Shard::Row),
+            _ => Shard::Any(self),
+        }
+    }
+
+    /// Out of line: it is many adds long, and every one of them is inlined into it.
+    #[inline(never)]
+    fn operate(&self, adds: &[(usize, u64)]) {
+        // Whoever begins while adds are diverted is not one more for the cut to wait for.
+        let mut diverted = self.is_diverted();
+        if !diverted {
+            let shard = self.shard();
+            shard.add(self.columns().begun(), 1);
+            // Partners `heavy` in `add_cut`, between the divert and the count of operations.
+            membarrier::light();
+            diverted = self.is_diverted();
+            if !diverted {
+                for &(column, n) in adds {
+                    shard.add(column, n);
+                }
+            }
+            shard.add(self.columns().ended(), 1);
+        }
+        if diverted {
+            self.operate_slow(adds);
+        }
+    }
+
+    /// An operation that may not touch a shard just now.
+    #[cold]
+    #[inline(never)]
+    fn operate_slow(&self, adds: &[(usize, u64)]) {
+        self.prepare();
+        self.columns().spill_all(self.oldest(), adds);
+    }
+
+    /// Writes the sums of all columns to `sums`: those of a cut if the set is tracked.
+    pub(crate) fn sums(&self, sums: &mut [u64]) {
+        self.read(sums, |sums| {
+            for (column, sum) in sums.iter_mut().enumerate() {
+                *sum = self.taken(column).wrapping_neg();
+            }
+        });
+    }
+
+    /// Writes the totals of all columns to `totals`: those of a cut if the set is tracked.
+    pub(crate) fn totals(&self, totals: &mut [u64]) {
+        self.read(totals, |_| {});
+    }
+
+    /// Adds the totals to what `begin` makes of zeros. That comes before the cells, as in
+    /// `Matrix::sum`, and under the lock if there is to be one.
+    fn read(&self, totals: &mut [u64], begin: impl FnOnce(&mut [u64])) {
+        totals.fill(0);
+        if !self.columns().tracked() {
+            begin(totals);
+            self.add_unlocked(totals);
+        } else if let Ok(lock) = self.lock() {
+            begin(totals);
+            self.add_cut(&lock, totals);
+        }
+        // Else nothing was added when the lock was looked for, and that is the moment of the cut.
+    }
+
+    /// Writes the sums of all columns to `sums`, which then start again from zero.
+    pub(crate) fn take_all(&self, sums: &mut [u64]) {
+        sums.fill(0);
+        // Without a lease nothing was ever added.
+        let Ok(lock) = self.lock() else { return };
+        if self.columns().tracked() {
+            self.add_cut(&lock, sums);
+        } else {
+            self.add_unlocked(sums);
+        }
+        for (column, sum) in sums.iter_mut().enumerate() {
+            let taken = self.taken(column);
+            self.set_taken(&lock, column, *sum);
+            *sum = sum.wrapping_sub(taken);
+        }
+    }
+
+    /// Adds the totals at one moment.
+    pub(super) fn add_cut(&self, lock: &Guard<'_>, totals: &mut [u64]) {
+        let _diverted = self.divert(lock);
+        // Partners `light` in `operate`.
+        membarrier::heavy();
+        self.await_operations();
+        self.add_rows(totals);
+        let idle = self.columns().idle_side();
+        self.add_spills(idle, totals);
+        self.columns().flip();
+        self.add_spills(1 - idle, totals);
+    }
+
+    /// Adds the totals, each between its true counts at the beginning and at the end.
+    pub(super) fn add_unlocked(&self, totals: &mut [u64]) {
+        self.add_rows(totals);
+        self.add_spills(0, totals);
+    }
+
+    /// Adds all rows of all leases, one after another. A set's cells begin at 0, so there is no base.
+    fn add_rows(&self, totals: &mut [u64]) {
+        if let Ok(newest) = self.newest() {
+            newest.with_older().for_each(|lease| lease.add_rows(totals));
+        }
+    }
+
+    fn add_spills(&self, side: usize, totals: &mut [u64]) {
+        if let Some(oldest) = self.oldest() {
+            self.columns().add_spills(oldest, side, totals);
+        }
+    }
+
+    /// Returns once every operation that has not seen the divert is over.
+    fn await_operations(&self) {
+        // `ended` first: it never exceeds `begun`, so that equal means that none is in between.
+        while self.column_now(self.columns().ended()) != self.column_now(self.columns().begun()) {
+            yield_now();
+        }
+    }
+
+    pub(super) fn column_now(&self, column: usize) -> u64 {
+        self.collect(column).wrapping_add(self.spilled(column))
+    }
+}
