@@ -33,7 +33,8 @@ pub enum Backend {
     Auto,
     /// One shard a CPU, and an add that the kernel restarts if the thread is moved in the midst of
     /// it: no locked instruction, and memory independent of the number of threads.
-    /// Needs `x86_64` or aarch64 Linux with glibc 2.35 or later.
+    /// Needs `x86_64` or aarch64 Linux with glibc 2.35 or later; on aarch64, Linux from 6.19 to 7.0.13
+    /// breaks it, and is refused.
     PerCpu,
     /// One shard a live thread, which alone writes to it: no locked instruction on any platform,
     /// memory in proportion to the most threads that ever counted at once. An add from a signal
