@@ -47,7 +47,9 @@ fn unregister() -> bool {
         // another length than that of the registration it does nothing.
         unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     };
-    lengths().into_iter().any(ends)
+    let ended = lengths().into_iter().find(|&length| ends(length));
+    println!("registered with {ended:?} bytes: above 32, Linux's V2 mode, where the kernel has it");
+    ended.is_some()
 }
 
 /// The lengths that glibc may have registered. From 2.40 on it is `__rseq_size`, but 32 at the least:
