@@ -176,13 +176,11 @@ impl RseqArea {
 
     /// Ends the registration, or registers again. False if the kernel refuses.
     pub(crate) fn register(&self, register: bool) -> bool {
-        // What glibc registers: 32 up to 2.39 at least, and what the kernel asks for later.
-        const LENGTHS: [u32; 4] = [32, 64, 96, 128];
         static LENGTH: OnceLock<u32> = OnceLock::new();
         let call = |length: u32| self.call(length, c_int::from(!register)) == 0;
         match LENGTH.get() {
             Some(&length) => call(length),
-            None => LENGTHS.into_iter().any(|length| call(length) && LENGTH.set(length).is_ok()),
+            None => lengths().into_iter().any(|length| call(length) && LENGTH.set(length).is_ok()),
         }
     }
 
@@ -191,6 +189,13 @@ impl RseqArea {
         // length than that of the registration the kernel refuses.
         unsafe { libc::syscall(libc::SYS_rseq, self.0, length, flags, arch::SIGNATURE) }
     }
+}
+
+/// The lengths that glibc may have registered. From 2.40 on it is `__rseq_size`, but 32 at the least:
+/// 33, for one, with Linux 7.3. Before, it is 32.
+fn lengths() -> [u32; 6] {
+    let size = symbol::<u32>(c"__rseq_size").unwrap_or(0);
+    [size.max(32), size.next_multiple_of(32), 32, 64, 96, 128]
 }
 
 /// The value of one of glibc's variables, if this process has it.

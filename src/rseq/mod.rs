@@ -7,7 +7,8 @@
 //! tells the whole story.
 //!
 //! `glibc.rs` finds the area, and says what a critical section does; one file per architecture
-//! holds it: [`add`], and two variants of it. `unsupported.rs` has the same names and answers that there is none. Nothing is ever
+//! holds it: [`add`], and two variants of it. `kernel.rs` knows the kernels that break their promise.
+//! `unsupported.rs` has the same names and answers that there is none. Nothing is ever
 //! registered over glibc: where glibc did not register, there is no restartable sequence.
 
 // Loom and shuttle have no restartable sequences: under them this is an unsupported target. A
@@ -33,6 +34,18 @@ mod imp;
 #[cfg(test)]
 #[expect(dead_code, reason = "compiled everywhere so that it cannot rot")]
 mod unsupported;
+
+// Wherever `glibc.rs` is, which asks it; and under test everywhere.
+#[cfg(any(
+    test,
+    all(
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        target_pointer_width = "64",
+        target_endian = "little",
+        target_os = "linux",
+    )
+))]
+mod kernel;
 
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
 

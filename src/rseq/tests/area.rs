@@ -1,7 +1,7 @@
 //! Where the area is, and what it tells.
 
 use super::{
-    super::{Area, abi, arch::thread_pointer, has_dense},
+    super::{Area, abi, arch::thread_pointer, has_dense, kernel, kernel_may_not_abort, symbol},
     affinity, area, set_affinity,
 };
 use std::thread;
@@ -12,22 +12,42 @@ fn the_area_is_the_same_every_time() {
     assert!(area().is_err() || area().is_ok_and(|area| area.raw().cast_signed() > 0));
 }
 
-/// The major and minor version of the kernel.
-fn kernel() -> (u32, u32) {
+/// The kernel's release, from elsewhere than the look-up has it.
+fn release() -> String {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    release.trim_end().to_owned()
+}
+
+/// The major and minor version of the kernel.
+fn version() -> (u32, u32) {
+    let release = release();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap());
     (numbers.next().unwrap(), numbers.next().unwrap())
 }
 
 #[test]
+fn a_kernel_that_may_not_abort_sections_is_refused_with_the_first_good_versions() {
+    let asked = cfg!(all(target_arch = "aarch64", not(striped_counter_any_kernel)));
+    let refused = asked && kernel::may_not_abort(release().as_bytes());
+    assert_eq!(kernel_may_not_abort(), refused, "{}", release());
+    let first_good_versions = ["6.19 to 7.0.13", "preemption", "7.0.14", "7.1"];
+    let names_them =
+        area().is_err_and(|missing| first_good_versions.iter().all(|part| missing.contains(part)));
+    // Without any area, that is what is told.
+    assert_eq!(names_them, refused && glibc_has_one(), "{:?}", area());
+}
+
+/// Whether glibc has registered an area.
+fn glibc_has_one() -> bool {
+    symbol::<std::ffi::c_uint>(c"__rseq_size").is_some_and(|size| size > 0)
+}
+
+#[test]
 fn the_area_is_found_wherever_glibc_has_one_and_tells_the_cpu() {
-    // SAFETY: the name is a C string.
-    let size = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_size".as_ptr()) };
-    // SAFETY: null, or glibc's variable of this type.
-    let size = unsafe { size.cast::<std::ffi::c_uint>().as_ref() };
-    assert_eq!(area().is_ok(), size.is_some_and(|&size| size > 0), "{:?}", area());
+    let expected = glibc_has_one() && !kernel_may_not_abort();
+    assert_eq!(area().is_ok(), expected, "{:?}", area());
     let Ok(area) = area() else { return };
-    if kernel() >= (6, 3) {
+    if version() >= (6, 3) {
         assert!(has_dense());
     }
     let pinned_to = |cpu| {

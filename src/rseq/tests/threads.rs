@@ -4,11 +4,16 @@ use super::{
     super::{
         arch::{SIGNATURE, thread_pointer},
         inject::Faults,
+        symbol,
     },
     PER_CPU, adds_disturbed, affinity, area, per_cpu, set_affinity, supported, until,
 };
 use crate::{matrix::One, testing::in_child};
-use std::{ffi::c_int, sync::Barrier, thread};
+use std::{
+    ffi::{c_int, c_uint},
+    sync::Barrier,
+    thread,
+};
 
 #[test]
 fn ids_beyond_the_shards_spill() {
@@ -33,15 +38,22 @@ fn ids_beyond_the_shards_spill() {
 /// The `rseq` system call that ends the calling thread's registration; whether it did.
 fn unregister() -> bool {
     const UNREGISTER: c_int = 1; // RSEQ_FLAG_UNREGISTER in the kernel's rseq.h
-    // What glibc registers: 32 up to 2.39 at least, and what the kernel asks for later.
-    const LENGTHS: [u32; 4] = [32, 64, 96, 128];
     let area = thread_pointer().wrapping_add_signed(area().unwrap().offset());
     let ends = |length: u32| {
         // SAFETY: ends glibc's registration of this very thread, which glibc never asks after; with
         // another length than that of the registration it does nothing.
         unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     };
-    LENGTHS.into_iter().any(ends)
+    let ended = lengths().into_iter().find(|&length| ends(length));
+    println!("registered with {ended:?} bytes: above 32, Linux's V2 mode, where the kernel has it");
+    ended.is_some()
+}
+
+/// The lengths that glibc may have registered. From 2.40 on it is `__rseq_size`, but 32 at the least:
+/// 33, for one, with Linux 7.3. Before, it is 32.
+fn lengths() -> [u32; 6] {
+    let size: c_uint = symbol(c"__rseq_size").unwrap();
+    [size.max(32), size.next_multiple_of(32), 32, 64, 96, 128]
 }
 
 #[test]
