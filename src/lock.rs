@@ -4,7 +4,7 @@
 //! do: a counter has its lock in the memory of its shards, which begins as zeros, and on some
 //! platforms the first lock of a `Mutex` allocates, which a counter in a global allocator cannot bear.
 //!
-//! The upper half of the word belongs to the user.
+//! The upper half of the word belongs to the user, and never changes.
 
 use crate::sync::{AtomicU64, Ordering, spin_loop};
 
@@ -56,8 +56,10 @@ pub(crate) fn adopt(word: &AtomicU64) -> Guard<'_> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
+        // Relaxed: nobody writes to the upper half while there is a lock.
+        let free = self.0.load(Ordering::Relaxed) & !(LOCKED | WAITED_FOR);
         // Release: partners the acquire in `lock` and `try_lock`.
-        if self.0.fetch_and(!(LOCKED | WAITED_FOR), Ordering::Release) & WAITED_FOR != 0 {
+        if self.0.swap(free, Ordering::Release) & WAITED_FOR != 0 {
             sleep::wake(self.0);
         }
     }

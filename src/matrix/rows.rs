@@ -215,18 +215,10 @@ impl<'a> Lease<'a> {
     /// Adds the cells of `ROWS` rows from `row` on to `totals`.
     #[inline(always)]
     fn add_together<const ROWS: usize>(&self, row: usize, totals: &mut [u64]) {
-        let rows: [_; ROWS] = std::array::from_fn(|index| self.row(row + index, totals.len()));
         for (column, total) in totals.iter_mut().enumerate() {
-            *total = rows.iter().fold(*total, |total, row| add_cell(total, &row[column]));
+            *total =
+                (row..row + ROWS).fold(*total, |sum, row| add_cell(sum, self.cell(row, column)));
         }
-    }
-
-    /// The first `len` cells of `row`.
-    #[inline(always)]
-    fn row(&self, row: usize, len: usize) -> &'a [AtomicU64] {
-        let first: *const AtomicU64 = self.cell(row, 0);
-        // SAFETY: the row has at least as many columns as anybody asks totals for.
-        unsafe { std::slice::from_raw_parts(first, len) }
     }
 }
 

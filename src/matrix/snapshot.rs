@@ -27,7 +27,11 @@ use super::{
     matrix::{Matrix, Row},
     route::Path,
 };
-use crate::{lock::Guard, membarrier, sync::yield_now};
+use crate::{
+    lock::Guard,
+    membarrier,
+    sync::{Ordering, yield_now},
+};
 
 /// Where an operation adds.
 enum Shard<'a> {
@@ -124,8 +128,10 @@ impl Matrix<Many> {
     /// Writes the sums of all columns to `sums`: those of a cut if the set is tracked.
     pub(crate) fn sums(&self, sums: &mut [u64]) {
         self.read(sums, |sums| {
+            let Some(oldest) = self.oldest() else { return };
             for (column, sum) in sums.iter_mut().enumerate() {
-                *sum = self.taken(column).wrapping_neg();
+                // Acquire: as in `Matrix::taken`.
+                *sum = oldest.taken(column).load(Ordering::Acquire).wrapping_neg();
             }
         });
     }
