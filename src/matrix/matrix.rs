@@ -115,24 +115,16 @@ impl<C: Columns> Matrix<C> {
     /// Adds `n` to `column`.
     #[inline(always)]
     pub(crate) fn add(&self, column: usize, n: u64) {
-        if !self.try_add(column, n) {
-            self.add_slow(column, n);
-        }
-    }
-
-    /// Adds to the calling thread's shard, or returns false and has added nothing.
-    #[inline(always)]
-    fn try_add(&self, column: usize, n: u64) -> bool {
-        match self.path() {
+        let added = match self.path() {
             Path::PerCpu(area) => self.add_in_section(area, column, n),
-            Path::Numbered(mask) => match self.row(mask) {
-                Some(row) => {
-                    row.add(column, n);
-                    true
-                }
-                None => false,
-            },
-            Path::DenseCpu | Path::Unknown => false,
+            Path::Numbered(mask) => self.row(mask).is_some_and(|row| {
+                row.add(column, n);
+                true
+            }),
+            Path::DenseCpu(_) | Path::Unknown => return self.add_out_of_line(column, n),
+        };
+        if !added {
+            self.add_slow(column, n);
         }
     }
 
@@ -156,9 +148,9 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
+    #[inline(always)]
     #[expect(unsafe_code, reason = "the critical section writes through a pointer")]
-    fn add_in_dense_section(&self, column: usize, n: u64) -> bool {
-        let Ok(area) = rseq::area() else { return false };
+    fn add_in_dense_section(&self, area: Area, column: usize, n: u64) -> bool {
         // SAFETY: as in `add_in_section`, where the route says so of the dense numbers.
         unsafe { rseq::add_dense(area, &self.hot, column, self.columns.stride(), n) }
     }
@@ -180,14 +172,22 @@ impl<C: Columns> Matrix<C> {
         Some(Row { first, owned, matrix: PhantomData })
     }
 
-    /// Where every add goes that may not touch a shard just now, or goes by dense numbers, whose section
-    /// is to be in nobody's way.
+    /// An add by a route that few counters have, so that the others need not make room for it.
+    #[inline(never)]
+    fn add_out_of_line(&self, column: usize, n: u64) {
+        let added = match self.path() {
+            Path::DenseCpu(area) => self.add_in_dense_section(area, column, n),
+            _ => false,
+        };
+        if !added {
+            self.add_slow(column, n);
+        }
+    }
+
+    /// Where every add goes that may not touch a shard just now.
     #[cold]
     #[inline(never)]
     fn add_slow(&self, column: usize, n: u64) {
-        if matches!(self.path(), Path::DenseCpu) && self.add_in_dense_section(column, n) {
-            return;
-        }
         self.prepare();
         self.columns.spill(self.oldest(), column, n);
     }

@@ -83,7 +83,7 @@ impl Matrix<Many> {
     /// Whether an add is a restartable sequence that a membarrier would end.
     #[inline(always)]
     fn ends_with_membarrier(&self) -> bool {
-        matches!(self.path(), Path::PerCpu(_) | Path::DenseCpu) && membarrier::ends_sections()
+        matches!(self.path(), Path::PerCpu(_) | Path::DenseCpu(_)) && membarrier::ends_sections()
     }
 
     #[inline(always)]

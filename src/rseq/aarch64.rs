@@ -174,8 +174,8 @@ pub(crate) unsafe fn add(
     true
 }
 
-/// [`add`](super::add) to the row of the dense number. Out of line: few counters have it.
-#[inline(never)]
+/// [`add`](super::add) to the row of the dense number.
+#[inline(always)]
 pub(crate) unsafe fn add_dense(
     area: Area,
     target: &Target,

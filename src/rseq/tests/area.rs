@@ -65,12 +65,12 @@ fn the_area_is_found_wherever_glibc_has_one_and_tells_the_cpu() {
 #[test]
 fn an_area_may_be_on_either_side_of_the_thread_pointer_and_is_a_positive_number() {
     // glibc 2.36 has it above, other versions below.
-    for offset in [2_464, -128, 0, -(1 << 29), (1 << 29) - 32] {
+    for offset in [2_464, -128, 0, -(1 << 28), (1 << 28) - 32] {
         let raw = Area::new(offset).unwrap().raw();
         assert_eq!(Area::from_raw(raw).offset(), offset);
         assert!(raw >= Area::LEAST && raw.cast_signed() > 0, "{offset}: {raw:x}");
     }
-    for offset in [isize::MIN, -(1 << 29) - 1, 1 << 29, isize::MAX] {
+    for offset in [isize::MIN, -(1 << 28) - 1, 1 << 28, isize::MAX] {
         assert!(Area::new(offset).is_none(), "{offset}");
     }
 }
