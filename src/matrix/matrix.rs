@@ -91,7 +91,7 @@ fn in_one_register(mut cell: *const AtomicU64) -> *const AtomicU64 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: does nothing.
     unsafe {
-        std::arch::asm!("/* {0} */", inout(reg) cell, options(pure, nomem, nostack, preserves_flags));
+        std::arch::asm!("/* {0} */", inout(reg) cell, options(pure, readonly, nostack, preserves_flags));
     }
     cell
 }
@@ -235,20 +235,17 @@ impl<C: Columns> Matrix<C> {
         let Some(lease) = self.lease(plan, None, early.taken()) else { return true };
         let first = lease.first().as_ptr();
         // Release: partners the acquire in `newest` and `row`.
-        match self.hot.first.compare_exchange(early.0, first, Ordering::Release, Ordering::Relaxed)
-        {
-            Ok(_) => {
-                // The lock was taken before anybody else could see it: no divert is under way, which
-                // this would end.
-                let _lock = lease.adopt_lock();
-                self.publish(lease, plan);
-                true
-            }
-            Err(_) => {
-                self.columns.give_back(lease);
-                false
-            }
+        let raced =
+            self.hot.first.compare_exchange(early.0, first, Ordering::Release, Ordering::Relaxed);
+        if raced.is_err() {
+            self.columns.give_back(lease);
+            return false;
         }
+        // The lock was taken before anybody else could see it: no divert is under way, which this would
+        // end.
+        let _lock = lease.adopt_lock();
+        self.publish(lease, plan);
+        true
     }
 
     /// Takes a further lease as planned, unless there are `wanted` rows by now, if the lock is free and

@@ -93,7 +93,7 @@ impl Area {
     #[cfg(any(test, target_arch = "aarch64"))]
     #[inline(always)]
     const fn offset(self) -> isize {
-        self.0 as isize - Self::BIAS as isize
+        (self.0.cast_signed() - Self::BIAS) as isize
     }
 }
 
