@@ -151,14 +151,22 @@ macro_rules! to_cell {
     };
 }
 
-/// [`add`](super::add) to the first column, with rows `STRIDE` cells apart.
+/// [`add`] to the first column, with rows `STRIDE` cells apart.
+///
+/// # Safety
+/// As for [`add`].
 #[inline(always)]
 pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target, n: u64) -> bool {
     // SAFETY: the caller's.
     unsafe { add(area, target, 0, STRIDE, n) }
 }
 
-/// [`add`](super::add) to any column.
+/// Adds `n` to the cell of `column` in the row of the calling thread's CPU, for as long as the thread stays
+/// on it; rows are `stride` cells apart. Returns false if it has not stayed, or there is no such row: then
+/// nothing has been added.
+///
+/// # Safety
+/// The contract at the head of `glibc.rs`.
 #[inline(always)]
 pub(crate) unsafe fn add(
     area: Area,
@@ -174,7 +182,10 @@ pub(crate) unsafe fn add(
     true
 }
 
-/// [`add`](super::add) to the row of the dense number.
+/// [`add`] to the row of the dense number.
+///
+/// # Safety
+/// As for [`add`].
 #[inline(always)]
 pub(crate) unsafe fn add_dense(
     area: Area,
