@@ -42,11 +42,17 @@ pub(crate) fn lock(word: &AtomicU64) -> Guard<'_> {
 
 /// Takes the lock if it is free.
 pub(crate) fn try_lock(word: &AtomicU64) -> Option<Guard<'_>> {
+    // Relaxed: a guess, which spares a lock that is taken the write.
     if word.load(Ordering::Relaxed) & LOCKED != 0 {
         return None;
     }
-    // Acquire: partners the release in `drop`.
-    (word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0).then_some(Guard(word))
+    take_if_free(word)
+}
+
+fn take_if_free(word: &AtomicU64) -> Option<Guard<'_>> {
+    // Acquire: partners the release in `drop`. A guard may only be made where the lock was free: one
+    // that is dropped at once would give back what another thread has.
+    (word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0).then(|| Guard(word))
 }
 
 /// The guard of a lock that was stored as [`TAKEN`] by the caller.
@@ -114,7 +120,7 @@ mod sleep {
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
-    use super::{TAKEN, adopt, lock, try_lock};
+    use super::{TAKEN, adopt, lock, take_if_free, try_lock};
     use std::{
         sync::atomic::{AtomicU64, Ordering},
         thread,
@@ -140,6 +146,14 @@ mod tests {
         });
         assert_eq!(count.into_inner(), 4 * ROUNDS);
         assert_eq!(word.into_inner(), UPPER, "free, with nobody waiting");
+    }
+
+    /// As happens to a thread that finds the lock free, and then finds it taken.
+    #[test]
+    fn a_lock_that_is_not_to_be_had_stays_taken() {
+        let word = AtomicU64::new(UPPER | TAKEN);
+        assert!(take_if_free(&word).is_none());
+        assert_eq!(word.load(Ordering::Relaxed), UPPER | TAKEN);
     }
 
     #[test]
