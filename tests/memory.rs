@@ -1,24 +1,29 @@
-//! What counters weigh (section 8 of `docs/design.md`): bytes a shard, bytes a counter of a set, and
-//! nothing for threads that have come and gone.
+//! What counters weigh (section 8 of `docs/design.md`): bytes per shard, bytes per counter of a set, and
+//! nothing for counters and threads that have come and gone.
 //!
-//! The allocator counts for the whole process, so each test runs in a process of its own.
+//! On Linux that is what is resident, since the allocator is asked for nothing; elsewhere it is what
+//! the allocator is asked for. Either counts for the whole process, so each test runs in a process of
+//! its own.
 
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
+mod residency;
+mod threads;
 
-use common::{on_every_backend, together};
+use common::{affinity::Hopper, alone, on_every_backend, together};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
-    env,
-    process::Command,
+    hint::black_box,
     sync::{
-        Barrier, Mutex,
+        Arc, Barrier, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    thread,
 };
-use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
+use threads::Crew;
 
 /// The system's allocator, which knows how many bytes are out.
 struct Counting;
@@ -64,103 +69,257 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Runs `body`, the test of that `name`, in a process where there is nobody else.
-fn alone(name: &str, body: impl FnOnce()) {
-    const ALONE: &str = "STRIPED_COUNTER_TEST_ALONE";
-    if env::var_os(ALONE).is_some() {
-        return body();
-    }
-    let this = env::current_exe().unwrap();
-    let child = Command::new(this)
-        .args(["--exact", name, "--test-threads=1"])
-        .env(ALONE, "1")
-        .output()
-        .unwrap();
-    let (out, err) =
-        (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
-    assert!(child.status.success() && out.contains("1 passed"), "{out}\n{err}");
+const ON_LINUX: bool = cfg!(target_os = "linux");
+
+/// How many bytes the process has from the allocator: but for the main thread's, modulo 2^64.
+fn allocated() -> usize {
+    LIVE.load(SeqCst)
 }
 
-/// What `body` returns, and how many bytes more are out after it than before: modulo 2^64, since the
-/// main thread's are not counted.
-fn kept_by<T>(body: impl FnOnce() -> T) -> (T, usize) {
-    let before = LIVE.load(SeqCst);
+/// How many bytes the process has; see the module's documentation.
+fn held() -> usize {
+    #[cfg(target_os = "linux")]
+    return residency::anonymous();
+    #[cfg(not(target_os = "linux"))]
+    allocated()
+}
+
+/// What `body` returns, and how many more bytes of `measure` there are after it than before.
+fn growth<T>(measure: fn() -> usize, body: impl FnOnce() -> T) -> (T, usize) {
+    let before = measure();
     let result = body();
-    (result, LIVE.load(SeqCst).wrapping_sub(before))
+    (result, measure().saturating_sub(before))
 }
 
-/// The weight of a counter after `use_it`: what it is, and what it has allocated.
-fn weight<T>(build: impl FnOnce() -> T, use_it: impl Fn(&T)) -> usize {
-    let (counter, bytes) = kept_by(|| {
-        let counter = build();
-        use_it(&counter);
-        counter
-    });
-    use_it(&counter);
-    size_of_val(&counter) + bytes
+/// Elsewhere than on Linux, memory counts that nothing has been written to: mappings double in size, of
+/// which half may be in use.
+fn with_room_to_grow(bytes: usize) -> usize {
+    if ON_LINUX { bytes } else { 3 * bytes + (64 << 10) }
 }
 
+/// So many threads, whose stacks are in memory already.
+fn crew<'scope>(scope: &'scope thread::Scope<'scope, '_>, threads: usize) -> Crew<'scope> {
+    let crew = Crew::new(scope, threads);
+    for index in 0..threads {
+        crew.on(index, || {
+            black_box([1_u8; 64 << 10]);
+        });
+    }
+    crew
+}
+
+/// How many more bytes are held after `count` counters were made, and added to by each of so many
+/// threads, all of them alive.
+fn weight<T: Send + Sync>(
+    threads: usize,
+    count: usize,
+    make: impl Fn() -> T,
+    add: impl Fn(&T) + Sync,
+) -> usize {
+    let counters = OnceLock::new();
+    let (counters, add) = (&counters, &add);
+    thread::scope(|scope| {
+        let crew = crew(scope, threads);
+        let ((), bytes) = growth(held, || {
+            let counters = counters.get_or_init(|| (0..count).map(|_| make()).collect::<Vec<_>>());
+            for index in 0..threads {
+                crew.on(index, move || {
+                    let _pinned = Hopper::pinned(index);
+                    // The first add of a thread may spill.
+                    (0..2).for_each(|_| counters.iter().for_each(add));
+                });
+            }
+        });
+        bytes
+    })
+}
+
+/// Bytes that pages are rounded up by, and that the harness and the C library may take meanwhile.
+const SLACK: usize = 32 << 10;
+
+/// The backends with the numbers of shards that they have by default, and with 64 of which each can be
+/// added to.
+fn settings() -> Vec<(Backend, usize, usize)> {
+    let default = |backend| Counter::builder().backend(backend).build().shards();
+    let mut settings = vec![
+        (Backend::PerCpu, default(Backend::PerCpu), default(Backend::PerCpu)),
+        (Backend::Striped, default(Backend::Striped), default(Backend::Striped)),
+    ];
+    settings.push((Backend::Striped, 64, 64));
+    settings
+}
+
+const COUNT: usize = 1_000;
+
+/// Each thread has a number below `shards`, and so all shards are in use.
 #[test]
-fn a_counter_with_n_shards_weighs_128_bytes_a_shard_and_at_most_512() {
-    alone("a_counter_with_n_shards_weighs_128_bytes_a_shard_and_at_most_512", || {
-        for backend in [Backend::PerCpu, Backend::Striped] {
+fn a_thousand_counters_of_n_shards_weigh_at_most_12_n_and_128_bytes_each() {
+    alone("a_thousand_counters_of_n_shards_weigh_at_most_12_n_and_128_bytes_each", || {
+        for (backend, shards, threads) in settings() {
             for read_lock in [false, true] {
-                for shards in [1, 2, 64, 4096] {
-                    fn with<T>(builder: Builder<T>, backend: Backend, shards: usize) -> Builder<T> {
-                        builder.backend(backend).shards(shards)
-                    }
-                    let counter =
-                        || with(Counter::builder(), backend, shards).read_lock(read_lock).build();
-                    let level = || {
-                        with(UpDownCounter::builder(), backend, shards).read_lock(read_lock).build()
-                    };
-                    let use_counter = |counter: &Counter| {
-                        counter.inc();
-                        let _ = (counter.sum(), counter.take(), counter.deltas().next_delta());
-                    };
-                    let use_level = |level: &UpDownCounter| {
-                        level.sub(2);
-                        drop(level.guard());
-                        let _ = (level.sum(), level.take());
-                    };
-                    let bound = 128 * shards + 512;
-                    let (counter, level) = (weight(counter, use_counter), weight(level, use_level));
-                    assert!(counter <= bound, "{counter} with {shards} shards on {backend}");
-                    assert!(level <= bound, "{level} with {shards} shards on {backend}");
-                    assert!(counter > 128 * shards && level > 128 * shards, "not measured");
-                }
+                let builder = Counter::builder().backend(backend).shards(shards);
+                let make = || builder.read_lock(read_lock).build();
+                let use_it = |counter: &Counter| {
+                    counter.inc();
+                    let _ = (counter.sum(), counter.total(), counter.deltas().next_delta());
+                };
+                let bytes = weight(threads, COUNT, make, use_it);
+                let bound = with_room_to_grow(COUNT * (12 * shards + 128));
+                assert!(bytes <= bound, "{bytes} of {bound}: {backend}, {shards} shards");
+                // Of PerCpu on a machine with more CPUs than the process may use, not all is.
+                let least = if backend == Backend::Striped { 8 * shards } else { 8 };
+                assert!(bytes >= COUNT * least, "not measured: {bytes} on {backend}");
             }
         }
     });
 }
 
-/// Uses a set in every way, so that whatever it allocates at some time has been allocated.
+#[test]
+fn a_thousand_levels_of_n_shards_weigh_at_most_20_n_and_192_bytes_each() {
+    alone("a_thousand_levels_of_n_shards_weigh_at_most_20_n_and_192_bytes_each", || {
+        for (backend, shards, threads) in settings() {
+            let make = || UpDownCounter::builder().backend(backend).shards(shards).build();
+            let use_it = |level: &UpDownCounter| {
+                level.sub(2);
+                drop(level.guard());
+                let _ = (level.sum(), level.take());
+            };
+            let bytes = weight(threads, COUNT, make, use_it);
+            let bound = with_room_to_grow(COUNT * (20 * shards + 192));
+            assert!(bytes <= bound, "{bytes} of {bound}: {backend}, {shards} shards");
+            let least = if backend == Backend::Striped { 16 * shards } else { 16 };
+            assert!(bytes >= COUNT * least, "not measured: {bytes} on {backend}");
+        }
+    });
+}
+
+#[test]
+fn a_thousand_padded_counters_weigh_a_line_per_shard_and_at_most_six_more_each() {
+    alone("a_thousand_padded_counters_weigh_a_line_per_shard_and_at_most_six_more_each", || {
+        for (backend, shards, threads) in settings() {
+            let builder = Counter::builder().backend(backend).shards(shards).padded(true);
+            let bytes = weight(threads, COUNT, || builder.build(), Counter::inc);
+            let bound = with_room_to_grow(COUNT * 128 * (shards + 6));
+            assert!(bytes <= bound, "{bytes} of {bound}: {backend}, {shards} shards");
+            let least = if backend == Backend::Striped { 128 * shards } else { 128 };
+            assert!(bytes >= COUNT * least, "not measured: {bytes} on {backend}");
+        }
+    });
+}
+
+#[test]
+fn the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards() {
+    alone("the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards", || {
+        // Whether asked for by number, or for the CPUs that there may be.
+        let make = || Counter::builder().backend(Backend::Striped).shards(64).build();
+        let bytes = weight(64, 1, make, Counter::inc);
+        assert!(bytes <= if ON_LINUX { 48 << 10 } else { 128 << 10 }, "{bytes}");
+        assert!(bytes >= 64 * 512, "not measured: {bytes}");
+    });
+}
+
+/// Labels made at run time: 2 MB where there are two CPUs.
+#[test]
+fn ten_thousand_counters_in_arcs_take_at_most_200_bytes_each_on_two_cpus() {
+    alone("ten_thousand_counters_in_arcs_take_at_most_200_bytes_each_on_two_cpus", || {
+        const MANY: usize = 10_000;
+        for backend in [Backend::Auto, Backend::PerThread] {
+            let make = || Arc::new(Counter::builder().backend(backend).build());
+            let shards = make().shards();
+            let bytes = weight(2, MANY, make, |counter| counter.inc());
+            let bound = with_room_to_grow(MANY * (12 * shards + 176));
+            assert!(bytes <= bound, "{bytes} of {bound}: {backend}, {shards} shards");
+            assert!(bytes >= MANY * (size_of::<Counter>() + 8), "not measured: {bytes}");
+        }
+    });
+}
+
+/// Uses a set in every way, so that whatever it touches at some time has been touched.
 fn use_set(set: &CounterSet) {
-    set.inc(0);
-    set.add_many(&[(0, 1), (set.len() - 1, 1)]);
+    let all: Vec<_> = (0..set.len()).map(|index| (index, 1)).collect();
+    set.add_many(&all);
     set.get(0).unwrap().inc();
     let _ = (set.sums(), set.sum(0), set.take(0), set.take_all(), set.deltas().next_delta());
 }
 
 #[test]
-fn a_set_of_1000_counters_weighs_at_most_8_and_a_half_bytes_a_counter_a_shard() {
-    alone("a_set_of_1000_counters_weighs_at_most_8_and_a_half_bytes_a_counter_a_shard", || {
-        for backend in [Backend::PerCpu, Backend::Striped] {
-            for read_lock in [false, true] {
-                let set = || {
-                    CounterSet::builder(1_000)
-                        .backend(backend)
-                        .shards(64)
-                        .read_lock(read_lock)
-                        .build()
-                };
-                let bytes = weight(set, use_set);
-                // 8.5 x 1,000 x 64.
-                assert!(bytes <= 544_000, "{bytes} on {backend}, read_lock {read_lock}");
-                assert!(bytes >= 512_000, "not measured");
-            }
+fn a_set_of_1000_counters_weighs_at_most_8_and_a_half_bytes_per_counter_and_shard() {
+    alone("a_set_of_1000_counters_weighs_at_most_8_and_a_half_bytes_per_counter_and_shard", || {
+        const SHARDS: usize = 64;
+        for read_lock in [false, true] {
+            let builder = CounterSet::builder(COUNT).backend(Backend::Striped).shards(SHARDS);
+            let make = || builder.read_lock(read_lock).build();
+            // Not by what allocates, of which each thread has something left over.
+            let use_it = |set: &CounterSet| {
+                (0..COUNT).for_each(|index| set.inc(index));
+                (0..COUNT).for_each(|index| assert_ne!(set.take(index), 0));
+                set.add_many(&[(0, 1), (COUNT - 1, 1)]);
+            };
+            let bytes = weight(SHARDS, 1, make, use_it);
+            // The rows of the spill, of what has been taken, and of bookkeeping are no shards.
+            let rows = SHARDS + if read_lock { 6 } else { 5 };
+            let bound = COUNT * rows * 17 / 2;
+            assert!(bytes <= bound, "{bytes} of {bound}, read_lock {read_lock}");
+            assert!(bytes >= COUNT * SHARDS * 8, "not measured: {bytes}");
         }
     });
+}
+
+/// The row of the one thread that adds, and the rows that there is one of per set.
+#[test]
+fn of_a_set_with_long_rows_only_those_that_are_added_to_take_memory() {
+    if !ON_LINUX {
+        return;
+    }
+    alone("of_a_set_with_long_rows_only_those_that_are_added_to_take_memory", || {
+        const LEN: usize = 100_000;
+        const ROW: usize = 8 * LEN;
+        for backend in [Backend::PerCpu, Backend::Striped] {
+            let make = || CounterSet::builder(LEN).backend(backend).shards(64).build();
+            let add_to_all = |set: &CounterSet| (0..LEN).for_each(|index| set.inc(index));
+            let bytes = weight(1, 1, make, add_to_all);
+            assert!(bytes >= ROW, "not measured: {bytes}");
+            // The spill, where adds were aborted: seldom, but in a page each.
+            assert!(bytes <= 2 * ROW + SLACK, "{bytes} on {backend}");
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn rows_of_threads_that_never_add_are_not_in_core() {
+    alone("rows_of_threads_that_never_add_are_not_in_core", || {
+        const LEN: usize = 100_000;
+        const ROW: usize = 8 * LEN;
+        let set = CounterSet::builder(LEN).backend(Backend::Striped).shards(64).build();
+        let before = residency::Mapping::all();
+        (0..LEN).for_each(|index| set.inc(index));
+        let is_new = |now: &residency::Mapping| {
+            now.file.is_none()
+                && now.to - now.from >= 64 * ROW
+                && !before.iter().any(|then| (then.from, then.to) == (now.from, now.to))
+        };
+        let chunk = residency::Mapping::all().into_iter().find(is_new).expect("a chunk is mapped");
+        let resident = in_core(&chunk);
+        assert!(resident >= ROW, "not measured: {resident}");
+        assert!(resident <= ROW + ROW / 2, "{resident}");
+        assert_eq!(set.sums(), vec![1; LEN]);
+    });
+}
+
+/// Bytes of a mapping that mincore(2) finds in memory.
+#[cfg(target_os = "linux")]
+fn in_core(mapping: &residency::Mapping) -> usize {
+    const PAGE: usize = 4_096;
+    let bytes = mapping.to - mapping.from;
+    // Room enough where pages are larger.
+    let mut pages = vec![0_u8; bytes / PAGE];
+    let from = std::ptr::with_exposed_provenance_mut(mapping.from);
+    // SAFETY: there is a byte for each page; mincore(2) reads no memory of the mapping.
+    assert_eq!(unsafe { libc::mincore(from, bytes, pages.as_mut_ptr()) }, 0);
+    // SAFETY: `sysconf` has no requirement.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap();
+    page * pages.iter().filter(|&&page| page & 1 == 1).count()
 }
 
 /// Has so many threads, alive at once, use a counter one after another.
@@ -180,31 +339,120 @@ fn shards_for_live_threads_weigh_at_most_twice_as_much_as_they_must() {
         let counter = || Counter::builder().backend(Backend::PerThread).build();
         // Where there are more CPUs than threads, there is a shard for each from the start.
         let shards = THREADS.max(counter().shards());
-        let counter = weight(counter, |counter| use_by(THREADS, || counter.inc()));
-        assert!(counter <= 2 * 128 * shards + 512, "{counter}");
-        assert!(counter > 128 * THREADS, "not measured: {counter}");
-        let set = || CounterSet::builder(1_000).backend(Backend::PerThread).build();
-        let set = weight(set, |set| use_by(THREADS, || use_set(set)));
-        assert!(set <= 2 * 8_500 * shards, "{set}");
-        assert!(set > 512_000, "not measured: {set}");
+        let bytes = weight(THREADS, COUNT, counter, Counter::inc);
+        let each = 2 * 8 * shards + 40 * (shards.ilog2() as usize + 1) + size_of::<Counter>();
+        let bound = with_room_to_grow(COUNT * each + SLACK);
+        assert!(bytes <= bound, "{bytes} of {bound}");
+        assert!(bytes >= COUNT * 8 * THREADS, "not measured: {bytes}");
+        let set = || CounterSet::builder(COUNT).backend(Backend::PerThread).build();
+        let bytes = weight(THREADS, 1, set, use_set);
+        let bound = with_room_to_grow(2 * COUNT * 17 / 2 * (shards + 5 * 6) + SLACK);
+        assert!(bytes <= bound, "{bytes} of {bound}");
+        assert!(bytes >= COUNT * 8 * THREADS, "not measured: {bytes}");
     });
 }
 
 #[test]
-fn a_set_allocates_nothing_before_its_first_add_and_gives_all_back_at_its_end() {
-    alone("a_set_allocates_nothing_before_its_first_add_and_gives_all_back_at_its_end", || {
+fn a_set_holds_nothing_before_its_first_add_and_gives_all_back_at_its_end() {
+    alone("a_set_holds_nothing_before_its_first_add_and_gives_all_back_at_its_end", || {
         on_every_backend(|case| {
-            let builder = case.set(CounterSet::builder(1_000));
-            let (set, bytes) = kept_by(|| builder.build());
+            let builder = case.set(CounterSet::builder(COUNT));
+            let (set, bytes) = growth(allocated, || builder.build());
             assert_eq!(bytes, 0);
             drop(set);
-            let ((), bytes) = kept_by(|| {
+            let use_one = || {
                 let set = builder.build();
                 use_by(8, || use_set(&set));
-            });
-            assert_eq!(bytes, 0);
+            };
+            use_one();
+            // The allocator has all back, too, where it has been asked for it.
+            let before = allocated();
+            let ((), bytes) = growth(held, || (0..20).for_each(|_| use_one()));
+            assert!(bytes <= SLACK, "{bytes}");
+            assert_eq!(allocated(), before);
+            #[cfg(target_os = "linux")]
+            {
+                let set = builder.build();
+                let (_, mapped) = growth(residency::mapped, || set.inc(0));
+                assert!(mapped >= 8 * COUNT, "not mapped: {mapped}");
+                let before = residency::mapped();
+                drop(set);
+                let given_back = before - residency::mapped();
+                assert_eq!(given_back, mapped);
+            }
         });
     });
+}
+
+/// Counters that are made, added to once, and dropped: each has the columns of the one before.
+#[test]
+fn a_hundred_thousand_counters_made_and_dropped_in_turn_leave_no_byte_behind() {
+    alone("a_hundred_thousand_counters_made_and_dropped_in_turn_leave_no_byte_behind", || {
+        on_every_backend(|case| {
+            for padded in [false, true] {
+                let counters = case.set(Counter::builder()).padded(padded);
+                let levels = case.set(UpDownCounter::builder()).padded(padded);
+                let make_and_drop = |times: u64| {
+                    for n in 1..=times {
+                        let (counter, level) = (counters.build(), levels.build());
+                        counter.add(n);
+                        level.sub(n.cast_signed());
+                        assert_eq!((counter.sum(), level.sum()), (n, -n.cast_signed()));
+                    }
+                };
+                make_and_drop(10);
+                let ((), allocated) = growth(allocated, || {
+                    let ((), bytes) = growth(held, || make_and_drop(100_000));
+                    assert!(bytes <= SLACK, "{bytes}, padded {padded}");
+                });
+                assert_eq!(allocated, 0);
+            }
+        });
+    });
+}
+
+/// Numbers that look random: a linear congruential generator's upper half.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+}
+
+#[test]
+fn a_hundred_thousand_counters_of_which_a_thousand_live_at_a_time_take_the_room_of_a_thousand() {
+    alone(
+        "a_hundred_thousand_counters_of_which_a_thousand_live_at_a_time_take_the_room_of_a_thousand",
+        || {
+            on_every_backend(|case| {
+                let counters = case.set(Counter::builder());
+                let mut alive: Vec<(Counter, u64)> =
+                    (0..COUNT).map(|_| (counters.build(), 0)).collect();
+                let mut dice = Dice(1);
+                let mut replace = |times: u64| {
+                    for n in 1..=times {
+                        let at = dice.roll(COUNT);
+                        let (old, added) =
+                            std::mem::replace(&mut alive[at], (counters.build(), 2 * n));
+                        alive[at].0.add(n);
+                        assert_eq!(old.sum(), added);
+                        drop(old);
+                        alive[at].0.add(n);
+                    }
+                };
+                // Until each has a lease.
+                replace(10_000);
+                let ((), allocated) = growth(allocated, || {
+                    let ((), bytes) = growth(held, || replace(100_000));
+                    assert!(bytes <= SLACK, "{bytes}");
+                });
+                assert_eq!(allocated, 0);
+                assert!(alive.iter().all(|(counter, added)| counter.sum() == *added));
+            });
+        },
+    );
 }
 
 #[test]
@@ -229,11 +477,36 @@ fn ten_thousand_threads_that_come_and_go_leave_no_byte_behind() {
         };
         // Two are here at once at the most: one that ends and one that starts.
         (0..10).for_each(|_| come_and_go());
-        let ((), bytes) = kept_by(|| (0..10_000).for_each(|_| come_and_go()));
-        assert_eq!(bytes, 0);
+        let before = allocated();
+        let ((), bytes) = growth(held, || (0..10_000).for_each(|_| come_and_go()));
+        assert!(bytes <= SLACK, "{bytes}");
+        assert_eq!(allocated(), before);
 
         assert!(counters.iter().all(|counter| counter.sum() == 10_010));
         assert!(levels.iter().all(|level| level.sum() == 0));
         assert!(sets.iter().all(|set| (set.sum(0), set.sum(19)) == (10_010, 20_020)));
+    });
+}
+
+/// Mappings that lie next to each other are one to the kernel, which may back that by huge pages, of
+/// which a single add takes a whole one, however small each of them is.
+#[cfg(target_os = "linux")]
+#[test]
+fn small_sets_next_to_each_other_are_not_backed_by_huge_pages() {
+    alone("small_sets_next_to_each_other_are_not_backed_by_huge_pages", || {
+        const HUGE: usize = 2 << 20;
+        let builder = CounterSet::builder(2_000).backend(Backend::Striped).shards(16);
+        let sets: Vec<_> = (0..64).map(|_| builder.build()).collect();
+        let before = residency::Mapping::all();
+        sets.iter().for_each(|set| set.inc(0));
+        let known = |now: &residency::Mapping| {
+            before.iter().any(|then| (then.from, then.to) == (now.from, now.to))
+        };
+        let all = residency::Mapping::all().into_iter();
+        let large = |mapping: &residency::Mapping| {
+            mapping.file.is_none() && mapping.to - mapping.from >= HUGE && !known(mapping)
+        };
+        let large: Vec<_> = all.filter(large).collect();
+        assert!(large.iter().all(|mapping| mapping.has("nh")), "{large:?}");
     });
 }

@@ -241,9 +241,6 @@ mod memory {
     use super::AtomicU64;
     use std::ptr::{self, NonNull};
 
-    /// From here on the kernel might back memory by huge pages, of which a single write takes a whole one.
-    const HUGE: usize = 2 << 20;
-
     /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory.
     pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
         let bytes = count.checked_mul(size_of::<AtomicU64>())?;
@@ -254,10 +251,10 @@ mod memory {
         if memory == libc::MAP_FAILED {
             return None;
         }
-        if bytes >= HUGE {
-            // SAFETY: the memory is the caller's. A refusal changes nothing but how much is resident.
-            unsafe { libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE) };
-        }
+        // Of a huge page a single write takes all. However small this is, the kernel may make one large
+        // mapping of it and its neighbours.
+        // SAFETY: the memory is the caller's. A refusal changes nothing but how much is resident.
+        unsafe { libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE) };
         NonNull::new(memory.cast())
     }
 

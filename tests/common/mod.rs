@@ -5,7 +5,9 @@
 pub(crate) mod affinity;
 
 use std::{
-    fmt, ptr,
+    env, fmt,
+    process::Command,
+    ptr,
     sync::{Barrier, Mutex},
     thread,
 };
@@ -97,6 +99,23 @@ impl Drop for Named {
 /// Whether this machine has what `PerCpu` needs.
 pub(crate) fn per_cpu_works() -> bool {
     Counter::builder().backend(Backend::PerCpu).try_build().is_ok()
+}
+
+/// Runs `body`, the test of that `name`, in a process where there is nobody else.
+pub(crate) fn alone(name: &str, body: impl FnOnce()) {
+    const ALONE: &str = "STRIPED_COUNTER_TEST_ALONE";
+    if env::var_os(ALONE).is_some() {
+        return body();
+    }
+    let this = env::current_exe().unwrap();
+    let child = Command::new(this)
+        .args(["--exact", name, "--test-threads=1"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let (out, err) =
+        (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
+    assert!(child.status.success() && out.contains("1 passed"), "{out}\n{err}");
 }
 
 /// Runs `body` on so many threads, which start together, each told its index. Returns what they

@@ -1,0 +1,69 @@
+//! How much memory the process has, by the kernel's count.
+
+#![cfg(target_os = "linux")]
+#![allow(dead_code, reason = "every test file takes what it needs")]
+
+use std::fs;
+
+/// Bytes of the process's own that are in memory: not what is read from files, and not pages that have
+/// only been read, for which there is one page of zeros. The kernel walks the page tables for this;
+/// its running counts, which are cheaper, are off by some pages per CPU.
+pub(crate) fn anonymous() -> usize {
+    1_024 * kib("/proc/self/smaps_rollup", "Anonymous:")
+}
+
+/// Bytes of all mappings, used or not.
+pub(crate) fn mapped() -> usize {
+    1_024 * kib("/proc/self/status", "VmSize:")
+}
+
+fn kib(file: &str, name: &str) -> usize {
+    let text = fs::read_to_string(file).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap()
+}
+
+/// A mapping, as `/proc/self/smaps` has it.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// The file that it is of; none for memory that is nobody's but the process's.
+    pub(crate) file: Option<String>,
+    /// Two letters each.
+    pub(crate) flags: Vec<String>,
+}
+
+impl Mapping {
+    /// All mappings of this process.
+    pub(crate) fn all() -> Vec<Self> {
+        let text = fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut all = Vec::new();
+        for line in text.lines() {
+            if let Some(flags) = line.strip_prefix("VmFlags:") {
+                let last: &mut Self = all.last_mut().unwrap();
+                last.flags = flags.split_whitespace().map(str::to_owned).collect();
+            } else if let Some((from, to)) = range(line) {
+                let file = line.split_whitespace().nth(5).map(str::to_owned);
+                all.push(Self { from, to, file, flags: Vec::new() });
+            }
+        }
+        all
+    }
+
+    /// The mapping that `address` is in.
+    pub(crate) fn of(address: usize) -> Self {
+        let is_in = |mapping: &Self| (mapping.from..mapping.to).contains(&address);
+        Self::all().into_iter().find(is_in).expect("the address is mapped")
+    }
+
+    pub(crate) fn has(&self, flag: &str) -> bool {
+        self.flags.iter().any(|had| had == flag)
+    }
+}
+
+/// The addresses at the head of a line such as `7f00-7f10 rw-p 00000000 00:00 0`.
+fn range(line: &str) -> Option<(usize, usize)> {
+    let (from, to) = line.split_whitespace().next()?.split_once('-')?;
+    Some((usize::from_str_radix(from, 16).ok()?, usize::from_str_radix(to, 16).ok()?))
+}
