@@ -195,7 +195,7 @@ impl<C: Columns> Matrix<C> {
     /// Does what can be done without waiting to have the calling thread's next add find a shard.
     pub(super) fn prepare(&self) {
         if self.rows() == 0 {
-            self.place();
+            self.place(&Plan::new(self.settings));
         }
         let Path::Numbered(mask) = self.path() else {
             return; // No memory, or `PerCpu`, which needs no numbers.
@@ -211,19 +211,21 @@ impl<C: Columns> Matrix<C> {
 
     /// Does the same for its own sake. Returns whether there are rows now.
     pub(crate) fn warm_up(&self) -> bool {
+        if self.rows() == 0 {
+            self.place(&Plan::new_with_patience(self.settings));
+        }
         self.prepare();
         self.rows() != 0
     }
 
-    /// Leases the first rows.
-    fn place(&self) {
-        let plan = Plan::new(self.settings);
+    /// Leases the first rows, as planned.
+    fn place(&self, plan: &Plan) {
         self.columns.prepare();
         for _ in 0..TRIES {
             match self.newest() {
                 // A lease of no rows, for which there was no memory.
-                Ok(_) => return self.grow(1, &plan),
-                Err(early) if self.place_first(&plan, early) => return,
+                Ok(_) => return self.grow(1, plan),
+                Err(early) if self.place_first(plan, early) => return,
                 Err(_) => {}
             }
         }
@@ -353,13 +355,13 @@ impl<C: Columns> Matrix<C> {
     pub(crate) fn backend(&self) -> Backend {
         // Relaxed: an old one is unknown, and treated so.
         let route = Route::from_raw(self.hot.tag.load(Ordering::Relaxed));
-        route.backend().unwrap_or_else(|| Plan::new(self.settings).backend)
+        route.backend().unwrap_or_else(|| Plan::new_with_patience(self.settings).backend)
     }
 
     /// How many shards there are, or will be after the first use.
     pub(crate) fn shards(&self) -> usize {
         match self.rows() {
-            0 => Plan::new(self.settings).rows,
+            0 => Plan::new_with_patience(self.settings).rows,
             rows => rows,
         }
     }

@@ -12,7 +12,7 @@
 #![expect(unsafe_code, reason = "the critical section")]
 
 use super::{Area, CELL, Target, abi, count_abort, delay, descriptor, disarm};
-use std::{arch::asm, mem::offset_of};
+use std::{arch::asm, ffi::c_uint, mem::offset_of};
 
 /// `RSEQ_SIG` in glibc `sysdeps/unix/sysv/linux/x86/bits/rseq.h`: the four bytes before an abort
 /// handler that the kernel checks against those given at the registration.
@@ -181,6 +181,24 @@ pub(crate) unsafe fn add_dense(
         column = in(reg) column, stride = in(reg) stride * CELL, mm_cid = const abi::MM_CID,
     );
     true
+}
+
+/// Where the program has `__rseq_offset` and `__rseq_size`; null where the C library has none.
+pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
+    let (offset, size);
+    // SAFETY: loads two addresses that the linker or the loader has put in place.
+    unsafe {
+        asm!(
+            ".weak __rseq_offset",
+            ".weak __rseq_size",
+            "mov {offset}, [rip + __rseq_offset@GOTPCREL]",
+            "mov {size}, [rip + __rseq_size@GOTPCREL]",
+            offset = out(reg) offset,
+            size = out(reg) size,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+    (offset, size)
 }
 
 /// Where the calling thread's control block is.
