@@ -4,52 +4,35 @@
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "fork and its like are reached through libc")]
 
+mod children;
 mod common;
 mod threads;
 
-use common::{add_amounts, on_every_backend};
+use children::Ended;
+use common::{Case, add_amounts, alone, on_every_backend, together};
 use std::{
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
+    hint::spin_loop,
     sync::{
         Barrier, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
 };
-use striped_counter::{CounterSet, UpDownCounter};
+use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
 use threads::Stop;
 
 /// Runs `body` in a child process, whose only thread is a copy of this one, and says whether it
 /// returned true. `body` must not print: other threads' locks may be held for ever.
 fn in_child(body: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child runs `body` alone, and then ends without returning.
-    let child = unsafe { libc::fork() };
-    assert!(child >= 0, "{}", io::Error::last_os_error());
-    if child == 0 {
-        // SAFETY: no requirement. A child that hangs is killed, which its parent then sees.
-        unsafe { libc::alarm(60) };
-        exit(!catch_unwind(AssertUnwindSafe(body)).unwrap_or(false));
-    }
-    wait_for(child)
+    in_child_for(60, body)
 }
 
-/// Ends this process, without a word to anybody.
-fn exit(failed: bool) -> ! {
-    loop {
-        // SAFETY: ends the one thread that there is, and with it the process.
-        unsafe { libc::syscall(libc::SYS_exit, libc::c_long::from(failed)) };
+/// The same, where the child has so many seconds.
+fn in_child_for(seconds: u32, body: impl FnOnce() -> bool) -> bool {
+    match children::in_child_for(seconds, || i32::from(!body())) {
+        Ended::Returned(status) => status == 0,
+        Ended::Killed(signal) => panic!("killed by signal {signal}"),
     }
-}
-
-/// Whether `child` ends with status 0.
-fn wait_for(child: libc::pid_t) -> bool {
-    let mut status = 0;
-    // SAFETY: `status` is valid for the write.
-    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
-    assert_eq!(waited, child, "{}", io::Error::last_os_error());
-    assert!(libc::WIFEXITED(status), "killed by signal {}", libc::WTERMSIG(status));
-    libc::WEXITSTATUS(status) == 0
 }
 
 #[test]
@@ -169,6 +152,97 @@ fn a_fork_in_the_midst_of_other_threads_adds_loses_none_of_the_childs_or_the_par
             adders.into_iter().map(|adder| adder.join().unwrap()).collect::<Vec<_>>()
         });
         assert_eq!(counter.sum(), tallies.iter().sum());
+    });
+}
+
+/// Makes counters and levels in the pools that `case` comes to, adds to them and drops them; tells
+/// whether they were exact. Each has columns of one that was dropped before.
+fn lease_and_drop(case: &Case, times: u64) -> bool {
+    (1..=times).all(|n| {
+        let padded = n % 2 == 0;
+        let counter = case.set(Counter::builder()).padded(padded).build();
+        let level = case.set(UpDownCounter::builder()).padded(padded).build();
+        (0..3).for_each(|_| counter.add(n));
+        (0..3).for_each(|_| level.sub(n.cast_signed()));
+        counter.sum() == 3 * n
+            && counter.take() == 3 * n
+            && (counter.sum(), counter.total()) == (0, 3 * n)
+            && level.sum() == -3 * n.cast_signed()
+    })
+}
+
+/// The fork may come at any moment of another thread's lease, and of giving one back: it costs the
+/// child that lease, and no lease is had twice there.
+#[test]
+fn a_fork_while_another_thread_leases_and_drops_counters_leaves_the_child_exact() {
+    const FORKS: u64 = 50;
+    on_every_backend(|case| {
+        let stop = AtomicBool::new(false);
+        let old: Vec<_> = (0..4).map(|_| case.counter()).collect();
+        let add_to_old = |n| old.iter().for_each(|counter| counter.add(n));
+        let old_have = |n| old.iter().all(|counter| counter.sum() == n && counter.total() == n);
+        add_to_old(1);
+        thread::scope(|scope| {
+            let _stop = Stop(&stop);
+            let leasing = || {
+                while !stop.load(Relaxed) {
+                    assert!(lease_and_drop(case, 10));
+                }
+            };
+            let leasing = scope.spawn(leasing);
+            for fork in 1..=FORKS {
+                let exact = in_child_for(10, || {
+                    add_to_old(5);
+                    let new: Vec<_> = (0..70).map(|_| case.counter()).collect();
+                    (1..).zip(&new).for_each(|(n, counter)| counter.add(n));
+                    lease_and_drop(case, 100)
+                        && (1..).zip(&new).all(|(n, counter)| counter.sum() == n)
+                        && old_have(fork + 5)
+                });
+                assert!(exact, "wrong in child {fork}");
+                add_to_old(1);
+                assert!(old_have(fork + 1));
+            }
+            stop.store(true, Relaxed);
+            leasing.join().unwrap();
+        });
+    });
+}
+
+/// A child is left with whatever locks other threads had, also those of other libraries: that of
+/// `num_cpus`, for one, which is taken at a process's first question. So each of 2,000 processes asks
+/// it on two threads, and forks at some moment of that.
+#[test]
+fn a_childs_first_add_does_not_wait_for_whoever_asked_for_the_number_of_cpus() {
+    const ROUNDS: u32 = 2_000;
+    alone("a_childs_first_add_does_not_wait_for_whoever_asked_for_the_number_of_cpus", || {
+        static COUNTERS: [Counter; 3] = [
+            Counter::builder().backend(Backend::Striped).build(),
+            Counter::builder().backend(Backend::PerThread).build(),
+            Counter::new(),
+        ];
+        let add_in_grandchild = || {
+            COUNTERS.iter().for_each(|counter| (0..3).for_each(|_| counter.inc()));
+            COUNTERS.iter().all(|counter| counter.sum() == 3)
+        };
+        for round in 0..ROUNDS {
+            let exact = in_child_for(30, || {
+                let stop = AtomicBool::new(false);
+                let in_time = together(3, |thread| {
+                    if thread > 0 {
+                        while !stop.load(Relaxed) {
+                            num_cpus::get();
+                        }
+                        return true;
+                    }
+                    let _stop = Stop(&stop);
+                    (0..round % 100 * 200).for_each(|_| spin_loop());
+                    in_child_for(10, add_in_grandchild)
+                });
+                in_time[0]
+            });
+            assert!(exact, "wrong or killed in round {round}");
+        }
     });
 }
 

@@ -65,7 +65,7 @@ fn shards_out_of_range_are_refused_by_every_type_whatever_else_is_set() {
 #[test]
 fn shards_on_per_thread_are_refused_by_every_type() {
     for shards in [1, 2, MOST_SHARDS] {
-        let why = "cannot be set with backend PerThread, which has one shard a live thread";
+        let why = "cannot be set with backend PerThread, which has one shard per live thread";
         let expected = format!("shards: {shards} {why}");
         for read_lock in [false, true] {
             let said = refusals(Backend::PerThread, shards, read_lock);
