@@ -85,14 +85,25 @@ impl Row<'_> {
 
 /// Keeps the compiler from adding up an address once for each access: the processors measured forward a
 /// store to the next load of the same address at once only if both have it in one register.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 #[expect(unsafe_code, reason = "hides a value from the compiler")]
-fn in_one_register(mut cell: *const AtomicU64) -> *const AtomicU64 {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
+fn in_one_register(cell: *const AtomicU64) -> *const AtomicU64 {
+    let same;
     // SAFETY: does nothing.
     unsafe {
-        std::arch::asm!("/* {0} */", inout(reg) cell, options(pure, readonly, nostack, preserves_flags));
+        std::arch::asm!(
+            "/* {0} */",
+            inout(reg) cell => same,
+            options(pure, readonly, nostack, preserves_flags),
+        );
     }
+    same
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn in_one_register(cell: *const AtomicU64) -> *const AtomicU64 {
     cell
 }
 
@@ -115,17 +126,20 @@ impl<C: Columns> Matrix<C> {
     /// Adds `n` to `column`.
     #[inline(always)]
     pub(crate) fn add(&self, column: usize, n: u64) {
-        let added = match self.path() {
-            Path::PerCpu(area) => self.add_in_section(area, column, n),
-            Path::Numbered(mask) => self.row(mask).is_some_and(|row| {
-                row.add(column, n);
-                true
-            }),
+        match self.path() {
+            Path::PerCpu(area) => {
+                if self.add_in_section(area, column, n) {
+                    return;
+                }
+            }
+            Path::Numbered(mask) => {
+                if let Some(row) = self.row(mask) {
+                    return row.add(column, n);
+                }
+            }
             Path::DenseCpu(_) | Path::Unknown => return self.add_out_of_line(column, n),
-        };
-        if !added {
-            self.add_slow(column, n);
         }
+        self.add_slow(column, n);
     }
 
     #[inline(always)]

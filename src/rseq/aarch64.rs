@@ -144,21 +144,32 @@ macro_rules! check_dense_cpu {
     };
 }
 
-/// Rows any number of bytes apart, and any column. x16 is free by now.
+/// Rows a power of two of bytes apart that is known at compile time, and the first column. x16 is free by
+/// now.
 macro_rules! to_cell {
+    () => {
+        "ldr x16, [{target}, {first}]\nadd x17, x16, x17, lsl {shift}"
+    };
+}
+
+/// Rows any number of bytes apart, and any column.
+macro_rules! to_cell_of_column {
     () => {
         "ldr x16, [{target}, {first}]\nmadd x17, x17, {stride}, x16\nadd x17, x17, {column}, lsl #3"
     };
 }
 
-/// [`add`] to the first column, with rows `STRIDE` cells apart.
+/// [`add`] to the first column, with rows `STRIDE` cells apart, a power of two.
 ///
 /// # Safety
 /// As for [`add`].
 #[inline(always)]
 pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target, n: u64) -> bool {
-    // SAFETY: the caller's.
-    unsafe { add(area, target, 0, STRIDE, n) }
+    section_here!(
+        check_cpu!(), to_cell!(), area, target, n,
+        shift = const (STRIDE * CELL).ilog2(),
+    );
+    true
 }
 
 /// Adds `n` to the cell of `column` in the row of the calling thread's CPU, for as long as the thread stays
@@ -176,7 +187,7 @@ pub(crate) unsafe fn add(
     n: u64,
 ) -> bool {
     section_here!(
-        check_cpu!(), to_cell!(), area, target, n,
+        check_cpu!(), to_cell_of_column!(), area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL,
     );
     true
@@ -195,7 +206,7 @@ pub(crate) unsafe fn add_dense(
     n: u64,
 ) -> bool {
     section_here!(
-        check_dense_cpu!(), to_cell!(), area, target, n,
+        check_dense_cpu!(), to_cell_of_column!(), area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL, mm_cid = const abi::MM_CID,
     );
     true
