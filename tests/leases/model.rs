@@ -1,0 +1,200 @@
+//! Any program that makes counters, adds to them, reads, takes and drops them, in the same pools on
+//! several threads, gives what it gives on plain integers.
+
+use crate::{
+    Subject,
+    common::{Case, on_every_backend, together},
+    threads::Crew,
+};
+use proptest::{
+    collection::vec,
+    prelude::{Just, ProptestConfig, Strategy, any, prop_oneof},
+    test_runner::TestRunner,
+};
+use std::{sync::Mutex, thread};
+
+const THREADS: usize = 3;
+/// Counters alive at a time, in a program.
+const SLOTS: usize = 6;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// In place of the one in the slot, which is dropped.
+    Make {
+        is_level: bool,
+        padded: bool,
+    },
+    Drop,
+    Add(u64),
+    Sum,
+    Total,
+    Take,
+    WarmUp,
+    /// Has so many new threads, all alive, add 1: `PerThread` must grow for them.
+    AddByMany(usize),
+}
+
+fn amounts() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => 0..=10_u64, 1 => any::<u64>(), 1 => Just(u64::MAX), 1 => Just(1 << 63)]
+}
+
+fn makes() -> impl Strategy<Value = Step> {
+    (any::<bool>(), any::<bool>()).prop_map(|(is_level, padded)| Step::Make { is_level, padded })
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => makes(),
+        2 => Just(Step::Drop),
+        8 => amounts().prop_map(Step::Add),
+        3 => Just(Step::Sum),
+        2 => Just(Step::Total),
+        2 => Just(Step::Take),
+        1 => Just(Step::WarmUp),
+    ]
+}
+
+/// What a counter is to be.
+#[derive(Clone, Copy, Debug, Default)]
+struct Model {
+    total: u64,
+    taken: u64,
+}
+
+/// A counter and what it is to be.
+struct Checked {
+    subject: Subject,
+    model: Model,
+}
+
+impl Checked {
+    fn new(case: &Case, is_level: bool, padded: bool) -> Self {
+        Self { subject: Subject::new(case, is_level, padded), model: Model::default() }
+    }
+
+    fn sum(&self) -> u64 {
+        self.model.total.wrapping_sub(self.model.taken)
+    }
+
+    fn added(&mut self, n: u64) {
+        self.model.total = self.model.total.wrapping_add(n);
+    }
+
+    /// Panics if the counter is not what it is to be.
+    fn check(&self) {
+        assert_eq!(self.subject.sum(), self.sum(), "the sum");
+        if let Some(total) = self.subject.total() {
+            assert_eq!(total, self.model.total, "the total");
+        }
+    }
+}
+
+type Slot = Option<Checked>;
+
+/// Takes `step` on a slot, and checks what comes of it.
+fn take_step(slot: &mut Slot, case: &Case, step: Step) {
+    match (step, slot) {
+        (Step::Make { is_level, padded }, slot) => {
+            *slot = Some(Checked::new(case, is_level, padded))
+        }
+        (Step::Drop, slot) => *slot = None,
+        (_, None) => {}
+        (Step::Add(n), Some(checked)) => {
+            checked.subject.add(n);
+            checked.added(n);
+        }
+        (Step::Sum, Some(checked)) => assert_eq!(checked.subject.sum(), checked.sum()),
+        (Step::Total, Some(checked)) => checked.check(),
+        (Step::Take, Some(checked)) => {
+            assert_eq!(checked.subject.take(), checked.sum());
+            checked.model.taken = checked.model.total;
+        }
+        (Step::WarmUp, Some(checked)) => assert!(checked.subject.warm_up()),
+        (Step::AddByMany(threads), Some(checked)) => {
+            together(threads, |_| checked.subject.add(1));
+            checked.added(threads as u64);
+        }
+    }
+}
+
+fn run<P: Strategy>(programs: P, body: impl Fn(P::Value)) {
+    let config = ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() };
+    let run = |program| {
+        body(program);
+        Ok(())
+    };
+    TestRunner::new(config).run(&programs, run).unwrap();
+}
+
+/// One step after another, each on a thread of its own choice: a counter is made on one, added to on
+/// others, and dropped on yet another.
+#[test]
+fn steps_in_turn_do_to_counters_what_they_do_to_integers() {
+    let step = prop_oneof![30 => steps(), 1 => (1..9_usize).prop_map(Step::AddByMany)];
+    let programs = vec((0..THREADS, 0..SLOTS, step), 0..150);
+    on_every_backend(|case| {
+        run(&programs, |program| {
+            let slots: [_; SLOTS] = std::array::from_fn(|_| Mutex::new(None));
+            thread::scope(|scope| {
+                let crew = Crew::new(scope, THREADS);
+                for (thread, slot, step) in program {
+                    let slot = &slots[slot];
+                    crew.on(thread, move || take_step(&mut slot.lock().unwrap(), case, step));
+                }
+            });
+            slots.iter().for_each(|slot| slot.lock().unwrap().iter().for_each(Checked::check));
+        });
+    });
+}
+
+/// All threads at once, each with counters of its own, and all adding to some that they share.
+#[test]
+fn steps_at_once_do_to_each_threads_counters_what_they_do_to_integers() {
+    let program = || vec((0..SLOTS, steps()), 0..120);
+    let programs = vec(program(), 2..5);
+    on_every_backend(|case| {
+        run(&programs, |programs| {
+            let shared = [(false, false), (true, false), (false, true), (true, true)]
+                .map(|(is_level, padded)| Subject::new(case, is_level, padded));
+            let lives = together(programs.len(), |thread| {
+                let mut slots: [Slot; SLOTS] = Default::default();
+                let mut added = 0_u64;
+                for &(slot, step) in &programs[thread] {
+                    take_step(&mut slots[slot], case, step);
+                    if let Step::Add(n) = step {
+                        shared.iter().for_each(|subject| subject.add(n));
+                        added = added.wrapping_add(n);
+                    }
+                }
+                (slots, added)
+            });
+            // On another thread than those that added, of which some number is another's by now.
+            let added = lives.iter().map(|(_, added)| *added).fold(0, u64::wrapping_add);
+            lives.iter().flat_map(|(slots, _)| slots).flatten().for_each(Checked::check);
+            assert!(shared.iter().all(|subject| subject.sum() == added));
+        });
+    });
+}
+
+/// Counters that outlive others keep what they have while their neighbours are replaced, and more and
+/// more threads come, for which `PerThread` takes longer and longer leases.
+#[test]
+fn counters_keep_their_counts_while_neighbours_are_replaced_and_threads_become_more() {
+    on_every_backend(|case| {
+        let lasting: Vec<_> = (0..40).map(|n| Subject::new(case, n % 3 == 0, n % 5 == 0)).collect();
+        let mut added = 0;
+        for threads in [1, 2, 3, 5, 9, 17, 33] {
+            let passing: Vec<_> = together(threads, |thread| {
+                let n = thread as u64 + 1;
+                let passing = Subject::new(case, thread % 2 == 0, thread % 3 == 0);
+                for subject in lasting.iter().chain([&passing]) {
+                    subject.add(n);
+                }
+                (passing, n)
+            });
+            assert!(passing.iter().all(|(subject, n)| subject.sum() == *n));
+            added += passing.iter().map(|(_, n)| n).sum::<u64>();
+            assert!(lasting.iter().all(|subject| subject.sum() == added), "{threads} threads");
+        }
+    });
+}

@@ -1,0 +1,53 @@
+//! Up to 16 counters share each line: reading one of them takes nothing from the others.
+
+use crate::{
+    Subject,
+    common::{on_every_backend, together},
+};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+const ADDERS: usize = 3;
+const ADDS: u64 = 20_000;
+
+/// Enough for a full line among them, whichever columns were free; leased in turn.
+const COUNTERS: usize = 31;
+const POLLED: usize = COUNTERS / 2;
+
+#[test]
+fn a_neighbour_polled_without_pause_leaves_all_others_exact() {
+    for (is_level, padded) in [(false, false), (true, false), (false, true)] {
+        on_every_backend(|case| {
+            let counters: Vec<_> =
+                (0..COUNTERS).map(|_| Subject::new(case, is_level, padded)).collect();
+            counters.iter().for_each(|counter| assert!(counter.warm_up()));
+            let polled = &counters[POLLED];
+            let at_work = AtomicUsize::new(ADDERS);
+            together(ADDERS + 1, |thread| {
+                if thread == 0 {
+                    let mut last = 0;
+                    while at_work.load(SeqCst) > 0 {
+                        let sum = polled.sum();
+                        assert!((last..=ADDERS as u64 * ADDS).contains(&sum), "{sum} after {last}");
+                        last = sum;
+                    }
+                    return;
+                }
+                for turn in 0..ADDS {
+                    // The polled one by even amounts, which levels count upwards.
+                    polled.add(2 * (turn % 2));
+                    let at = usize::try_from(turn).unwrap() % COUNTERS;
+                    if at != POLLED {
+                        counters[at].add(1 << 32);
+                    }
+                }
+                at_work.fetch_sub(1, SeqCst);
+            });
+            for (at, counter) in counters.iter().enumerate() {
+                let is_turn = |turn: &u64| turn % COUNTERS as u64 == at as u64;
+                let others = (0..ADDS).filter(is_turn).count() as u64 * (1 << 32);
+                let each = if at == POLLED { ADDS } else { others };
+                assert_eq!(counter.sum(), ADDERS as u64 * each, "counter {at}, padded {padded}");
+            }
+        });
+    }
+}
