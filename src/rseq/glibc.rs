@@ -100,10 +100,10 @@ pub(crate) fn area_of_loader() -> Result<Area, &'static str> {
     answer(|| Symbols::linked().or_else(Symbols::loaded))
 }
 
-fn answer(symbols: impl FnOnce() -> Option<Symbols>) -> Result<Area, &'static str> {
+fn answer(look: impl FnOnce() -> Option<Symbols>) -> Result<Area, &'static str> {
     let mut answer = ANSWER.load(Ordering::Relaxed);
     if answer == 0 {
-        let found = find_area(symbols()).map_or_else(|missing| missing + 1, Area::raw);
+        let found = find_area(look).map_or_else(|missing| missing + 1, Area::raw);
         // Of several that look at once, the first to be done decides for all.
         answer = match ANSWER.compare_exchange(0, found, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => found,
@@ -122,8 +122,8 @@ pub(crate) fn has_dense() -> bool {
 }
 
 /// The area, or the number of what is missing.
-fn find_area(symbols: Option<Symbols>) -> Result<Area, u32> {
-    let Some(Symbols { offset, size }) = symbols else { return Err(0) };
+fn find_area(look: impl FnOnce() -> Option<Symbols>) -> Result<Area, u32> {
+    let Some(Symbols { offset, size }) = look() else { return Err(0) };
     if size == 0 {
         return Err(1);
     }
