@@ -37,22 +37,29 @@ pub(crate) struct Matrix<C: Columns> {
 }
 
 /// What the word of the newest lease holds before there is one: how much has been taken of the early
-/// spill, with the lowest bit set, or null for nothing.
+/// spill, with its sign, above the lowest bit, which is set; or null for nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Early(*mut AtomicU64);
 
 impl Early {
     /// The most that can be noted. What is beyond that stays in the sum.
-    const MOST: usize = usize::MAX >> 1;
+    const MOST: isize = isize::MAX >> 1;
 
     /// How much has been taken.
     pub(super) fn taken(self) -> u64 {
-        (self.0.addr() >> 1) as u64
+        (self.0.addr().cast_signed() >> 1) as u64
     }
 
-    /// That `total` has been taken, or as much of it as can be noted.
-    pub(super) fn of(total: u64) -> Self {
-        let noted = usize::try_from(total).unwrap_or(Self::MOST).min(Self::MOST);
+    /// That `total` has been taken, or as much of it as can be noted. Of a level it may be negative.
+    pub(super) fn of(total: u64, is_level: bool) -> Self {
+        let most = Self::MOST as u64;
+        let noted = if is_level && total.cast_signed() < 0 {
+            total.cast_signed().max(-most.cast_signed())
+        } else {
+            total.min(most).cast_signed()
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "at most MOST, up and down")]
+        let noted = (noted as isize).cast_unsigned();
         Self(ptr::without_provenance_mut(noted << 1 | 1))
     }
 }

@@ -11,7 +11,10 @@ use proptest::{
     prelude::{Just, ProptestConfig, Strategy, any, prop_oneof},
     test_runner::TestRunner,
 };
-use std::{sync::Mutex, thread};
+use std::{
+    sync::{Barrier, Mutex},
+    thread,
+};
 
 const THREADS: usize = 3;
 /// Counters alive at a time, in a program.
@@ -30,7 +33,7 @@ enum Step {
     Total,
     Take,
     WarmUp,
-    /// Has so many new threads, all alive, add 1: `PerThread` must grow for them.
+    /// Has so many new threads, all alive, add 1 twice: `PerThread` must grow for them.
     AddByMany(usize),
 }
 
@@ -111,8 +114,13 @@ fn take_step(slot: &mut Slot, case: &Case, step: Step) {
         }
         (Step::WarmUp, Some(checked)) => assert!(checked.subject.warm_up()),
         (Step::AddByMany(threads), Some(checked)) => {
-            together(threads, |_| checked.subject.add(1));
-            checked.added(threads as u64);
+            let all_alive = Barrier::new(threads);
+            together(threads, |_| {
+                checked.subject.add(1);
+                all_alive.wait();
+                checked.subject.add(1);
+            });
+            checked.added(2 * threads as u64);
         }
     }
 }
@@ -184,13 +192,15 @@ fn counters_keep_their_counts_while_neighbours_are_replaced_and_threads_become_m
         let lasting: Vec<_> = (0..40).map(|n| Subject::new(case, n % 3 == 0, n % 5 == 0)).collect();
         let mut added = 0;
         for threads in [1, 2, 3, 5, 9, 17, 33] {
+            let all_alive = Barrier::new(threads);
             let passing: Vec<_> = together(threads, |thread| {
                 let n = thread as u64 + 1;
                 let passing = Subject::new(case, thread % 2 == 0, thread % 3 == 0);
-                for subject in lasting.iter().chain([&passing]) {
-                    subject.add(n);
-                }
-                (passing, n)
+                let add = || lasting.iter().chain([&passing]).for_each(|subject| subject.add(n));
+                add();
+                all_alive.wait();
+                add();
+                (passing, 2 * n)
             });
             assert!(passing.iter().all(|(subject, n)| subject.sum() == *n));
             added += passing.iter().map(|(_, n)| n).sum::<u64>();
