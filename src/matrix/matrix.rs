@@ -10,6 +10,7 @@ use super::{
     striped, thread_id,
 };
 use crate::{
+    errno,
     lock::Guard,
     rseq::{self, Area, Target},
     settings::{Backend, Settings},
@@ -215,6 +216,7 @@ impl<C: Columns> Matrix<C> {
 
     /// Does what can be done without waiting to have the calling thread's next add find a shard.
     pub(super) fn prepare(&self) {
+        let _errno = errno::Kept::new();
         if self.rows() == 0 {
             self.place(&Plan::new(self.settings));
         }
