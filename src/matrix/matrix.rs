@@ -1,4 +1,4 @@
-//! The add, and what it needs: the hot words, the slow path, leases, and the divert.
+//! The add: the hot words, how it finds its cell, and the divert.
 
 use super::{
     columns::Columns,
