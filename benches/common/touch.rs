@@ -20,7 +20,9 @@ pub(crate) fn touch(counter: &Counter) -> u64 {
     };
     thread::scope(|scope| {
         let adders: Vec<_> = (0..threads).map(|_| scope.spawn(adder)).collect();
-        adders.into_iter().for_each(|adder| adder.join().expect("adds do not panic"));
+        for adder in adders {
+            adder.join().expect("adds do not panic");
+        }
     });
     2 * threads as u64
 }

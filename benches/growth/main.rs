@@ -45,6 +45,9 @@ use std::{
 use striped_counter::{Backend, Counter};
 use touch::touch;
 
+/// Padded lines from a shard to the next.
+const APART: usize = 4;
+
 /// Repeats of a measurement, of which the median counts.
 const REPEATS: usize = 5;
 
@@ -154,10 +157,18 @@ fn striped(shards: usize, read_lock: bool) -> Counter {
 
 /// The CPU time of a sum, against shards.
 ///
-/// The bare loop is over padded atomics, 128 bytes apart; our shards are 512 bytes apart, since counters
-/// share their lines.
+/// The bare loop is over padded atomics, 128 bytes apart. Shards are 512 bytes apart, since counters share
+/// chunks: a second loop shows what that costs, and the ratios are to the first.
 fn sums(scale: &Scale) -> (String, Option<File>) {
-    let mut lines = vec![cells(["shards", "bare loop", "unlocked", "ratio", "locked", "ratio"])];
+    let mut lines = vec![cells([
+        "shards",
+        "bare loop",
+        "of 512 bytes",
+        "unlocked",
+        "ratio",
+        "locked",
+        "ratio",
+    ])];
     let mut curves = [
         curve("locked", Style::thick(BLUE, SQUARE)),
         curve("unlocked", Style::thick(GREEN, UP)),
@@ -165,13 +176,19 @@ fn sums(scale: &Scale) -> (String, Option<File>) {
     ];
     for shards in steps(4, scale.shards) {
         note(&format!("sums of {shards} shards"));
-        let bare: Box<[_]> = (0..shards).map(|_| CachePadded::new(AtomicU64::new(1))).collect();
+        let atomics = || CachePadded::new(AtomicU64::new(1));
+        let bare: Box<[_]> = iter::repeat_with(atomics).take(shards).collect();
+        let apart: Box<[[_; APART]]> =
+            iter::repeat_with(|| [(); APART].map(|()| atomics())).take(shards).collect();
         let counters = [striped(shards, true), striped(shards, false)];
         let sum =
             |counter: &Counter| cost(scale.window, || _ = black_box(black_box(counter).sum()));
         let [locked, unlocked] = [0, 1].map(|index| sum(&counters[index]));
         let bare = cost(scale.window, || _ = black_box(walk(black_box(&bare))));
-        let figures = [bare, unlocked, unlocked / bare, locked, locked / bare];
+        let apart = cost(scale.window, || {
+            black_box(walk(black_box(&apart).iter().map(|line| &line[0])));
+        });
+        let figures = [bare, apart, unlocked, unlocked / bare, locked, locked / bare];
         lines.push(row(shards, figures.map(|figure| format!("{figure:.2}"))));
         for (curve, ns) in curves.iter_mut().zip([locked, unlocked, bare]) {
             curve.points.push((float(shards as u64), ns));
@@ -186,9 +203,9 @@ fn sums(scale: &Scale) -> (String, Option<File>) {
 }
 
 /// The least that any sum can cost.
-fn walk(cells: &[CachePadded<AtomicU64>]) -> u64 {
+fn walk<'a>(cells: impl IntoIterator<Item = &'a CachePadded<AtomicU64>>) -> u64 {
     // Acquire, as the counter's own.
-    cells.iter().fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Acquire)))
+    cells.into_iter().fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Acquire)))
 }
 
 fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {

@@ -248,7 +248,7 @@ pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
         curve("CounterSet", Style::thick(VERMILION, Shape::Disc)),
         curve("padded AtomicU64", Style::thin(BLACK, SQUARE)),
     ];
-    let mut text = String::new();
+    let mut tables = Vec::new();
     let auto = Counter::new();
     for (of, shards) in [(auto.backend(), auto.shards()), (Backend::Striped, SHARDS)] {
         let mut lines = vec![cells(["type", "asked"])];
@@ -276,7 +276,7 @@ pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
             "Resident bytes per counter, against counters, with {shards} shards of {of}; of the most, \
              what was asked of the allocator"
         );
-        text += &format!("{}\n", titled(&title, &lines));
+        tables.push(titled(&title, &lines));
     }
     let mut chart = chart(
         &format!("Memory of a counter with {SHARDS} shards against the number of counters"),
@@ -285,7 +285,7 @@ pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
         curves.into(),
     );
     chart.x_step = 10.0;
-    (text.trim_end().to_owned() + "\n", drawn("counters", &chart))
+    (tables.join("\n"), drawn("counters", &chart))
 }
 
 /// The memory of the first counter of a process, and of the thousandth.

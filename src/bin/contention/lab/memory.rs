@@ -193,8 +193,8 @@ mod tests {
     #[test]
     fn a_thing_takes_what_is_asked_and_is_resident_once_touched() {
         let bytes = 16 << 20;
-        let make = |byte: u8| vec![byte; bytes].into_boxed_slice();
-        let read = |thing: &Box<[u8]>| _ = black_box(thing[7]);
+        let make = |byte: u8| vec![byte; bytes];
+        let read = |thing: &Vec<u8>| _ = black_box(thing[7]);
         let (_, taken) = growth(3, || make(0), read);
         assert_eq!(taken.asked, bytes);
         // Nobody wrote to it.
