@@ -1,18 +1,20 @@
-//! What is allocated, and when: nothing before the first add, nothing after a thread's first touch,
-//! and an add that finds no memory counts all the same.
+//! What the allocator is asked for, and when. On Linux: nothing, ever, since chunks come from the system
+//! (`tests/memory.rs` has what they weigh, `tests/no_memory.rs` what happens without). Elsewhere:
+//! nothing before the first add and nothing after a thread's first touch, and an add that finds no
+//! memory counts all the same.
 
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
 mod common;
 
-use common::{on_every_backend, together};
+use common::{Case, on_every_backend, together};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
 };
-use striped_counter::{Backend, Builder, Counter, CounterSet};
+use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
 
 /// The system's allocator, which keeps count for each thread, and refuses on demand.
 struct Counting;
@@ -22,18 +24,17 @@ thread_local! {
     static REFUSED: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// From this size on, shards are allocated and nothing else.
-const LARGE: usize = 128;
+const ON_LINUX: bool = cfg!(target_os = "linux");
 
 // SAFETY: allocates as `System` does, or not at all.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match REFUSED.get() {
-            Some(refused) if layout.size() >= LARGE => {
+            Some(refused) => {
                 REFUSED.set(Some(refused + 1));
                 ptr::null_mut()
             }
-            _ => {
+            None => {
                 ALLOCATED.set(ALLOCATED.get() + layout.size());
                 // SAFETY: the caller's.
                 unsafe { System.alloc(layout) }
@@ -57,31 +58,70 @@ fn allocated_by<T>(body: impl FnOnce() -> T) -> (usize, T) {
     (ALLOCATED.get() - before, result)
 }
 
-/// How often the calling thread is refused memory during `body`.
+/// How often the calling thread is refused memory, however little, during `body`.
 fn refused_during(body: impl FnOnce()) -> usize {
     REFUSED.set(Some(0));
     body();
     REFUSED.take().unwrap()
 }
 
-/// The number of CPUs is asked for once in a process, and an add that finds another test asking for
-/// it spills. So it is asked for beforehand.
-fn ask_for_the_plan(builder: Builder<Counter>) {
-    assert_ne!(builder.build().shards(), 0);
+/// Makes, uses and drops a counter of each type that asks for memory at no time of its own accord.
+fn use_all(case: &Case, buffer: &mut [u64]) {
+    for padded in [false, true] {
+        let counter = case.set(Counter::builder()).padded(padded).build();
+        (0..3).for_each(|_| counter.add(2));
+        assert!(counter.warm_up());
+        assert_eq!((counter.sum(), counter.total()), (6, 6));
+        assert_eq!((counter.take(), counter.deltas().next_delta()), (6, 6));
+        let level = case.set(UpDownCounter::builder()).padded(padded).build();
+        level.sub(3);
+        drop(level.guard());
+        assert_eq!((level.sum(), level.take()), (-3, -3));
+    }
+    let set = case.set(CounterSet::builder(buffer.len())).build();
+    set.add_many(&[(0, 1), (1, 2)]);
+    set.get(1).unwrap().inc();
+    set.sums_into(buffer);
+    assert_eq!(buffer[..2], [1, 3]);
+    assert_eq!((set.sum(0), set.take(1), set.total(1)), (1, 3, 3));
+}
+
+/// An allocator that refuses everything is not even asked, by the process's first add or any other.
+#[test]
+fn on_linux_the_allocator_is_asked_for_nothing_ever() {
+    if !ON_LINUX {
+        return;
+    }
+    on_every_backend(|case| {
+        let mut buffer = vec![0; 600];
+        let refused = refused_during(|| (0..100).for_each(|_| use_all(case, &mut buffer)));
+        assert_eq!(refused, 0);
+        let (bytes, ()) = allocated_by(|| use_all(case, &mut buffer));
+        assert_eq!(bytes, 0);
+        let of_threads = together(40, |_| {
+            let mut buffer = vec![0; 600];
+            refused_during(|| use_all(case, &mut buffer))
+        });
+        assert_eq!(of_threads, [0; 40]);
+    });
+}
+
+#[test]
+fn seeded_a_refusal_is_noticed() {
+    let refused = refused_during(|| assert!(Vec::<u8>::new().try_reserve(1).is_err()));
+    assert_eq!(refused, 1);
 }
 
 #[test]
 fn a_counter_allocates_nothing_until_the_first_add() {
     on_every_backend(|case| {
         let builder = case.set(Counter::builder());
-        ask_for_the_plan(builder);
-        let (bytes, counter) = allocated_by(|| {
+        let (bytes, _) = allocated_by(|| {
             let counter = builder.build();
             let _ = (counter.sum(), counter.take(), counter.deltas().next_delta());
             counter
         });
         assert_eq!(bytes, 0);
-        assert_ne!(allocated_by(|| counter.inc()).0, 0);
     });
 }
 
@@ -104,13 +144,11 @@ fn a_refused_setting_allocates_nothing_nor_does_an_index_out_of_range() {
         let set = builder.build();
         assert!(catch_unwind(AssertUnwindSafe(|| set.add_many(&[(0, 1), (3, 1)]))).is_err());
         // Nothing was allocated by what panicked: the first good add still has it all to do.
-        assert_ne!(allocated_by(|| set.inc(0)).0, 0);
+        assert_eq!(allocated_by(|| set.inc(0)).0 == 0, ON_LINUX);
         assert_eq!(set.sums(), [1, 0, 0]);
     });
 }
 
-/// One thread after another: of those that start together, one may find another one allocating,
-/// and have to come again.
 #[test]
 fn after_a_threads_first_touch_an_add_allocates_nothing() {
     on_every_backend(|case| {
@@ -137,29 +175,17 @@ fn reads_allocate_nothing() {
     });
 }
 
-/// 128 bytes a shard, and at most 512 for all else.
-#[test]
-fn a_counter_takes_a_line_a_shard_and_little_else() {
-    for backend in [Backend::PerCpu, Backend::Striped] {
-        for shards in [1, 2, 8, 64, 4096] {
-            let counter = Counter::builder().backend(backend).shards(shards).build();
-            let (bytes, ()) = allocated_by(|| counter.inc());
-            let (bytes, bound) = (bytes + size_of::<Counter>(), 128 * shards + 512);
-            assert!(bytes <= bound, "{backend} with {shards}: {bytes} of {bound} bytes");
-        }
-    }
-}
-
+/// On Linux memory is not the allocator's to refuse; see `tests/no_memory.rs`.
+#[cfg(not(target_os = "linux"))]
 #[test]
 fn adds_count_without_memory_for_shards_and_find_their_shards_when_there_is_some() {
-    on_every_backend(|case| {
-        let counter = case.counter();
-        ask_for_the_plan(case.set(Counter::builder()));
-        let refused = refused_during(|| (0..10).for_each(|_| counter.inc()));
-        assert_ne!(refused, 0, "nothing was asked for");
-        assert_eq!(counter.sum(), 10);
-        assert_ne!(allocated_by(|| counter.inc()).0, 0, "the shards did not come");
-        assert_eq!(allocated_by(|| counter.inc()).0, 0, "they came twice");
-        assert_eq!(counter.sum(), 12);
-    });
+    // Of a size that nobody else asks for, so that no chunk has room for it.
+    let builder = Counter::builder().backend(Backend::Striped).shards(2_048);
+    let counter = builder.build();
+    let refused = refused_during(|| (0..10).for_each(|_| counter.inc()));
+    assert_ne!(refused, 0, "nothing was asked for");
+    assert_eq!(counter.sum(), 10);
+    assert_ne!(allocated_by(|| counter.inc()).0, 0, "the shards did not come");
+    assert_eq!(allocated_by(|| counter.inc()).0, 0, "they came twice");
+    assert_eq!(counter.sum(), 12);
 }

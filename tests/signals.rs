@@ -17,7 +17,7 @@ use std::{
         atomic::{AtomicPtr, AtomicU64, Ordering::SeqCst},
     },
 };
-use striped_counter::{Backend, Counter};
+use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
 
 /// What a handler adds: no sum of a few amounts.
 const HANDLERS_ADD: u64 = 1 << 40;
@@ -26,7 +26,69 @@ const HANDLERS_ADD: u64 = 1 << 40;
 static TARGET: AtomicPtr<Counter> = AtomicPtr::new(ptr::null_mut());
 static HANDLED: AtomicU64 = AtomicU64::new(0);
 
+/// What nobody has added to yet.
+struct Untouched {
+    counter: Counter,
+    padded: Counter,
+    level: UpDownCounter,
+    set: CounterSet,
+}
+
+impl Untouched {
+    fn new(case: &Case) -> Self {
+        Self {
+            counter: case.counter(),
+            padded: case.set(Counter::builder()).padded(true).build(),
+            level: case.set(UpDownCounter::builder()).build(),
+            set: case.set(CounterSet::builder(40)).build(),
+        }
+    }
+
+    fn add(&self, n: u32) {
+        self.counter.add(n.into());
+        self.padded.add(n.into());
+        self.level.sub(n.into());
+        self.set.add(39, n.into());
+        self.set.add_many(&[(0, n.into()), (1, n.into())]);
+    }
+
+    fn assert_have(&self, n: u32) {
+        let sums = [self.counter.sum(), self.padded.sum(), self.level.sum().unsigned_abs()];
+        assert_eq!(sums, [n.into(); 3]);
+        let mut of_set = vec![0; 40];
+        of_set[0] = n.into();
+        of_set[1] = n.into();
+        of_set[39] = n.into();
+        assert_eq!(self.set.sums(), of_set);
+    }
+}
+
+/// What the handler adds 1 to.
+static UNTOUCHED: AtomicPtr<Untouched> = AtomicPtr::new(ptr::null_mut());
+
+/// Settings of counters that the handler makes, adds to and drops.
+static LEASING: AtomicPtr<Case> = AtomicPtr::new(ptr::null_mut());
+/// How many of those were wrong.
+static WRONG: AtomicU64 = AtomicU64::new(0);
+
+fn lease_and_drop(case: &Case) {
+    let counter = case.set(Counter::builder()).build();
+    let level = case.set(UpDownCounter::builder()).build();
+    (0..3).for_each(|_| counter.add(5));
+    (0..3).for_each(|_| level.sub(5));
+    let wrong = (counter.sum(), level.sum()) != (15, -15);
+    WRONG.fetch_add(u64::from(wrong), SeqCst);
+}
+
 extern "C" fn on_alarm(_: c_int) {
+    // SAFETY: null, or alive until it is null again.
+    if let Some(case) = unsafe { LEASING.load(SeqCst).as_ref() } {
+        lease_and_drop(case);
+    }
+    // SAFETY: null, or alive until it is null again.
+    if let Some(untouched) = unsafe { UNTOUCHED.load(SeqCst).as_ref() } {
+        return untouched.add(1);
+    }
     // SAFETY: null, or a counter that lasts.
     if let Some(counter) = unsafe { TARGET.load(SeqCst).as_ref() } {
         counter.add(HANDLERS_ADD);
@@ -158,5 +220,44 @@ fn a_threads_first_add_may_be_that_of_a_handler() {
         }
         assert_eq!(HANDLED.load(SeqCst), 300);
         assert_eq!(counter.sum(), 300 * HANDLERS_ADD + 150);
+    });
+}
+
+/// On every backend: the handler interrupts no add.
+#[test]
+fn the_first_add_ever_may_be_that_of_a_handler() {
+    on_every_backend(|case| {
+        let (_turn, _) = alone_with(case);
+        for _ in 0..20 {
+            let untouched = Untouched::new(case);
+            UNTOUCHED.store(ptr::from_ref(&untouched).cast_mut(), SeqCst);
+            // On a thread that has never counted either.
+            together(1, |_| {
+                (0..3).for_each(|_| strike());
+                untouched.add(10);
+                strike();
+            });
+            UNTOUCHED.store(ptr::null_mut(), SeqCst);
+            untouched.assert_have(14);
+        }
+    });
+}
+
+/// The handler strikes at any moment of a lease, of giving it back, and of the first adds in between,
+/// and does all that itself.
+#[test]
+fn a_handler_may_interrupt_a_lease_and_lease_itself() {
+    on_every_backend_fit_for_handlers(|case| {
+        let (_turn, counter) = alone_with(case);
+        LEASING.store(ptr::from_ref(case).cast_mut(), SeqCst);
+        together(2, |_| {
+            let _storm = Storm::over_this_thread();
+            while HANDLED.load(SeqCst) < 400 {
+                lease_and_drop(case);
+            }
+        });
+        LEASING.store(ptr::null_mut(), SeqCst);
+        assert_eq!(WRONG.load(SeqCst), 0);
+        assert_eq!(counter.sum(), HANDLED.load(SeqCst) * HANDLERS_ADD);
     });
 }

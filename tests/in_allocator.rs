@@ -1,0 +1,210 @@
+//! Counters within the global allocator, which count every allocation of the process from the very first
+//! on: nothing recurses, nothing waits, and all is exact.
+
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
+mod common;
+
+use common::{Case, together};
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    collections::BTreeMap,
+    hint::black_box,
+    sync::{
+        Barrier,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+};
+use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
+
+/// One counter of each type, of each backend, with the read lock and without.
+struct Counters {
+    allocations: Counter,
+    padded: Counter,
+    live: UpDownCounter,
+    /// Allocations and bytes by the order of their size, in pairs that are added to together.
+    by_size: CounterSet,
+}
+
+const ORDERS: usize = 64;
+
+impl Counters {
+    const fn new(backend: Backend, read_lock: bool) -> Self {
+        const fn set<T>(builder: Builder<T>, backend: Backend, read_lock: bool) -> Builder<T> {
+            builder.backend(backend).read_lock(read_lock)
+        }
+        Self {
+            allocations: set(Counter::builder(), backend, read_lock).build(),
+            padded: set(Counter::builder(), backend, read_lock).padded(true).build(),
+            live: set(UpDownCounter::builder(), backend, read_lock).build(),
+            by_size: set(CounterSet::builder(2 * ORDERS), backend, read_lock).build(),
+        }
+    }
+
+    fn allocated(&self, size: usize) {
+        let order = (size | 1).ilog2() as usize;
+        self.allocations.inc();
+        self.padded.add(size as u64);
+        self.live.add(size.cast_signed() as i64);
+        self.by_size.add(2 * order, 1);
+        self.by_size.add_many(&[(2 * order, 1), (2 * order + 1, size as u64)]);
+    }
+
+    fn freed(&self, size: usize) {
+        self.live.sub(size.cast_signed() as i64);
+    }
+
+    /// Sums that must be [`Tally::read`]'s, found out without an allocation.
+    fn read(&self) -> [u64; 3] {
+        let size = self.padded.sum();
+        let allocations = self.allocations.sum();
+        let sums = (0..ORDERS).fold([0, 0], |[allocations, size], order| {
+            [allocations + self.by_size.sum(2 * order), size + self.by_size.sum(2 * order + 1)]
+        });
+        assert_eq!(sums, [2 * allocations, size], "the set's");
+        [allocations, size, self.live.sum().cast_unsigned()]
+    }
+}
+
+static COUNTERS: [Counters; 6] = [
+    Counters::new(Backend::Auto, false),
+    Counters::new(Backend::Auto, true),
+    Counters::new(Backend::PerThread, false),
+    Counters::new(Backend::PerThread, true),
+    Counters::new(Backend::Striped, false),
+    Counters::new(Backend::Striped, true),
+];
+
+/// What the counters are to be, in plain atomics: before and after the counters.
+struct Tally {
+    allocations: AtomicU64,
+    size: AtomicU64,
+    freed: AtomicU64,
+}
+
+static BEGUN: Tally = Tally::new();
+static ENDED: Tally = Tally::new();
+static RECURSIONS: AtomicU64 = AtomicU64::new(0);
+
+impl Tally {
+    const fn new() -> Self {
+        Self { allocations: AtomicU64::new(0), size: AtomicU64::new(0), freed: AtomicU64::new(0) }
+    }
+
+    fn allocated(&self, size: usize) {
+        self.allocations.fetch_add(1, SeqCst);
+        self.size.fetch_add(size as u64, SeqCst);
+    }
+
+    fn read(&self) -> [u64; 3] {
+        let [allocations, size, freed] =
+            [&self.allocations, &self.size, &self.freed].map(|tally| tally.load(SeqCst));
+        [allocations, size, size.wrapping_sub(freed)]
+    }
+}
+
+struct Counting;
+
+/// Has the counters count, and notes if that comes back to the allocator.
+fn count(with: impl Fn(&Counters)) {
+    thread_local! {
+        static COUNTING: Cell<bool> = const { Cell::new(false) };
+    }
+    if COUNTING.replace(true) {
+        RECURSIONS.fetch_add(1, SeqCst);
+        return;
+    }
+    COUNTERS.iter().for_each(with);
+    COUNTING.set(false);
+}
+
+// SAFETY: allocates as `System` does; counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        BEGUN.allocated(layout.size());
+        count(|counters| counters.allocated(layout.size()));
+        ENDED.allocated(layout.size());
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        BEGUN.freed.fetch_add(layout.size() as u64, SeqCst);
+        count(|counters| counters.freed(layout.size()));
+        ENDED.freed.fetch_add(layout.size() as u64, SeqCst);
+        // SAFETY: the caller's; whatever was allocated was so by `System`.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Panics unless all counters are exact, at a moment when nobody allocates.
+fn check() {
+    let (tally, sums) = loop {
+        let before = ENDED.read();
+        let sums = COUNTERS.each_ref().map(Counters::read);
+        // Nothing was under way then, nor since.
+        if BEGUN.read() == before {
+            break (before, sums);
+        }
+    };
+    assert_eq!(sums, [tally; 6]);
+    assert_eq!(RECURSIONS.load(SeqCst), 0, "counting has allocated");
+}
+
+fn allocate(rounds: usize) {
+    let mut map = BTreeMap::new();
+    for round in 0..rounds {
+        map.insert(round % 17, vec![1_u8; round % 5_000 + 1]);
+        black_box(&map);
+    }
+}
+
+/// A single test, since others would allocate meanwhile.
+#[test]
+fn every_allocation_is_counted_once_by_counters_of_every_type_and_backend() {
+    assert_ne!(BEGUN.allocations.load(SeqCst), 0, "nothing was counted before the test");
+    check();
+    allocate(5_000);
+    check();
+    // Threads that allocate while they begin, while they are all alive, and while they end; and while
+    // this one reads.
+    let alive = Barrier::new(24);
+    let _ = together(24, |thread| {
+        allocate(50 * thread);
+        alive.wait();
+        allocate(500);
+        if thread == 0 {
+            for counters in &COUNTERS {
+                let _ = (counters.allocations.sum(), counters.live.sum(), counters.by_size.sums());
+            }
+        }
+    });
+    check();
+    let cases = Case::all().map(|case| case.counter()).collect::<Vec<_>>();
+    together(200, |_| cases.iter().for_each(Counter::inc));
+    drop(cases);
+    check();
+    // What is taken while others allocate is as it was, in all.
+    let taken = together(4, |thread| {
+        allocate(500);
+        if thread == 0 {
+            COUNTERS.each_ref().map(|counters| counters.allocations.take())
+        } else {
+            [0; 6]
+        }
+    });
+    let taken = taken[0];
+    let (tally, sums) = loop {
+        let before = ENDED.allocations.load(SeqCst);
+        let sums = COUNTERS.each_ref().map(|counters| counters.allocations.sum());
+        if BEGUN.allocations.load(SeqCst) == before {
+            break (before, sums);
+        }
+    };
+    let totals = std::array::from_fn(|at| sums[at] + taken[at]);
+    assert_eq!(totals, [tally; 6]);
+}

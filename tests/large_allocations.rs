@@ -1,0 +1,63 @@
+//! A counter within an allocator that counts only what is large: its first add comes while another
+//! library allocates, with whatever locks that library holds.
+//!
+//! `num_cpus` allocates under a `Once`, at a process's first question. An add that asked `num_cpus`
+//! waited in that `Once` for itself. So this process asks before anything else is counted.
+
+#![cfg(target_os = "linux")]
+#![expect(unsafe_code, reason = "an allocator that counts")]
+
+mod children;
+
+use children::{Ended, in_child_for};
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+};
+use striped_counter::{Backend, Counter};
+
+/// From this size on, allocations are counted.
+const LARGE: usize = 4 << 10;
+
+static COUNTERS: [Counter; 3] = [
+    Counter::builder().backend(Backend::Striped).build(),
+    Counter::builder().backend(Backend::PerThread).build(),
+    Counter::new(),
+];
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+struct Counting;
+
+// SAFETY: allocates as `System` does; counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() >= LARGE && COUNTING.load(SeqCst) {
+            ALLOCATIONS.fetch_add(1, SeqCst);
+            COUNTERS.iter().for_each(Counter::inc);
+        }
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's; whatever was allocated was so by `System`.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_first_add_within_an_allocation_of_num_cpus_does_not_wait_for_it() {
+    let ended = in_child_for(10, || {
+        COUNTING.store(true, SeqCst);
+        num_cpus::get();
+        COUNTING.store(false, SeqCst);
+        let counted = ALLOCATIONS.load(SeqCst);
+        let exact = COUNTERS.iter().all(|counter| counter.sum() == counted);
+        i32::from(counted == 0) + 2 * i32::from(!exact)
+    });
+    assert_eq!(ended, Ended::Returned(0), "1: num_cpus has allocated nothing large");
+}
