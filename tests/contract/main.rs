@@ -11,11 +11,14 @@
 //! 8. **Signal handlers** may add through `PerCpu` and `Striped`.
 //!
 //! Some need a process of their own, and have a file next to this directory: `allocation.rs`,
-//! `fork.rs`, `recycling.rs`, `signals.rs`, `stepping.rs`. Programs at random are in `model.rs`,
-//! models of every interleaving in `src/shards/models.rs`.
+//! `fork.rs`, `in_allocator.rs`, `large_allocations.rs`, `leases/`, `memory.rs`, `no_memory.rs`,
+//! `recycling.rs`, `signals.rs`, `stepping.rs`. Programs at random are in `model.rs` and `leases/`,
+//! models of every interleaving in `src/matrix/models/`.
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../residency/mod.rs"]
+mod residency;
 #[path = "../threads/mod.rs"]
 mod threads;
 
