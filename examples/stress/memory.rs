@@ -1,16 +1,17 @@
-//! The system's allocator, which knows how many bytes are out, and refuses on demand.
+//! The system's allocator, which knows how many bytes are out; and a system that has no more memory.
 
-#![expect(unsafe_code, reason = "an allocator is unsafe to implement")]
+#![expect(
+    unsafe_code,
+    reason = "an allocator is unsafe to implement, and limits are set through libc"
+)]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    fs, ptr,
+    fs::{self, File},
+    hint::black_box,
+    io::Read as _,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
-
-/// From this size on, shards are allocated and little else.
-const LARGE: usize = 128;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -18,34 +19,9 @@ static ALLOCATOR: Counting = Counting;
 /// Bytes that are out, of the whole process.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// How a thread is being refused memory.
-#[derive(Clone, Copy)]
-struct Refusal {
-    /// How many large allocations it may have before.
-    allowed: u64,
-    refused: u64,
-}
-
-thread_local! {
-    static REFUSAL: Cell<Option<Refusal>> = const { Cell::new(None) };
-}
-
 /// How many bytes are out.
 pub(crate) fn live() -> usize {
     LIVE.load(Relaxed)
-}
-
-/// Refuses the calling thread large allocations during `body`, but for the first `allowed`, and
-/// tells how many it refused.
-pub(crate) fn refused_during(allowed: u64, body: impl FnOnce()) -> u64 {
-    REFUSAL.set(Some(Refusal { allowed, refused: 0 }));
-    body();
-    REFUSAL.take().map_or(0, |refusal| refusal.refused)
-}
-
-/// How many allocations the calling thread has been refused during this refusal.
-pub(crate) fn refused() -> u64 {
-    REFUSAL.get().map_or(0, |refusal| refusal.refused)
 }
 
 /// How many KiB the process has in memory.
@@ -55,24 +31,52 @@ pub(crate) fn resident_kib() -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-struct Counting;
+/// While it lives, the process can map no more than so many bytes: for a child of a fork, which has no
+/// other threads. Chunks of counters are mapped, and do not come from the allocator.
+pub(crate) struct Refusal(());
 
-/// Whether the calling thread is refused an allocation of `size`.
-fn refuses(size: usize) -> bool {
-    let Some(mut refusal) = REFUSAL.get().filter(|_| size >= LARGE) else { return false };
-    let refuses = refusal.allowed == 0;
-    refusal.allowed = refusal.allowed.saturating_sub(1);
-    refusal.refused += u64::from(refuses);
-    REFUSAL.set(Some(refusal));
-    refuses
+impl Refusal {
+    /// `None` if the limit cannot be had.
+    pub(crate) fn beyond(bytes: u64) -> Option<Self> {
+        // What the checks allocate, the allocator has at hand from here on.
+        let room: Vec<Vec<u8>> = (0..64).map(|_| Vec::with_capacity(1_000)).collect();
+        drop(black_box(room));
+        limit_to(mapped()? + bytes).then_some(Self(()))
+    }
 }
 
-// SAFETY: allocates as `System` does, or not at all; counting neither allocates nor unwinds.
+impl Drop for Refusal {
+    fn drop(&mut self) {
+        limit_to(libc::RLIM_INFINITY);
+    }
+}
+
+/// How many bytes the process has mapped.
+fn mapped() -> Option<u64> {
+    let mut text = [0; 128];
+    let read = File::open("/proc/self/statm").ok()?.read(&mut text).ok()?;
+    let pages: u64 = str::from_utf8(&text[..read]).ok()?.split(' ').next()?.parse().ok()?;
+    // SAFETY: `sysconf` has no requirement.
+    Some(pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.cast_unsigned())
+}
+
+/// Whether the address space could be limited to so many bytes.
+fn limit_to(bytes: u64) -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for the write.
+    if unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } != 0 {
+        return false;
+    }
+    limit.rlim_cur = bytes.min(limit.rlim_max);
+    // SAFETY: `limit` is valid for the read.
+    unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) == 0 }
+}
+
+struct Counting;
+
+// SAFETY: allocates as `System` does; counting neither allocates nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if refuses(layout.size()) {
-            return ptr::null_mut();
-        }
         LIVE.fetch_add(layout.size(), Relaxed);
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }

@@ -259,7 +259,7 @@ impl Life {
         let bursts = if short { SHORT_LIFE } else { u64::MAX };
         for burst in 0..bursts {
             for fault in faults {
-                fault.strike(self.number + burst);
+                fault.strike(&self, self.number + burst);
             }
             self.add(self.turn(burst), BURST);
             if self.run.is_over() {
@@ -277,11 +277,16 @@ impl Life {
         (self.number * SHORT_LIFE + burst) * BURST
     }
 
-    /// So many operations, from turn `first` on, on one of the targets.
-    pub(crate) fn add(&self, first: u64, operations: u64) {
+    /// Which target is added to from turn `first` on.
+    pub(crate) fn target(&self, first: u64) -> &Target {
         let targets = &self.run.targets;
         let index = usize::try_from(first / BURST).unwrap_or(0) + self.slot;
-        let target = &targets[index % targets.len()];
+        &targets[index % targets.len()]
+    }
+
+    /// So many operations, from turn `first` on, on one of the targets.
+    pub(crate) fn add(&self, first: u64, operations: u64) {
+        let target = self.target(first);
         (first..first + operations).for_each(|turn| target.operate(self.slot, turn));
         self.run.operations.fetch_add(operations, Relaxed);
     }

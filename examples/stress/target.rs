@@ -44,8 +44,8 @@ impl Column {
             && Counter::builder().backend(Backend::PerCpu).try_build().is_ok()
     }
 
-    fn set<T>(self, builder: Builder<T>, shards: Option<usize>) -> Builder<T> {
-        let builder = builder.backend(self.backend).read_lock(self.read_lock);
+    fn set<T>(self, builder: Builder<T>, shards: Option<usize>, padded: bool) -> Builder<T> {
+        let builder = builder.backend(self.backend).read_lock(self.read_lock).padded(padded);
         shards.map_or(builder, |shards| builder.shards(shards))
     }
 }
@@ -75,13 +75,25 @@ pub(crate) struct Target {
 impl Target {
     /// Untouched. On `PerThread`, which has no number of shards to set, `shards` is nothing.
     pub(crate) fn new(column: Column, shards: Option<usize>, slots: usize) -> Self {
+        Self::with_padding(column, shards, slots, false)
+    }
+
+    /// The same, on lines of its own or on shared ones.
+    pub(crate) fn with_padding(
+        column: Column,
+        shards: Option<usize>,
+        slots: usize,
+        padded: bool,
+    ) -> Self {
         let subject = match column.kind {
-            Kind::Counter => Subject::Counter(column.set(Counter::builder(), shards).build()),
+            Kind::Counter => {
+                Subject::Counter(column.set(Counter::builder(), shards, padded).build())
+            }
             Kind::UpDownCounter => {
-                Subject::Level(column.set(UpDownCounter::builder(), shards).build())
+                Subject::Level(column.set(UpDownCounter::builder(), shards, padded).build())
             }
             Kind::CounterSet => {
-                Subject::Set(column.set(CounterSet::builder(INDICES), shards).build())
+                Subject::Set(column.set(CounterSet::builder(INDICES), shards, padded).build())
             }
         };
         Self { column, subject, ledger: Ledger::new(slots), base: [0; INDICES] }
@@ -144,6 +156,15 @@ impl Target {
     /// From here on a handler may add.
     pub(crate) fn touch(&self) {
         self.add_first(0);
+    }
+
+    /// Whether there are shards.
+    pub(crate) fn warm_up(&self) -> bool {
+        match &self.subject {
+            Subject::Counter(counter) => counter.warm_up(),
+            Subject::Level(level) => level.warm_up(),
+            Subject::Set(set) => set.warm_up(),
+        }
     }
 
     fn add_first(&self, n: u64) {

@@ -19,6 +19,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../residency/mod.rs"]
+mod residency;
 #[path = "../threads/mod.rs"]
 mod threads;
 

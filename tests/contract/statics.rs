@@ -89,3 +89,64 @@ fn shards_do_not_depend_on_where_the_first_add_happens_to_run() {
         }
     });
 }
+
+/// Three megabytes and more: a `static` of nothing but zeros, of which the executable has only the size.
+#[cfg(target_os = "linux")]
+mod in_bss {
+    use super::{Backend, Counter};
+    use crate::residency::Mapping;
+    use std::{env, fs, ptr};
+    use striped_counter::UpDownCounter;
+
+    const MANY: usize = 100_000;
+
+    static COUNTERS: [Counter; MANY] = [const { Counter::new() }; MANY];
+    static LEVELS: [UpDownCounter; MANY] = [const { UpDownCounter::new() }; MANY];
+    /// Settings are no zeros: what is seen of the others is seen of these, too, if it is there.
+    static CONTRAST: [Counter; MANY] =
+        [const { Counter::builder().backend(Backend::Striped).build() }; MANY];
+
+    /// Whether all bytes of `all` are zeros; and whether all of it is in memory that is of no file.
+    #[expect(unsafe_code, reason = "the bytes of fresh counters are looked at")]
+    fn is_zeros_and_in_no_file<T>(all: &'static [T; MANY]) -> [bool; 2] {
+        let first = ptr::from_ref(all).cast::<u64>();
+        let words = size_of_val(all) / size_of::<u64>();
+        // SAFETY: the array is that long, and nobody adds to it.
+        let zeros = (0..words).all(|word| unsafe { first.add(word).read_volatile() } == 0);
+        // The first page and the last may also have other variables.
+        let [from, to] = [4_096, size_of_val(all) - 4_096].map(|byte| first.addr() + byte);
+        let mapping = Mapping::of(from);
+        [zeros, mapping.file.is_none() && to <= mapping.to]
+    }
+
+    #[test]
+    fn a_hundred_thousand_fresh_counters_are_zeros_that_no_file_has() {
+        assert_eq!(size_of_val(&COUNTERS), 32 * MANY);
+        assert_eq!(is_zeros_and_in_no_file(&COUNTERS), [true, true]);
+        assert_eq!(is_zeros_and_in_no_file(&LEVELS), [true, true]);
+        assert_eq!(is_zeros_and_in_no_file(&CONTRAST), [false, false]);
+        COUNTERS[MANY - 1].inc();
+        LEVELS[MANY / 2].dec();
+        assert_eq!((COUNTERS[MANY - 1].sum(), COUNTERS[MANY - 2].sum()), (1, 0));
+        assert_eq!((LEVELS[MANY / 2].sum(), LEVELS[MANY / 2 - 1].sum()), (-1, 0));
+    }
+
+    /// The sections that the executable's file has no bytes of.
+    #[test]
+    fn the_executable_has_no_bytes_of_fresh_counters() {
+        let file = fs::read(env::current_exe().unwrap()).unwrap();
+        let word = |at: usize, bytes: usize| {
+            file[at..at + bytes].iter().rev().fold(0, |word, &byte| word << 8 | usize::from(byte))
+        };
+        if file[..6] != *b"\x7fELF\x02\x01" {
+            return eprintln!("not shown here: an executable of another kind");
+        }
+        // Of the file's header, where section headers begin, how large they are, and how many there
+        // are; of each, its type, where NOBITS is 8, and its size.
+        let (begin, size, count) = (word(0x28, 8), word(0x3a, 2), word(0x3c, 2));
+        let headers = (0..count).map(|section| begin + section * size);
+        let no_bits = headers.filter(|&header| word(header + 4, 4) == 8);
+        let no_bits: usize = no_bits.map(|header| word(header + 0x20, 8)).sum();
+        assert!(no_bits >= 64 * MANY, "{no_bits} bytes are not in the file");
+    }
+}

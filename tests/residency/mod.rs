@@ -44,7 +44,8 @@ impl Mapping {
                 let last: &mut Self = all.last_mut().unwrap();
                 last.flags = flags.split_whitespace().map(str::to_owned).collect();
             } else if let Some((from, to)) = range(line) {
-                let file = line.split_whitespace().nth(5).map(str::to_owned);
+                let name = line.split_whitespace().nth(5).filter(|name| name.starts_with('/'));
+                let file = name.map(str::to_owned);
                 all.push(Self { from, to, file, flags: Vec::new() });
             }
         }

@@ -3,7 +3,7 @@
 use super::{Fault, Side};
 use crate::{
     os,
-    run::Run,
+    run::{Life, Run},
     target::{Column, Kind, Reader, Target},
 };
 use std::{
@@ -154,6 +154,22 @@ impl Fault for Wrapping {
 
 static DROPS: AtomicU64 = AtomicU64::new(0);
 
+/// Makes so many, every second one with lines of its own, adds to all of them in turn, and drops them.
+fn make_and_drop(column: Column, count: usize) -> Result<(), String> {
+    let targets: Vec<_> = (0..count)
+        .map(|number| Target::with_padding(column, None, 1, number.is_multiple_of(2)))
+        .collect();
+    for turn in 0..20 {
+        targets.iter().for_each(|target| target.operate(0, turn));
+    }
+    for target in &targets {
+        Reader::summing(target).check()?;
+        Reader::taking(target).check()?;
+        DROPS.fetch_add(1, Relaxed);
+    }
+    Ok(())
+}
+
 pub(super) struct Drops;
 
 impl Fault for Drops {
@@ -162,7 +178,7 @@ impl Fault for Drops {
     }
 
     fn what(&self) -> &'static str {
-        "another thread makes counters of the same kind, adds, and drops them: counters dropped"
+        "adders and another thread make counters of the same kind, which have columns of those before, add, and drop them: counters dropped"
     }
 
     fn struck(&self, _: &Run) -> u64 {
@@ -170,15 +186,12 @@ impl Fault for Drops {
     }
 
     fn side(&self) -> Option<Side> {
-        Some(|run| {
-            for Target { column, .. } in &run.targets {
-                let target = Target::new(*column, None, 1);
-                (0..20).for_each(|turn| target.operate(0, turn));
-                Reader::summing(&target).check()?;
-                DROPS.fetch_add(1, Relaxed);
-            }
-            Ok(())
-        })
+        Some(|run| run.targets.iter().try_for_each(|target| make_and_drop(target.column, 24)))
+    }
+
+    fn strike(&self, life: &Life, turn: u64) {
+        let column = life.target(life.turn(turn)).column;
+        life.run.wrongly(make_and_drop(column, 2));
     }
 }
 

@@ -1,7 +1,11 @@
 //! Where adders run, and what the kernel knows of it.
 
 use super::{Fault, Side};
-use crate::{os, run::Run, target::Column};
+use crate::{
+    os,
+    run::{Life, Run},
+    target::Column,
+};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Where there is one CPU, nobody is moved.
@@ -30,7 +34,7 @@ impl Fault for Hops {
         HOPS.load(Relaxed)
     }
 
-    fn strike(&self, turn: u64) {
+    fn strike(&self, _: &Life, turn: u64) {
         HOPS.fetch_add(u64::from(os::pin(0, turn)), Relaxed);
     }
 }
@@ -113,7 +117,7 @@ impl Fault for LostRegistration {
         column.has_rseq()
     }
 
-    fn strike(&self, turn: u64) {
+    fn strike(&self, _: &Life, turn: u64) {
         let Some(area) = os::RseqArea::of_this_thread() else { return };
         let ending = turn.is_multiple_of(2);
         let done = area.cpu_id() >= 0 && ending || area.cpu_id() < 0 && !ending;
@@ -148,7 +152,7 @@ impl Fault for IdOutOfRange {
         Some(1)
     }
 
-    fn strike(&self, _: u64) {
+    fn strike(&self, _: &Life, _: u64) {
         let id = os::RseqArea::of_this_thread().map_or(0, |area| area.id());
         OUT_OF_RANGE.fetch_add(u64::from(id > 0), Relaxed);
     }

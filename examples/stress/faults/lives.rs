@@ -1,20 +1,24 @@
 //! How adders begin and end.
 
 use super::Fault;
+use super::Side;
 use crate::{
-    memory,
+    memory::Refusal,
+    os,
     run::{Life, Run},
-    target::{Kind, Reader, Target},
+    target::{Column, Kind, Reader, Target},
 };
 use std::{
     any::Any,
     cell::RefCell,
+    ops::Range,
     panic,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
+use striped_counter::Backend;
 
 static DEATHS: AtomicU64 = AtomicU64::new(0);
 
@@ -150,51 +154,74 @@ impl Fault for NoMemory {
     }
 
     fn what(&self) -> &'static str {
-        "adders are refused memory for shards at their first operations: refusals"
+        "children whose system maps nothing more, from the first operation on: operations without shards"
     }
 
     fn struck(&self, _: &Run) -> u64 {
         REFUSED.load(Relaxed)
     }
 
-    /// Only first operations ask for memory.
+    /// Some children.
     fn least(&self, _: &Run) -> u64 {
-        1
+        5 * WITHOUT_SHARDS
     }
 
-    /// The spill of a set must be had: without it the process ends, as it does for `Vec`.
-    fn prepare(&self, target: &mut Target, _: usize) {
-        if target.column.kind == Kind::CounterSet {
-            memory::refused_during(1, || target.touch());
-        }
+    /// The first shards of a set for each thread are no larger than its spill, without which the process
+    /// ends, as it does for `Vec`.
+    fn applies(&self, column: Column) -> bool {
+        column.kind != Kind::CounterSet || column.backend != Backend::PerThread
     }
 
-    fn born(&self, life: &Life) {
-        // Later ones find the shards there.
-        if life.number > 0 {
-            return;
-        }
-        for target in &life.run.targets {
-            REFUSED.fetch_add(refusals(target, life.slot), Relaxed);
-            // Others may have had all shards of that one made: one of its own has none.
-            let mut own = Target::new(target.column, None, 1);
-            self.prepare(&mut own, 0);
-            REFUSED.fetch_add(refusals(&own, 0), Relaxed);
-            life.run.wrongly(Reader::summing(&own).check());
-        }
+    fn side(&self) -> Option<Side> {
+        Some(|run| {
+            for Target { column, .. } in run.targets.iter().filter(|it| NoMemory.applies(it.column))
+            {
+                os::in_child(|| counts_without_memory(*column))?;
+                REFUSED.fetch_add(WITHOUT_SHARDS, Relaxed);
+            }
+            Ok(())
+        })
     }
 }
 
-/// How often operations on `target` are refused memory, up to ten times.
-fn refusals(target: &Target, slot: usize) -> u64 {
-    memory::refused_during(0, || {
-        for turn in 0..1_000 {
-            target.operate(slot, turn);
-            if memory::refused() >= 10 {
-                break;
-            }
-            // A reader may hold the lock, and meanwhile no shards are asked for.
-            std::thread::yield_now();
+/// Operations of a child while it is refused memory.
+const WITHOUT_SHARDS: u64 = 1_000;
+
+/// In a child: whether operations without memory are exact, and find shards when there is some.
+fn counts_without_memory(column: Column) -> bool {
+    // A set's spill must be had, and takes less than its many shards.
+    let (shards, room) =
+        if column.kind == Kind::CounterSet { (Some(4_096), 128 << 10) } else { (None, 0) };
+    // Others have left room in their chunks.
+    let Some(_hoard) = Hoard::of_all_leases(column) else { return false };
+    let target = Target::new(column, shards, 1);
+    let mut readers: Vec<_> =
+        [Some(Reader::taking(&target)), Reader::following(&target)].into_iter().flatten().collect();
+    let mut check = || readers.iter_mut().all(|reader| reader.check().is_ok());
+    let Some(refusal) = Refusal::beyond(room) else { return false };
+    let operate = |turns: Range<u64>| turns.for_each(|turn| target.operate(0, turn));
+    operate(0..WITHOUT_SHARDS / 2);
+    let before = !target.warm_up() && check();
+    operate(WITHOUT_SHARDS / 2..WITHOUT_SHARDS);
+    let without = before && !target.warm_up() && check();
+    drop(refusal);
+    let with = target.warm_up() && check();
+    operate(0..100);
+    without && with && check()
+}
+
+/// Has all the leases that there is room for, so that the next one needs memory.
+struct Hoard(#[expect(dead_code, reason = "kept")] Vec<Target>);
+
+impl Hoard {
+    /// `None` if there is no end to them.
+    fn of_all_leases(column: Column) -> Option<Self> {
+        const MOST: usize = 20_000;
+        if column.kind == Kind::CounterSet {
+            return Some(Self(Vec::new()));
         }
-    })
+        let targets: Vec<_> = (0..MOST).map(|_| Target::new(column, None, 0)).collect();
+        let _refusal = Refusal::beyond(0)?;
+        targets.iter().any(|target| !target.warm_up()).then_some(Self(targets))
+    }
 }

@@ -70,7 +70,7 @@ pub(crate) trait Fault: Sync {
     fn born(&self, _: &Life) {}
 
     /// In an adder, after each burst.
-    fn strike(&self, _turn: u64) {}
+    fn strike(&self, _: &Life, _turn: u64) {}
 
     /// In an adder, after its last operation.
     fn dies(&self, _: &Life) {}
