@@ -127,18 +127,24 @@ fn steps(step: usize, last: usize) -> impl Iterator<Item = usize> {
 
 /// CPU time in ns that a call of `operation` takes: the median of several windows.
 fn cost(window: Duration, mut operation: impl FnMut()) -> f64 {
-    let mut once = || {
-        let (start, mut calls) = (thread_time(), 0);
-        loop {
-            (0..64).for_each(|_| operation());
-            calls += 64;
-            let time = thread_time().saturating_sub(start);
-            if time >= window {
-                return time.as_secs_f64() * 1e9 / float(calls);
-            }
-        }
+    let mut time = |calls: u64| {
+        let start = thread_time();
+        (0..calls).for_each(|_| operation());
+        thread_time().saturating_sub(start)
     };
-    once();
+    // To look at this clock takes as long as many a sum: seldom enough not to be seen.
+    let mut calls = 64;
+    while time(calls) < window / 8 {
+        calls *= 2;
+    }
+    let mut once = || {
+        let (mut spent, mut all) = (Duration::ZERO, 0);
+        while spent < window {
+            spent += time(calls);
+            all += calls;
+        }
+        spent.as_secs_f64() * 1e9 / float(all)
+    };
     Spread::of((0..REPEATS).map(|_| once()).collect()).median
 }
 
@@ -181,13 +187,12 @@ fn sums(scale: &Scale) -> (String, Option<File>) {
         let apart: Box<[[_; APART]]> =
             iter::repeat_with(|| [(); APART].map(|()| atomics())).take(shards).collect();
         let counters = [striped(shards, true), striped(shards, false)];
-        let sum =
-            |counter: &Counter| cost(scale.window, || _ = black_box(black_box(counter).sum()));
-        let [locked, unlocked] = [0, 1].map(|index| sum(&counters[index]));
-        let bare = cost(scale.window, || _ = black_box(walk(black_box(&bare))));
-        let apart = cost(scale.window, || {
-            black_box(walk(black_box(&apart).iter().map(|line| &line[0])));
-        });
+        // The compiler is not to know what these are. Once is enough: it reads atomics each time anyway.
+        let (bare, apart, counters) = black_box((&*bare, &*apart, &counters));
+        let [locked, unlocked] =
+            [0, 1].map(|index| cost(scale.window, || _ = black_box(counters[index].sum())));
+        let bare = cost(scale.window, || _ = black_box(walk(bare)));
+        let apart = cost(scale.window, || _ = black_box(walk(apart.iter().map(|line| &line[0]))));
         let figures = [bare, apart, unlocked, unlocked / bare, locked, locked / bare];
         lines.push(row(shards, figures.map(|figure| format!("{figure:.2}"))));
         for (curve, ns) in curves.iter_mut().zip([locked, unlocked, bare]) {

@@ -80,7 +80,7 @@ pub(crate) fn growth<T: Send + Sync>(
     let resident = thread::scope(|scope| {
         for _ in 0..threads {
             if let Err(error) = Builder::new().spawn_scoped(scope, job) {
-                // Those that wait would wait for ever.
+                // The others would wait without end.
                 eprintln!("error: cannot start another thread: {error}");
                 process::exit(1);
             }
