@@ -14,7 +14,8 @@
 //! 10. **Levels** are never negative: `tests/up_down/`.
 //!
 //! Some need a process of their own, and have a file next to this directory: `allocation.rs`,
-//! `fork.rs`, `recycling.rs`, `signals.rs`, `stepping.rs`. Programs at random are in `model.rs`,
+//! `fork.rs`, `in_allocator.rs`, `large_allocations.rs`, `leases/`, `memory.rs`, `no_memory.rs`,
+//! `recycling.rs`, `signals.rs`, `stepping.rs`. Programs at random are in `model.rs` and `leases/`,
 //! models of every interleaving in `src/matrix/models/`.
 
 #[path = "../common/mod.rs"]
