@@ -189,6 +189,57 @@ mod without_a_word {
     }
 }
 
+/// Of numbers whose holders are asked for while they end.
+#[cfg(target_os = "linux")]
+mod owners_are_asked_for {
+    use super::{
+        super::owners::{forget, look, note},
+        *,
+    };
+
+    const NUMBER: usize = 3;
+
+    /// The numbers that are given back when the holder of [`NUMBER`] turns out to have ended, and `meanwhile`
+    /// happens between the look at the note and the question.
+    fn given_back(meanwhile: fn()) -> Vec<usize> {
+        let given_back = std::cell::RefCell::new(Vec::new());
+        note(NUMBER);
+        let has_ended = |_| {
+            meanwhile();
+            true
+        };
+        look(64, has_ended, |number| given_back.borrow_mut().push(number));
+        forget(NUMBER);
+        given_back.into_inner()
+    }
+
+    #[test]
+    fn a_number_that_changes_hands_meanwhile_is_left_alone() {
+        in_child(module_path!(), "a_number_that_changes_hands_meanwhile_is_left_alone", || {
+            assert_eq!(given_back(|| {}), [NUMBER]);
+            assert_eq!(given_back(|| forget(NUMBER)), [0; 0]);
+            // The next holder has the same id, as it is the same thread.
+            let next = || {
+                forget(NUMBER);
+                note(NUMBER);
+            };
+            assert_eq!(given_back(next), [0; 0]);
+        });
+    }
+
+    #[test]
+    fn the_holder_of_a_number_is_found_dead_only_once() {
+        in_child(module_path!(), "the_holder_of_a_number_is_found_dead_only_once", || {
+            let found = AtomicUsize::new(0);
+            note(NUMBER);
+            for alive in [true, true, false, false] {
+                look(64, |_| !alive, |_| _ = found.fetch_add(1, Ordering::Relaxed));
+            }
+            assert_eq!(found.into_inner(), 1);
+        });
+    }
+}
+
 mod exhaustion {
     use super::*;
 
