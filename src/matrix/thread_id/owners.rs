@@ -26,9 +26,14 @@ mod linux {
     /// Added to a note, whose thread is asked for; it may stay.
     const MARK: u64 = 1 << 63;
 
-    /// Notes that the calling thread has `number`. Without memory for notes it is not noted.
+    /// Notes that the calling thread has `number`. Without memory for notes it is not noted, nor in a
+    /// process that shares the memory of the one whose threads are noted: that process could not ask for
+    /// this thread.
     pub(in super::super) fn note(number: usize) {
-        if let Some(note) = place().and_then(|()| at(number)) {
+        if place().is_none() || !is_ours() {
+            return;
+        }
+        if let Some(note) = at(number) {
             // Relaxed: an old note is no worse than none.
             note.store(id(libc::SYS_gettid), Ordering::Relaxed);
         }
