@@ -110,14 +110,23 @@ mod linux {
     /// The id of the calling thread or of its process.
     fn id(call: libc::c_long) -> u64 {
         // SAFETY: `gettid` and `getpid` have no requirement.
-        unsafe { libc::syscall(call) }.unsigned_abs()
+        let id = unsafe { libc::syscall(call) };
+        // Never negative; `c_long` has 32 bits on some targets.
+        u64::try_from(id).unwrap_or(0)
+    }
+
+    /// An id as an argument of a system call, which is a register wide.
+    fn word(id: u64) -> libc::c_long {
+        // Every id is a positive 32-bit number; the kernel refuses others as invalid.
+        libc::c_long::try_from(id).unwrap_or(-1)
     }
 
     /// Whether there is no such thread in this process.
     fn has_ended(process: u64, thread: u64) -> bool {
         const NO_SIGNAL: i32 = 0;
         // SAFETY: `tgkill` takes any numbers, and sends nothing here.
-        let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, NO_SIGNAL) };
+        let sent =
+            unsafe { libc::syscall(libc::SYS_tgkill, word(process), word(thread), NO_SIGNAL) };
         // SAFETY: `errno` is the calling thread's.
         let error = unsafe { libc::__errno_location() };
         // SAFETY: as above.
