@@ -222,7 +222,7 @@ fn a_childs_first_add_does_not_wait_for_whoever_asked_for_the_number_of_cpus() {
             Counter::new(),
         ];
         let add_in_grandchild = || {
-            COUNTERS.iter().for_each(|counter| (0..3).for_each(|_| counter.inc()));
+            (0..3).for_each(|_| COUNTERS.iter().for_each(Counter::inc));
             COUNTERS.iter().all(|counter| counter.sum() == 3)
         };
         for round in 0..ROUNDS {

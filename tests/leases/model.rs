@@ -98,7 +98,7 @@ type Slot = Option<Checked>;
 fn take_step(slot: &mut Slot, case: &Case, step: Step) {
     match (step, slot) {
         (Step::Make { is_level, padded }, slot) => {
-            *slot = Some(Checked::new(case, is_level, padded))
+            *slot = Some(Checked::new(case, is_level, padded));
         }
         (Step::Drop, slot) => *slot = None,
         (_, None) => {}
@@ -150,7 +150,9 @@ fn steps_in_turn_do_to_counters_what_they_do_to_integers() {
                     crew.on(thread, move || take_step(&mut slot.lock().unwrap(), case, step));
                 }
             });
-            slots.iter().for_each(|slot| slot.lock().unwrap().iter().for_each(Checked::check));
+            for slot in &slots {
+                slot.lock().unwrap().iter().for_each(Checked::check);
+            }
         });
     });
 }
@@ -170,7 +172,9 @@ fn steps_at_once_do_to_each_threads_counters_what_they_do_to_integers() {
                 for &(slot, step) in &programs[thread] {
                     take_step(&mut slots[slot], case, step);
                     if let Step::Add(n) = step {
-                        shared.iter().for_each(|subject| subject.add(n));
+                        for subject in &shared {
+                            subject.add(n);
+                        }
                         added = added.wrapping_add(n);
                     }
                 }
