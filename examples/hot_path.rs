@@ -6,10 +6,10 @@
 //!     awk '/<striped_counter_(inc|add_level|inc_set)>:/,/^$/'
 //! ```
 //!
-//! CI counts: the first adds to memory in three places, with a `lock` for `Striped` and without for the
-//! other two; the second in as many for ups, and for downs. Neither has a call, but jumps to the cold
-//! function at its end. The third has one `lock` more than the first, and two calls: those of a set
-//! with a read lock, and of an index out of range.
+//! CI counts. The first has an add to memory with a `lock`, for `Striped`, one without, for `PerThread`,
+//! and the commit of `PerCpu`'s critical section, a store through one register; the second has as many
+//! for ups, and for downs. Neither has a call, but jumps to functions out of line at its end. The third has
+//! one `lock` more than the first, of a set with a read lock, and one call, of an index out of range.
 //!
 //! With a backend and a number, `hot_path PerThread 1000`, it adds so often on one thread, for a tool that
 //! counts instructions.

@@ -18,6 +18,7 @@ mod builder;
 pub mod classic;
 mod const_text;
 mod cpus;
+mod errno;
 mod lock;
 mod matrix;
 mod membarrier;

@@ -1,47 +1,80 @@
 //! Counters, and threads, that come and go.
 
-use crate::{Scale, backends, cells, cost, lab::stats::float, note, titled};
+use crate::{
+    Scale, backends, cells, cost,
+    lab::{files::File, memory::resident, stats::float},
+    note, titled,
+};
 use std::{
-    fs,
     hint::black_box,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
-use striped_counter::{Counter, CounterSet};
+use striped_counter::{Builder, Counter, CounterSet, UpDownCounter};
 
-/// What it takes to make and to drop.
-pub(crate) fn lives() -> String {
+/// What it takes to make, to add once, and to drop.
+pub(crate) fn lives(_scale: &Scale) -> (String, Option<File>) {
     const WINDOW: Duration = Duration::from_millis(20);
-    let mut lines =
-        vec![cells(["backend", "untouched", "after an add", "a set of 1,000, after an add"])];
+    let titles = [
+        "backend",
+        "untouched",
+        "Counter",
+        "Arc<Counter>",
+        "padded",
+        "UpDownCounter",
+        "set of 16",
+        "set of 1,000",
+    ];
+    let mut lines = vec![cells(titles)];
     for backend in backends() {
         note(&format!("lives of {backend}"));
         let counter = Counter::builder().backend(backend);
-        let set = CounterSet::builder(1_000).backend(backend);
-        let touched = || {
-            let counter = counter.build();
-            counter.inc();
-            counter
+        let padded = counter.padded(true);
+        let level = UpDownCounter::builder().backend(backend);
+        let life_of_set = |len: usize| {
+            let set = CounterSet::builder(len).backend(backend);
+            cost(WINDOW, || {
+                let set = black_box(set.build());
+                set.inc(len - 1);
+                drop(black_box(set));
+            })
         };
-        let touched_set = || {
-            let set = set.build();
-            set.inc(999);
-            set
+        let life_of_counter = |builder: &Builder<Counter>| {
+            cost(WINDOW, || {
+                let counter = black_box(builder.build());
+                counter.inc();
+                drop(black_box(counter));
+            })
         };
         let costs = [
             cost(WINDOW, || drop(black_box(counter.build()))),
-            cost(WINDOW, || drop(black_box(touched()))),
-            cost(WINDOW, || drop(black_box(touched_set()))),
+            life_of_counter(&counter),
+            cost(WINDOW, || {
+                let counter = black_box(Arc::new(counter.build()));
+                counter.inc();
+                drop(black_box(counter));
+            }),
+            life_of_counter(&padded),
+            cost(WINDOW, || {
+                let level = black_box(level.build());
+                level.inc();
+                drop(black_box(level));
+            }),
+            life_of_set(16),
+            life_of_set(1_000),
         ];
         let mut line = costs.map(|ns| format!("{ns:.0}")).to_vec();
         line.insert(0, backend.to_string());
         lines.push(line);
     }
-    titled("CPU ns to make a counter and to drop it", &lines)
+    let title =
+        "CPU ns to make a counter, to add to it once, but for the untouched, and to drop it";
+    (titled(title, &lines), None)
 }
 
 /// Threads that come and go, one after another.
-pub(crate) fn churn(scale: &Scale) -> String {
+pub(crate) fn churn(scale: &Scale) -> (String, Option<File>) {
     let mut lines = vec![cells(["backend", "us a thread", "shards", "KiB before", "KiB after"])];
     for backend in backends() {
         note(&format!("{} threads through {backend}", scale.churn));
@@ -55,7 +88,8 @@ pub(crate) fn churn(scale: &Scale) -> String {
         let each = start.elapsed().as_secs_f64() * 1e6 / float(scale.churn);
         assert_eq!(counter.sum(), 64 + scale.churn, "the sum is exact");
         assert_eq!(counter.shards(), shards, "no shard more");
-        let kib = |kib: Option<u64>| kib.map_or("-".to_owned(), |kib| kib.to_string());
+        let kib =
+            |bytes: Option<usize>| bytes.map_or("-".to_owned(), |bytes| (bytes >> 10).to_string());
         lines.push(vec![
             backend.to_string(),
             format!("{each:.1}"),
@@ -64,15 +98,6 @@ pub(crate) fn churn(scale: &Scale) -> String {
             kib(resident()),
         ]);
     }
-    titled(
-        &format!("{} threads that come, add once, and go, one after another", scale.churn),
-        &lines,
-    )
-}
-
-/// Resident memory of this process in KiB, where the system tells.
-fn resident() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
+    let title = format!("{} threads that come, add once, and go, one after another", scale.churn);
+    (titled(&title, &lines), None)
 }

@@ -2,7 +2,8 @@
 //! to drop a counter, and a hundred thousand threads that come and go.
 //!
 //! `cargo bench --bench growth` prints tables, and writes `growth-sum.svg`, `growth-threads.svg` and
-//! `growth-counters.svg` into the directory that `GROWTH_OUT` names, or the package's own. With
+//! `growth-counters.svg` into the directory that `GROWTH_OUT` names, or the package's own. After `--`,
+//! `sums`, `threads`, `shards`, `counters`, `first`, `lives` and `churn` name the tables to make; with
 //! `--test` it does little of everything, to see that it works. How adds grow with threads and with
 //! counters, the contention tool tells. Exit code: 0, or 1 if a result could not be written, or 2 if
 //! `GROWTH_OUT` is no directory that takes them.
@@ -12,6 +13,8 @@
 mod lab;
 mod lives;
 mod memory;
+#[path = "../common/touch.rs"]
+mod touch;
 
 use crossbeam_utils::CachePadded;
 use lab::{
@@ -23,6 +26,7 @@ use lab::{
     clock::thread_time,
     files::{File, check, save},
     machine::Machine,
+    memory::job,
     output::{exit, fail, print},
     stats::{Spread, float},
     text::align,
@@ -39,6 +43,10 @@ use std::{
     time::Duration,
 };
 use striped_counter::{Backend, Counter};
+use touch::touch;
+
+/// Padded lines from a shard to the next.
+const APART: usize = 4;
 
 /// Repeats of a measurement, of which the median counts.
 const REPEATS: usize = 5;
@@ -64,7 +72,23 @@ const WHOLE: Scale = Scale {
 const LITTLE: Scale =
     Scale { window: Duration::from_millis(1), shards: 4, threads: 4, counters: 100, churn: 100 };
 
+/// A table, and the picture that goes with it.
+type Section = fn(&Scale) -> (String, Option<File>);
+
+const SECTIONS: [(&str, Section); 7] = [
+    ("sums", sums),
+    ("threads", memory::of_threads),
+    ("shards", memory::of_shards),
+    ("counters", memory::of_counters),
+    ("first", memory::of_the_first),
+    ("lives", lives::lives),
+    ("churn", lives::churn),
+];
+
 fn main() -> ExitCode {
+    if let Some(job) = job() {
+        return exit(memory::run(&job));
+    }
     let scale = if env::args_os().any(|argument| argument == "--test") { LITTLE } else { WHOLE };
     let out = env::var_os("GROWTH_OUT").map_or_else(PathBuf::new, PathBuf::from);
     match check(&out, &PICTURES.map(file_name)) {
@@ -79,13 +103,14 @@ fn main() -> ExitCode {
 fn run(scale: &Scale, out: &Path) -> Result<(), Box<dyn Error>> {
     print(&format!("{}\n", Machine::here()))?;
     let mut files = Vec::new();
-    for section in [sums, memory::of_threads, memory::of_counters] {
+    let named: Vec<_> = env::args().skip(1).collect();
+    let is_named = |section: &&(&str, Section)| named.iter().any(|name| name == section.0);
+    let all = !SECTIONS.iter().any(|section| is_named(&section));
+    for (_, section) in SECTIONS.iter().filter(|section| all || is_named(section)) {
         let (table, file) = section(scale);
         print(&format!("\n{table}\n"))?;
-        files.push(file);
+        files.extend(file);
     }
-    print(&format!("\n{}\n", lives::lives()))?;
-    print(&format!("\n{}\n", lives::churn(scale)))?;
     Ok(save(out, &files)?)
 }
 
@@ -102,18 +127,24 @@ fn steps(step: usize, last: usize) -> impl Iterator<Item = usize> {
 
 /// CPU time in ns that a call of `operation` takes: the median of several windows.
 fn cost(window: Duration, mut operation: impl FnMut()) -> f64 {
-    let mut once = || {
-        let (start, mut calls) = (thread_time(), 0);
-        loop {
-            (0..64).for_each(|_| operation());
-            calls += 64;
-            let time = thread_time().saturating_sub(start);
-            if time >= window {
-                return time.as_secs_f64() * 1e9 / float(calls);
-            }
-        }
+    let mut time = |calls: u64| {
+        let start = thread_time();
+        (0..calls).for_each(|_| operation());
+        thread_time().saturating_sub(start)
     };
-    once();
+    // To look at this clock takes as long as many a sum: seldom enough not to be seen.
+    let mut calls = 64;
+    while time(calls) < window / 8 {
+        calls *= 2;
+    }
+    let mut once = || {
+        let (mut spent, mut all) = (Duration::ZERO, 0);
+        while spent < window {
+            spent += time(calls);
+            all += calls;
+        }
+        spent.as_secs_f64() * 1e9 / float(all)
+    };
     Spread::of((0..REPEATS).map(|_| once()).collect()).median
 }
 
@@ -125,13 +156,25 @@ fn backends() -> impl Iterator<Item = Backend> {
 fn striped(shards: usize, read_lock: bool) -> Counter {
     let builder = Counter::builder().backend(Backend::Striped).shards(shards);
     let counter = builder.read_lock(read_lock).build();
-    counter.inc();
+    let added = touch(&counter);
+    assert_eq!(counter.sum(), added, "the sum is exact");
     counter
 }
 
 /// The CPU time of a sum, against shards.
-fn sums(scale: &Scale) -> (String, File) {
-    let mut lines = vec![cells(["shards", "bare loop", "unlocked", "ratio", "locked", "ratio"])];
+///
+/// The bare loop is over padded atomics, 128 bytes apart. Shards are 512 bytes apart, since counters share
+/// chunks: a second loop shows what that costs, and the ratios are to the first.
+fn sums(scale: &Scale) -> (String, Option<File>) {
+    let mut lines = vec![cells([
+        "shards",
+        "bare loop",
+        "of 512 bytes",
+        "unlocked",
+        "ratio",
+        "locked",
+        "ratio",
+    ])];
     let mut curves = [
         curve("locked", Style::thick(BLUE, SQUARE)),
         curve("unlocked", Style::thick(GREEN, UP)),
@@ -139,13 +182,18 @@ fn sums(scale: &Scale) -> (String, File) {
     ];
     for shards in steps(4, scale.shards) {
         note(&format!("sums of {shards} shards"));
-        let bare: Box<[_]> = (0..shards).map(|_| CachePadded::new(AtomicU64::new(0))).collect();
+        let atomics = || CachePadded::new(AtomicU64::new(1));
+        let bare: Box<[_]> = iter::repeat_with(atomics).take(shards).collect();
+        let apart: Box<[[_; APART]]> =
+            iter::repeat_with(|| [(); APART].map(|()| atomics())).take(shards).collect();
         let counters = [striped(shards, true), striped(shards, false)];
-        let sum =
-            |counter: &Counter| cost(scale.window, || _ = black_box(black_box(counter).sum()));
-        let [locked, unlocked] = [0, 1].map(|index| sum(&counters[index]));
-        let bare = cost(scale.window, || _ = black_box(walk(black_box(&bare))));
-        let figures = [bare, unlocked, unlocked / bare, locked, locked / bare];
+        // The compiler is not to know what these are. Once is enough: it reads atomics each time anyway.
+        let (bare, apart, counters) = black_box((&*bare, &*apart, &counters));
+        let [locked, unlocked] =
+            [0, 1].map(|index| cost(scale.window, || _ = black_box(counters[index].sum())));
+        let bare = cost(scale.window, || _ = black_box(walk(bare)));
+        let apart = cost(scale.window, || _ = black_box(walk(apart.iter().map(|line| &line[0]))));
+        let figures = [bare, apart, unlocked, unlocked / bare, locked, locked / bare];
         lines.push(row(shards, figures.map(|figure| format!("{figure:.2}"))));
         for (curve, ns) in curves.iter_mut().zip([locked, unlocked, bare]) {
             curve.points.push((float(shards as u64), ns));
@@ -155,14 +203,14 @@ fn sums(scale: &Scale) -> (String, File) {
         chart("CPU time of a sum against shards", "shards", "CPU ns per sum", curves.into());
     (
         titled("CPU ns a sum, against shards of Striped; ratios to the bare loop", &lines),
-        picture("sum", &chart),
+        Some(picture("sum", &chart)),
     )
 }
 
 /// The least that any sum can cost.
-fn walk(cells: &[CachePadded<AtomicU64>]) -> u64 {
+fn walk<'a>(cells: impl IntoIterator<Item = &'a CachePadded<AtomicU64>>) -> u64 {
     // Acquire, as the counter's own.
-    cells.iter().fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Acquire)))
+    cells.into_iter().fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Acquire)))
 }
 
 fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {

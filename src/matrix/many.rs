@@ -67,14 +67,6 @@ impl Many {
         Some(lease)
     }
 
-    /// Adds the spill of `side` to `totals`; an untracked set has side 0 alone.
-    pub(super) fn add_spills(&self, oldest: Lease<'_>, side: usize, totals: &mut [u64]) {
-        for (column, total) in totals.iter_mut().enumerate() {
-            // Acquire: partners the release in `spill_all`.
-            *total = total.wrapping_add(oldest.spill_side(side, column).load(Ordering::Acquire));
-        }
-    }
-
     /// Adds all of `adds` to the spill: for a tracked set to the same side.
     ///
     /// Ends the process, as `Vec` does, if there is no memory for that.

@@ -21,13 +21,14 @@
 //!
 //! # Where things are
 //!
-//! `matrix.rs` has the add, `route.rs` how it finds its row, and `per_cpu.rs`, `per_thread.rs` and
+//! `matrix.rs` has the add, `leases.rs` its slow path, `route.rs` how it finds its row, and `per_cpu.rs`, `per_thread.rs` and
 //! `striped.rs` what it does there: the first a critical section of its own, the other two an add to a
 //! cell. `plan.rs` turns settings into rows. `columns.rs` and `many.rs` have what differs between the
 //! types, `pool.rs` and `rows.rs` the memory. `read.rs` and `snapshot.rs` are the whole read path.
 //! `thread_id.rs` hands out thread numbers.
 
 mod columns;
+mod leases;
 mod many;
 #[allow(clippy::module_inception, reason = "the type that the folder is named after")]
 mod matrix;
@@ -49,4 +50,4 @@ mod thread_id;
 pub(crate) use columns::{One, UpDown};
 pub(crate) use many::Many;
 pub(crate) use matrix::Matrix;
-pub(crate) use per_cpu::area;
+pub(crate) use per_cpu::area_of_loader as area;

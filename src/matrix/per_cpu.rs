@@ -10,7 +10,7 @@ use crate::{
     rseq::{self, Area},
     settings::Backend,
 };
-pub(crate) use rseq::area;
+pub(crate) use rseq::{area, area_of_loader};
 
 /// As many rows as there are possible CPUs, or `shards`. The CPUs that the process may use at the
 /// moment do not matter: that may change.
@@ -19,7 +19,7 @@ pub(super) fn plan(area: Area, shards: Option<usize>) -> Plan {
     let rows = shards.unwrap_or(default_rows);
     // With fewer rows than CPUs, the numbers had better be dense.
     let (route, writers) = if rows < default_rows && rseq::has_dense() {
-        (Route::DENSE_CPU, Writers::DenseCpu)
+        (Route::dense_cpu(area), Writers::DenseCpu)
     } else {
         (Route::per_cpu(area), Writers::Cpu)
     };

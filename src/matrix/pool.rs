@@ -57,7 +57,7 @@ impl Shape {
     /// into few sets of a cache.
     const fn chunk(self) -> usize {
         let rows = HEADERS + self.rows;
-        rows * STRIDE + if rows % 2 == 0 { CELLS } else { 0 }
+        rows * STRIDE + (1 - rows % 2) * CELLS
     }
 
     /// Words of a bitmap for `chunks` chunks.
@@ -104,7 +104,7 @@ impl Pool {
         for _ in 0..TRIES {
             // Acquire: partners the release below, which brings the header of the mapping.
             let newest = self.newest.load(Ordering::Acquire);
-            if let Some(claim) = mappings(newest).find_map(|mapping| mapping.claim()) {
+            if let Some(claim) = mappings(newest).find_map(Mapping::claim) {
                 return Some(claim);
             }
             let mapping = Mapping::new(shape, newest)?;
@@ -136,7 +136,7 @@ impl Pool {
     /// How many leases are taken.
     #[cfg(test)]
     pub(super) fn taken(&self) -> usize {
-        self.mappings().map(|mapping| mapping.taken()).sum()
+        self.mappings().map(Mapping::taken).sum()
     }
 }
 
@@ -150,7 +150,7 @@ impl Drop for Pool {
 
 fn mappings(newest: *mut AtomicU64) -> impl Iterator<Item = Mapping> {
     let newest = NonNull::new(newest).map(|cells| Mapping { cells });
-    iter::successors(newest, Mapping::older)
+    iter::successors(newest, |mapping| mapping.older())
 }
 
 /// The cells of a mapping's header.
@@ -267,7 +267,7 @@ struct Mapping {
 impl Mapping {
     /// A mapping with all leases free, behind which are those from `older` on.
     fn new(shape: Shape, older: *mut AtomicU64) -> Option<Self> {
-        let before = mappings(older).next().map_or(0, |older| older.chunks());
+        let before = mappings(older).next().map_or(0, Mapping::chunks);
         // Where there is no memory for many chunks, there may be some for one.
         [shape.chunks_after(before), 1].into_iter().find_map(|chunks| {
             let cells = map(shape.head(chunks) + chunks * shape.chunk())?;
@@ -279,8 +279,8 @@ impl Mapping {
             mapping.set(header::WIDTH, shape.width);
             mapping.set(header::FREE, leases);
             // Bits beyond the last lease are never free.
-            if leases % WORD != 0 {
-                let beyond = u64::MAX << (leases % WORD);
+            if let beyond @ 1.. = leases % WORD {
+                let beyond = u64::MAX << beyond;
                 mapping.cell(header::CELLS + leases / WORD).store(beyond, Ordering::Relaxed);
             }
             Some(mapping)
@@ -295,7 +295,7 @@ impl Mapping {
     }
 
     /// A cell of the header or of the bitmaps.
-    fn cell(&self, index: usize) -> &AtomicU64 {
+    fn cell<'a>(self, index: usize) -> &'a AtomicU64 {
         // SAFETY: the header and the bitmaps are at the beginning of the mapping.
         let cell = unsafe { self.cells.add(index) };
         // SAFETY: mappings that others know are never unmapped, and cells are only ever shared.
@@ -303,38 +303,38 @@ impl Mapping {
     }
 
     /// Writes a cell of the header. Nobody else may know the mapping yet.
-    fn set(&self, index: usize, value: usize) {
+    fn set(self, index: usize, value: usize) {
         // Relaxed: the mapping is published with release.
         self.cell(index).store(value as u64, Ordering::Relaxed);
     }
 
     /// A cell of the header that never changes.
     #[expect(clippy::cast_possible_truncation, reason = "it was a `usize`")]
-    fn get(&self, index: usize) -> usize {
+    fn get(self, index: usize) -> usize {
         // Relaxed: written before the mapping was published.
         self.cell(index).load(Ordering::Relaxed) as usize
     }
 
-    fn older(&self) -> Option<Self> {
+    fn older(self) -> Option<Self> {
         let cells = ptr::with_exposed_provenance_mut(self.get(header::OLDER));
         NonNull::new(cells).map(|cells| Self { cells })
     }
 
-    fn chunks(&self) -> usize {
+    fn chunks(self) -> usize {
         self.get(header::CHUNKS)
     }
 
-    fn shape(&self) -> Shape {
+    fn shape(self) -> Shape {
         Shape { rows: self.get(header::ROWS), width: self.get(header::WIDTH) }
     }
 
     /// The word of the bitmap of taken leases.
-    fn word(&self, word: usize) -> &AtomicU64 {
+    fn word<'a>(self, word: usize) -> &'a AtomicU64 {
         self.cell(header::CELLS + word)
     }
 
     /// A lease near the beginning that nobody has.
-    fn claim(&self) -> Option<Claim> {
+    fn claim(self) -> Option<Claim> {
         // Relaxed: a guess, as the hint below. The bitmap decides.
         if self.cell(header::FREE).load(Ordering::Relaxed) == 0 {
             return None;
@@ -349,7 +349,7 @@ impl Mapping {
         Some(Claim { first: self.first_of(lease), fresh: self.is_first_claim(lease) })
     }
 
-    fn claim_in(&self, word: usize) -> Option<usize> {
+    fn claim_in(self, word: usize) -> Option<usize> {
         let mut taken = self.word(word).load(Ordering::Relaxed);
         for _ in 0..TRIES {
             let bit = taken.trailing_ones();
@@ -366,13 +366,13 @@ impl Mapping {
     }
 
     /// Notes that `lease` was claimed; whether for the first time.
-    fn is_first_claim(&self, lease: usize) -> bool {
+    fn is_first_claim(self, lease: usize) -> bool {
         let ever = self.word(self.shape().words(self.chunks()) + lease / WORD);
         // Relaxed: whoever has the lease is alone with its bit, and claims are ordered.
         ever.fetch_or(1 << (lease % WORD), Ordering::Relaxed) & (1 << (lease % WORD)) == 0
     }
 
-    fn release(&self, lease: usize) {
+    fn release(self, lease: usize) {
         // Release: partners the acquire in `claim_in`.
         self.word(lease / WORD).fetch_and(!(1 << (lease % WORD)), Ordering::Release);
         self.cell(header::HINT).fetch_min((lease / WORD) as u64, Ordering::Relaxed);
@@ -380,7 +380,7 @@ impl Mapping {
     }
 
     /// Where a lease begins: in row 0 of its chunk, which is above the header rows.
-    fn first_of(&self, lease: usize) -> NonNull<AtomicU64> {
+    fn first_of(self, lease: usize) -> NonNull<AtomicU64> {
         let shape = self.shape();
         let (chunk, column) =
             (lease / shape.leases_per_chunk(), lease % shape.leases_per_chunk() * shape.width);
@@ -390,7 +390,7 @@ impl Mapping {
     }
 
     /// The lease that begins at `first`, if it is of this mapping.
-    fn lease_at(&self, first: NonNull<AtomicU64>) -> Option<usize> {
+    fn lease_at(self, first: NonNull<AtomicU64>) -> Option<usize> {
         let (shape, chunks) = (self.shape(), self.chunks());
         let bytes = first.addr().get().checked_sub(self.cells.addr().get())?;
         let cell = (bytes / size_of::<AtomicU64>()).checked_sub(shape.head(chunks))?;
@@ -399,10 +399,94 @@ impl Mapping {
     }
 
     #[cfg(test)]
-    fn taken(&self) -> usize {
+    fn taken(self) -> usize {
         let words = self.shape().words(self.chunks());
         let ones = |word| self.word(word).load(Ordering::Relaxed).count_ones() as usize;
         let beyond = words * WORD - self.chunks() * self.shape().leases_per_chunk();
         (0..words).map(ones).sum::<usize>() - beyond
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// Of a pool with `shape`: so many leases, none of which overlaps another or a header row.
+    fn claim_many(pool: &Pool, shape: Shape, count: usize) -> Vec<NonNull<AtomicU64>> {
+        let mut cells = HashSet::new();
+        (0..count)
+            .map(|_| {
+                let claim = pool.claim(shape).unwrap();
+                assert!(claim.fresh);
+                for row in 0..HEADERS + shape.rows {
+                    for column in 0..shape.width {
+                        let below = HEADERS * STRIDE;
+                        let cell = claim.first.addr().get() / 8 + row * STRIDE + column - below;
+                        assert!(cells.insert(cell), "leased twice");
+                    }
+                }
+                assert_eq!(claim.first.addr().get() % (shape.width * 8), 0, "aligned as a whole");
+                claim.first
+            })
+            .collect()
+    }
+
+    #[test]
+    fn leases_do_not_overlap_and_come_back() {
+        for (rows, width) in [(1, 1), (2, 1), (3, 2), (64, CELLS), (300, 1)] {
+            let (pool, shape) = (Pool::new(), Shape { rows, width });
+            let leases = claim_many(&pool, shape, 1_000);
+            assert_eq!(pool.taken(), 1_000);
+            for &lease in &leases {
+                pool.release(lease);
+            }
+            assert_eq!(pool.taken(), 0, "some were not given back");
+            let again = pool.claim(shape).unwrap();
+            assert!(!again.fresh && leases.contains(&again.first));
+        }
+    }
+
+    #[test]
+    fn a_lease_that_was_given_back_is_the_next_one_claimed() {
+        let (pool, shape) = (Pool::new(), Shape { rows: 2, width: 1 });
+        let leases = claim_many(&pool, shape, 500);
+        for &lease in leases.iter().rev().take(20) {
+            pool.release(lease);
+            let again = pool.claim(shape).unwrap();
+            assert_eq!((again.first, again.fresh), (lease, false));
+        }
+        assert_eq!(pool.taken(), 500);
+    }
+
+    #[test]
+    fn rows_are_whole_lines_and_chunks_do_not_fall_into_few_sets_of_a_cache() {
+        const PAGE: usize = 4_096 / 8;
+        for rows in 1..=300 {
+            let shape = Shape { rows, width: 1 };
+            assert_eq!([STRIDE % CELLS, shape.chunk() % CELLS, shape.head(7) % CELLS], [0; 3]);
+            // After how many chunks a row is at the same place of a page again.
+            let again =
+                (1..=PAGE).find(|chunks| (chunks * shape.chunk()).is_multiple_of(PAGE)).unwrap();
+            assert!(again >= 8, "{rows} rows: after {again} chunks");
+        }
+    }
+
+    #[test]
+    fn there_is_a_pool_for_each_kind_of_writer_width_and_number_of_rows() {
+        let writers = [Writers::Cpu, Writers::DenseCpu, Writers::Thread, Writers::Stripe];
+        let mut numbers = HashSet::new();
+        for writers in writers {
+            for width in [Width::One, Width::Two, Width::Line] {
+                for rows in [1, 3, 4, 8, MAX_THREADS] {
+                    let (number, shape) = Pools::find(writers, width, rows, 3);
+                    assert!(shape.rows >= rows && shape.rows < 2 * rows.max(3));
+                    assert_eq!(shape.width, width.columns());
+                    // One and three rows are both of the default.
+                    assert_eq!(numbers.insert(number), rows != 3);
+                    let _ = pools().get(number.into());
+                }
+            }
+        }
     }
 }

@@ -2,11 +2,7 @@
 //!
 //! `docs/ordering.md` has the proofs, and the interleavings that break weaker choices.
 
-use super::{
-    columns::Columns,
-    matrix::{Early, Matrix},
-    rows::Lease,
-};
+use super::{columns::Columns, leases::Early, matrix::Matrix, rows::Lease};
 use crate::{
     lock::Guard,
     sync::{Ordering, spin_loop},

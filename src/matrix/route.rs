@@ -1,7 +1,8 @@
 //! The two words that send an add to its row: the counter's [`Route`] and the thread's [`Number`].
 //!
-//! A route is an [`Area`], a large number, for whose section the row is the CPU's; or
-//! [`Route::DENSE_CPU`]; or a mask, a negative number: number and mask is the row. Every number carries [`MARK`], and a thread without
+//! A route is the number of an [`Area`], whose section knows the row; or the same made smaller than any
+//! of these, for the section of dense numbers; or a mask, a negative number: number and mask is the row.
+//! Every thread number carries [`MARK`], and a thread without
 //! a number has all high bits set, so that the comparison with the limit covers all cases:
 //!
 //! | route | mask | a numbered thread | a thread without a number |
@@ -36,7 +37,7 @@ pub(super) enum Path {
     /// The row is that of the CPU's number.
     PerCpu(Area),
     /// The row is that of the dense number of a CPU.
-    DenseCpu,
+    DenseCpu(Area),
     /// The row goes by the thread's number and this mask.
     Numbered(Mask),
 }
@@ -47,11 +48,14 @@ pub(super) struct Mask(u32);
 
 impl Route {
     pub(super) const UNKNOWN: Self = Self(0);
-    pub(super) const DENSE_CPU: Self = Self(1);
     pub(super) const PER_THREAD: Self = Self(!MARK);
 
     pub(super) const fn per_cpu(area: Area) -> Self {
         Self(area.raw())
+    }
+
+    pub(super) const fn dense_cpu(area: Area) -> Self {
+        Self(area.raw() - Area::LEAST + 1)
     }
 
     /// For `rows` rows, a power of two.
@@ -75,8 +79,8 @@ impl Route {
             Path::PerCpu(Area::from_raw(self.0))
         } else if self.0 & TOP != 0 {
             Path::Numbered(Mask(self.0))
-        } else if self.0 == Self::DENSE_CPU.0 {
-            Path::DenseCpu
+        } else if self.0 != 0 {
+            Path::DenseCpu(Area::from_raw(self.0 - 1 + Area::LEAST))
         } else {
             Path::Unknown
         }
@@ -86,7 +90,7 @@ impl Route {
     pub(super) const fn backend(self) -> Option<Backend> {
         match self.path() {
             Path::Unknown => None,
-            Path::PerCpu(_) | Path::DenseCpu => Some(Backend::PerCpu),
+            Path::PerCpu(_) | Path::DenseCpu(_) => Some(Backend::PerCpu),
             Path::Numbered(mask) if mask.is_owned() => Some(Backend::PerThread),
             Path::Numbered(_) => Some(Backend::Striped),
         }
@@ -175,9 +179,14 @@ mod tests {
     fn a_route_tells_its_backend_and_0_tells_none() {
         assert_eq!(Route::UNKNOWN.raw(), 0, "a fresh static is all zeros");
         assert!(Route::UNKNOWN.backend().is_none());
-        let area = Area::from_raw(Area::LEAST);
-        assert!(matches!(Route::per_cpu(area).path(), Path::PerCpu(found) if found == area));
-        assert!(matches!(Route::DENSE_CPU.path(), Path::DenseCpu));
+        // The least, one in the middle, and the largest.
+        for raw in [Area::LEAST, 1 << 30, (1 << 30) + (1 << 28) - 1] {
+            let area = Area::from_raw(raw);
+            let found = [Route::per_cpu(area).path(), Route::dense_cpu(area).path()];
+            assert!(
+                matches!(found, [Path::PerCpu(a), Path::DenseCpu(b)] if a == area && b == area)
+            );
+        }
         for rows in [1, 2, 4096] {
             assert!(
                 matches!(Route::striped(rows).path(), Path::Numbered(mask) if !mask.is_owned())

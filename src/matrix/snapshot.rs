@@ -26,6 +26,7 @@ use super::{
     many::Many,
     matrix::{Matrix, Row},
     route::Path,
+    rows::add_cell,
 };
 use crate::{
     lock::Guard,
@@ -83,7 +84,7 @@ impl Matrix<Many> {
     /// Whether an add is a restartable sequence that a membarrier would end.
     #[inline(always)]
     fn ends_with_membarrier(&self) -> bool {
-        matches!(self.path(), Path::PerCpu(_) | Path::DenseCpu) && membarrier::ends_sections()
+        matches!(self.path(), Path::PerCpu(_) | Path::DenseCpu(_)) && membarrier::ends_sections()
     }
 
     #[inline(always)]
@@ -198,9 +199,12 @@ impl Matrix<Many> {
         }
     }
 
+    /// Adds the spill of `side`; an untracked set has side 0 alone.
     fn add_spills(&self, side: usize, totals: &mut [u64]) {
-        if let Some(oldest) = self.oldest() {
-            self.columns().add_spills(oldest, side, totals);
+        let Some(oldest) = self.oldest() else { return };
+        for (column, total) in totals.iter_mut().enumerate() {
+            // The acquire partners the release in `spill_all`.
+            *total = add_cell(*total, oldest.spill_side(side, column));
         }
     }
 

@@ -5,6 +5,9 @@
 //! two long-lived threads collide on one shard for ever, and would let per-thread shards grow
 //! without end.
 //!
+//! A thread may end without giving its number back: it counted for the first time after its key
+//! destructors, or it ended by the bare system call. On Linux such numbers are found, see `owners`.
+//!
 //! Everything here is fit for a signal handler on Linux, where a handler may be the first in its
 //! thread to count: claiming is lock-free, the registration for the end of the thread allocates
 //! nothing as long as our key is one of the first 32 of the process, and there is no lock that a
@@ -60,17 +63,19 @@ impl<const WORDS: usize> Numbers<WORDS> {
 }
 
 #[cfg(not(all(test, any(loom, shuttle))))]
+mod owners;
+
+#[cfg(not(all(test, any(loom, shuttle))))]
 pub(super) use real::{claim, current};
 
 #[cfg(not(all(test, any(loom, shuttle))))]
 mod real {
     use super::{
         super::route::{MAX_THREADS, Number},
-        Numbers, at_exit,
+        Numbers, at_exit, owners,
     };
     use crate::sync::Ordering;
-    use std::sync::atomic::AtomicUsize;
-    use std::sync::atomic::compiler_fence;
+    use std::sync::atomic::{AtomicUsize, compiler_fence};
 
     pub(super) static NUMBERS: Numbers<{ MAX_THREADS / 64 }> = Numbers::new();
 
@@ -102,19 +107,47 @@ mod real {
             return set(Number::from_raw(before));
         }
         compiler_fence(Ordering::SeqCst);
-        let Some(number) = NUMBERS.claim() else { return };
+        let Some(number) = claim_low() else { return };
+        owners::note(number);
         if at_exit::watch(number) {
             set(Number::new(number));
         } else {
-            NUMBERS.release(number);
+            give_back(number);
         }
+    }
+
+    /// The lowest free number. Before numbers get twice as high as they were, and when there are none
+    /// left, those of threads that have ended without a word are looked for.
+    fn claim_low() -> Option<usize> {
+        /// Below this, dead threads do no harm.
+        const FEW: usize = 64;
+        let first = NUMBERS.claim();
+        let taken = first.unwrap_or(MAX_THREADS);
+        if taken < FEW || !taken.is_power_of_two() {
+            return first;
+        }
+        owners::for_each_dead(taken, |dead| NUMBERS.release(dead));
+        let lower = NUMBERS.claim();
+        match (first, lower) {
+            (Some(first), Some(lower)) => {
+                NUMBERS.release(first.max(lower));
+                Some(first.min(lower))
+            }
+            (first, lower) => first.or(lower),
+        }
+    }
+
+    fn give_back(number: usize) {
+        // Before the number is free, or the next owner's note would be lost.
+        owners::forget(number);
+        NUMBERS.release(number);
     }
 
     /// The end of the thread that holds `number`: no add of this thread may touch its shard from
     /// here on, hence the order of the two steps.
     pub(super) fn end(number: usize) {
         set(Number::BARRED);
-        NUMBERS.release(number);
+        give_back(number);
     }
 }
 

@@ -29,7 +29,7 @@
 #![expect(unsafe_code, reason = "the critical section")]
 
 use super::{Area, CELL, Target, abi, count_abort, delay, descriptor, disarm};
-use std::{arch::asm, mem::offset_of};
+use std::{arch::asm, ffi::c_uint, mem::offset_of};
 
 /// `RSEQ_SIG` in glibc `sysdeps/unix/sysv/linux/aarch64/bits/rseq.h`: the four bytes before an abort
 /// handler that the kernel checks against those given at the registration.
@@ -144,21 +144,40 @@ macro_rules! check_dense_cpu {
     };
 }
 
-/// Rows any number of bytes apart, and any column. x16 is free by now.
+/// Rows a power of two of bytes apart that is known at compile time, and the first column. x16 is free by
+/// now.
 macro_rules! to_cell {
+    () => {
+        "ldr x16, [{target}, {first}]\nadd x17, x16, x17, lsl {shift}"
+    };
+}
+
+/// Rows any number of bytes apart, and any column.
+macro_rules! to_cell_of_column {
     () => {
         "ldr x16, [{target}, {first}]\nmadd x17, x17, {stride}, x16\nadd x17, x17, {column}, lsl #3"
     };
 }
 
-/// [`add`](super::add) to the first column, with rows `STRIDE` cells apart.
+/// [`add`] to the first column, with rows `STRIDE` cells apart, a power of two.
+///
+/// # Safety
+/// As for [`add`].
 #[inline(always)]
 pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target, n: u64) -> bool {
-    // SAFETY: the caller's.
-    unsafe { add(area, target, 0, STRIDE, n) }
+    section_here!(
+        check_cpu!(), to_cell!(), area, target, n,
+        shift = const (STRIDE * CELL).ilog2(),
+    );
+    true
 }
 
-/// [`add`](super::add) to any column.
+/// Adds `n` to the cell of `column` in the row of the calling thread's CPU, for as long as the thread stays
+/// on it; rows are `stride` cells apart. Returns false if it has not stayed, or there is no such row: then
+/// nothing has been added.
+///
+/// # Safety
+/// The contract at the head of `glibc.rs`.
 #[inline(always)]
 pub(crate) unsafe fn add(
     area: Area,
@@ -168,14 +187,17 @@ pub(crate) unsafe fn add(
     n: u64,
 ) -> bool {
     section_here!(
-        check_cpu!(), to_cell!(), area, target, n,
+        check_cpu!(), to_cell_of_column!(), area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL,
     );
     true
 }
 
-/// [`add`](super::add) to the row of the dense number. Out of line: few counters have it.
-#[inline(never)]
+/// [`add`] to the row of the dense number.
+///
+/// # Safety
+/// As for [`add`].
+#[inline(always)]
 pub(crate) unsafe fn add_dense(
     area: Area,
     target: &Target,
@@ -184,10 +206,30 @@ pub(crate) unsafe fn add_dense(
     n: u64,
 ) -> bool {
     section_here!(
-        check_dense_cpu!(), to_cell!(), area, target, n,
+        check_dense_cpu!(), to_cell_of_column!(), area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL, mm_cid = const abi::MM_CID,
     );
     true
+}
+
+/// Where the program has `__rseq_offset` and `__rseq_size`; null where the C library has none.
+pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
+    let (offset, size);
+    // SAFETY: loads two addresses that the linker or the loader has put in place.
+    unsafe {
+        asm!(
+            ".weak __rseq_offset",
+            ".weak __rseq_size",
+            "adrp {offset}, :got:__rseq_offset",
+            "ldr {offset}, [{offset}, :got_lo12:__rseq_offset]",
+            "adrp {size}, :got:__rseq_size",
+            "ldr {size}, [{size}, :got_lo12:__rseq_size]",
+            offset = out(reg) offset,
+            size = out(reg) size,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+    (offset, size)
 }
 
 /// Where the calling thread's control block is.

@@ -78,22 +78,37 @@ use descriptor;
 
 /// Why there is no area.
 const MISSING: [&str; 4] = [
-    "restartable sequences need glibc 2.35 or later, dynamically linked",
+    "restartable sequences need glibc 2.35 or later",
     "glibc has not registered restartable sequences: the kernel lacks them, or GLIBC_TUNABLES=glibc.pthread.rseq=0",
     "__rseq_offset is out of the expected range",
     "aarch64 Linux from 6.19 to 7.0.13 does not abort restartable sequences on preemption, which would lose adds: 7.0.14 and 7.1 are the first good versions",
 ];
 
+/// What the look-up has found: the area, or the number of what is missing plus one; 0 if nobody has
+/// looked yet. Relaxed throughout: the number is all there is.
+static ANSWER: AtomicU32 = AtomicU32::new(0);
+
 /// The area that glibc registers for every thread, or what is missing: the same for the life of the
-/// process.
+/// process. Neither waits nor takes a lock.
 pub(crate) fn area() -> Result<Area, &'static str> {
-    // The area, or the number of what is missing plus one; 0 if that is not known yet. Relaxed: the
-    // number is all there is. Whoever finds none looks for itself, and waits for nobody.
-    static ANSWER: AtomicU32 = AtomicU32::new(0);
+    answer(Symbols::linked)
+}
+
+/// [`area`] for callers that may wait, and so may ask the dynamic loader, which takes a lock: it finds
+/// glibc's variables also in programs of linkers that drop weak references, as mold 1.10 does.
+pub(crate) fn area_of_loader() -> Result<Area, &'static str> {
+    answer(|| Symbols::linked().or_else(Symbols::loaded))
+}
+
+fn answer(look: impl FnOnce() -> Option<Symbols>) -> Result<Area, &'static str> {
     let mut answer = ANSWER.load(Ordering::Relaxed);
     if answer == 0 {
-        answer = find_area().map_or_else(|missing| missing + 1, Area::raw);
-        ANSWER.store(answer, Ordering::Relaxed);
+        let found = find_area(look).map_or_else(|missing| missing + 1, Area::raw);
+        // Of several that look at once, the first to be done decides for all.
+        answer = match ANSWER.compare_exchange(0, found, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => found,
+            Err(theirs) => theirs,
+        };
     }
     if answer >= Area::LEAST { Ok(Area(answer)) } else { Err(MISSING[answer as usize - 1]) }
 }
@@ -107,14 +122,8 @@ pub(crate) fn has_dense() -> bool {
 }
 
 /// The area, or the number of what is missing.
-fn find_area() -> Result<Area, u32> {
-    // By name at run time, since glibc before 2.35 and musl lack these: see rseq(2) and glibc's
-    // manual, "Restartable Sequences".
-    let (Some(offset), Some(size)) =
-        (symbol::<isize>(c"__rseq_offset"), symbol::<c_uint>(c"__rseq_size"))
-    else {
-        return Err(0);
-    };
+fn find_area(look: impl FnOnce() -> Option<Symbols>) -> Result<Area, u32> {
+    let Some(Symbols { offset, size }) = look() else { return Err(0) };
     if size == 0 {
         return Err(1);
     }
@@ -122,6 +131,41 @@ fn find_area() -> Result<Area, u32> {
         return Err(3);
     }
     Area::new(offset).ok_or(2)
+}
+
+/// glibc's variables, which glibc before 2.35 and musl lack: see rseq(2) and glibc's manual,
+/// "Restartable Sequences".
+struct Symbols {
+    /// `__rseq_offset`: from the thread pointer to the area.
+    offset: isize,
+    /// `__rseq_size`: 0 if no area is registered.
+    size: c_uint,
+}
+
+impl Symbols {
+    /// As the linker has them: by weak references, which are null where the C library lacks them.
+    fn linked() -> Option<Self> {
+        let (offset, size) = arch::weak_symbols();
+        Self::at(offset, size)
+    }
+
+    /// As the dynamic loader has them.
+    fn loaded() -> Option<Self> {
+        let symbol = |name: &CStr| {
+            // SAFETY: `name` is a C string; `dlsym` has no other requirement.
+            unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+        };
+        Self::at(symbol(c"__rseq_offset").cast(), symbol(c"__rseq_size").cast())
+    }
+
+    fn at(offset: *const isize, size: *const c_uint) -> Option<Self> {
+        // SAFETY: null, or glibc's variable of this type, as the manual has it, which is initialised
+        // before `main` and constant thereafter.
+        let offset = unsafe { offset.as_ref() }?;
+        // SAFETY: as above.
+        let size = unsafe { size.as_ref() }?;
+        Some(Self { offset: *offset, size: *size })
+    }
 }
 
 /// Whether the running kernel is one that may leave a preempted section alone, as far as its release
@@ -140,15 +184,6 @@ fn kernel_may_not_abort() -> bool {
     unsafe { libc::uname(&raw mut names) };
     let release = names.release.map(|char| char.to_ne_bytes()[0]);
     kernel::may_not_abort(release.split(|&byte| byte == 0).next().unwrap_or_default())
-}
-
-/// The value of one of glibc's variables, if this process has it.
-fn symbol<T: Copy>(name: &CStr) -> Option<T> {
-    // SAFETY: `name` is a C string; `dlsym` has no other requirement.
-    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    // SAFETY: glibc documents each name as a variable of the type asked for, initialised before
-    // `main` and constant thereafter; `dlsym` returned null or its address.
-    unsafe { found.cast::<T>().as_ref() }.copied()
 }
 
 // Faults between the instructions, in unit tests; see `inject/`. Elsewhere these are nothing.

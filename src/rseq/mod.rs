@@ -49,7 +49,7 @@ mod kernel;
 
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
 
-pub(crate) use imp::{add, add_dense, add_first, area, has_dense};
+pub(crate) use imp::{add, add_dense, add_first, area, area_of_loader, has_dense};
 
 /// Bytes of a cell.
 const CELL: usize = 8;
@@ -62,14 +62,15 @@ pub(crate) struct Area(u32);
 impl Area {
     /// Added to the offset, so that the number is positive.
     const BIAS: i32 = 1 << 30;
-    /// The least number of an area.
-    pub(crate) const LEAST: u32 = 1 << 29;
+    /// An area is less far than this from the thread pointer, in bytes.
+    const FAR: i32 = 1 << 28;
+    /// The least number of an area, which is more than half of the largest.
+    pub(crate) const LEAST: u32 = (Self::BIAS - Self::FAR).cast_unsigned();
 
-    /// The area so many bytes from the thread pointer; `None` if that is 512 MiB or more.
+    /// The area so many bytes from the thread pointer; `None` if that is 256 MiB or more.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there are no areas"))]
     const fn new(offset: isize) -> Option<Self> {
-        const MOST: isize = 1 << 29;
-        if -MOST <= offset && offset < MOST {
+        if -(Self::FAR as isize) <= offset && offset < Self::FAR as isize {
             #[expect(clippy::cast_possible_truncation, reason = "just compared")]
             let biased = offset as i32 + Self::BIAS;
             Some(Self(biased.cast_unsigned()))
@@ -92,7 +93,7 @@ impl Area {
     #[cfg(any(test, target_arch = "aarch64"))]
     #[inline(always)]
     const fn offset(self) -> isize {
-        self.0 as isize - Self::BIAS as isize
+        (self.0.cast_signed() - Self::BIAS) as isize
     }
 }
 

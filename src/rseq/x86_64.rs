@@ -12,7 +12,7 @@
 #![expect(unsafe_code, reason = "the critical section")]
 
 use super::{Area, CELL, Target, abi, count_abort, delay, descriptor, disarm};
-use std::{arch::asm, mem::offset_of};
+use std::{arch::asm, ffi::c_uint, mem::offset_of};
 
 /// `RSEQ_SIG` in glibc `sysdeps/unix/sysv/linux/x86/bits/rseq.h`: the four bytes before an abort
 /// handler that the kernel checks against those given at the registration.
@@ -133,14 +133,22 @@ macro_rules! to_cell_of_column {
     };
 }
 
-/// [`add`](super::add) to the first column, with rows `STRIDE` cells apart, a power of two.
+/// [`add`] to the first column, with rows `STRIDE` cells apart, a power of two.
+///
+/// # Safety
+/// As for [`add`].
 #[inline(always)]
 pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target, n: u64) -> bool {
     section_here!(load_cpu!(), to_cell!(), area, target, n, shift = const (STRIDE * CELL).ilog2(),);
     true
 }
 
-/// [`add`](super::add) to any column.
+/// Adds `n` to the cell of `column` in the row of the calling thread's CPU, for as long as the thread stays
+/// on it; rows are `stride` cells apart. Returns false if it has not stayed, or there is no such row: then
+/// nothing has been added.
+///
+/// # Safety
+/// The contract at the head of `glibc.rs`.
 #[inline(always)]
 pub(crate) unsafe fn add(
     area: Area,
@@ -156,8 +164,11 @@ pub(crate) unsafe fn add(
     true
 }
 
-/// [`add`](super::add) to the row of the dense number. Out of line: few counters have it.
-#[inline(never)]
+/// [`add`] to the row of the dense number.
+///
+/// # Safety
+/// As for [`add`].
+#[inline(always)]
 pub(crate) unsafe fn add_dense(
     area: Area,
     target: &Target,
@@ -170,6 +181,24 @@ pub(crate) unsafe fn add_dense(
         column = in(reg) column, stride = in(reg) stride * CELL, mm_cid = const abi::MM_CID,
     );
     true
+}
+
+/// Where the program has `__rseq_offset` and `__rseq_size`; null where the C library has none.
+pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
+    let (offset, size);
+    // SAFETY: loads two addresses that the linker or the loader has put in place.
+    unsafe {
+        asm!(
+            ".weak __rseq_offset",
+            ".weak __rseq_size",
+            "mov {offset}, [rip + __rseq_offset@GOTPCREL]",
+            "mov {size}, [rip + __rseq_size@GOTPCREL]",
+            offset = out(reg) offset,
+            size = out(reg) size,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+    (offset, size)
 }
 
 /// Where the calling thread's control block is.

@@ -1,4 +1,4 @@
-//! What the crate promises, each promise with its test; the numbers are those in the modules.
+//! What the crate promises, each promise with its test; the numbers are those of the guarantees in README.md.
 //!
 //! 1. **Exact.** Once every add happens-before the read, a sum is the sum of all adds modulo 2^64.
 //! 2. **Adds never wait**, for readers least of all.
@@ -7,8 +7,11 @@
 //! 4. **A locked sum** is the true count at one moment, for adds of any size.
 //! 5. **Takes** have every add exactly once between them and the final sum; every cursor of
 //!    **deltas** sees every add exactly once.
+//! 6. **Snapshots**: `tests/set/`.
 //! 7. **Wrapping**, never a panic.
 //! 8. **Signal handlers** may add through `PerCpu` and `Striped`.
+//! 9. **Dense**: `memory.rs`.
+//! 10. **Levels** are never negative: `tests/up_down/`.
 //!
 //! Some need a process of their own, and have a file next to this directory: `allocation.rs`,
 //! `fork.rs`, `in_allocator.rs`, `large_allocations.rs`, `leases/`, `memory.rs`, `no_memory.rs`,

@@ -28,13 +28,14 @@ mod verdict;
 use args::Args;
 use lab::{
     files,
+    memory::job,
     output::{exit, print},
 };
 use std::{error::Error, process::ExitCode};
 
 fn main() -> ExitCode {
     let args = Args::from_command_line().unwrap_or_else(|error| error.exit());
-    exit(run(&args))
+    exit(job().map_or_else(|| run(&args), |job| rounds::measure_bytes(&job)))
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {

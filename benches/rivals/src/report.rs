@@ -95,17 +95,24 @@ fn against_threads(title: &str, rows: &[&Row], figure: fn(Costs) -> Spread) -> S
 }
 
 fn sums(rows: &[&Row]) -> String {
-    let mut lines = vec![cells(["subject", "how", "CPU ns/sum", "min", "max", "bytes"])];
+    let mut lines =
+        vec![cells(["subject", "how", "CPU ns/sum", "min", "max", "bytes asked", "resident"])];
     for row in rows {
         let mut line = cells([row.entry.name, row.entry.family.name()]);
         line.extend(three(row.sums));
-        line.push(row.bytes.to_string());
+        line.extend(bytes(row).map(|bytes| bytes.unwrap_or_else(|| "-".to_owned())));
         lines.push(line);
     }
     format!(
-        "\nA sum after 8 threads have added, and bytes of the counter then\n{}",
+        "\nA sum after 8 threads have added; and bytes of a counter then, among 1,000: asked of the \
+         allocator or in place, and resident\n{}",
         align(&lines, Some(0))
     )
+}
+
+fn bytes(row: &Row) -> [Option<String>; 2] {
+    [row.bytes.map(|bytes| bytes.asked), row.bytes.and_then(|bytes| bytes.resident)]
+        .map(|bytes| bytes.map(|bytes| bytes.to_string()))
 }
 
 fn mixed(rows: &[&Row]) -> String {
@@ -144,7 +151,7 @@ fn csv(args: &Args, rows: &[Row]) -> String {
     let machine = Machine::here();
     let mut text = String::from(
         "section,subject,how,threads,readers,statistic,million_adds_per_s,cpu_ns_per_add,\
-         million_sums_per_s,cpu_ns_per_sum,bytes,lost,repeats,ms,cpus,machine\n",
+         million_sums_per_s,cpu_ns_per_sum,asked_bytes,resident_bytes,lost,repeats,ms,cpus,machine\n",
     );
     for row in rows {
         for (name, statistic) in STATISTICS {
@@ -163,7 +170,7 @@ fn csv(args: &Args, rows: &[Row]) -> String {
                 row.load.readers,
                 figures(row.adds),
                 figures(row.sums),
-                row.bytes,
+                bytes(row).map(Option::unwrap_or_default).join(","),
                 row.lost,
                 args.repeats,
                 args.window().as_millis(),

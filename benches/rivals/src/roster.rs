@@ -4,7 +4,10 @@
 //! of many counters go to random ones of a thousand.
 
 use crate::{
-    lab::index::{Draw, Index},
+    lab::{
+        index::{Draw, Index},
+        memory::Bytes,
+    },
     subject::{Family, Load, STEPS, Sample, Subject, bytes, run},
 };
 use contatori::counters::Observable as _;
@@ -30,7 +33,8 @@ pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) family: Family,
     pub(crate) run: fn(Load) -> io::Result<Sample>,
-    pub(crate) bytes: fn() -> usize,
+    /// Of as many of it, and of as many threads; `None` if there is one for the whole process.
+    pub(crate) bytes: Option<fn(usize, usize) -> Bytes>,
 }
 
 /// Defines a subject, and its entry: how it is made, what its adders call, and how it is summed.
@@ -51,7 +55,12 @@ macro_rules! subject {
                 $sum
             }
         }
-        Entry { name: $name, family: Family::$family, run: run::<Rival>, bytes: bytes::<Rival> }
+        Entry {
+            name: $name,
+            family: Family::$family,
+            run: run::<Rival>,
+            bytes: Some(bytes::<Rival>),
+        }
     }};
 }
 
@@ -189,7 +198,7 @@ fn sharded() -> Vec<Entry> {
             name: "prometheus local",
             family: Family::Buffered,
             run: run::<PrometheusLocal>,
-            bytes: bytes::<PrometheusLocal>,
+            bytes: Some(bytes::<PrometheusLocal>),
         },
         entry!(
             "fast-counter",
@@ -231,14 +240,17 @@ fn sharded() -> Vec<Entry> {
             |it| it.add_assign(1),
             it.fetch().cast_unsigned() as u64
         ),
-        entry!(
-            "nm",
-            Sharded,
-            Nm,
-            Nm(nm_total()),
-            |_it| EVENT.with(nm::Event::observe_once),
-            nm_total().wrapping_sub(_it.0)
-        ),
+        Entry {
+            bytes: None,
+            ..entry!(
+                "nm",
+                Sharded,
+                Nm,
+                Nm(nm_total()),
+                |_it| EVENT.with(nm::Event::observe_once),
+                nm_total().wrapping_sub(_it.0)
+            )
+        },
     ];
     entries.into_iter().chain(numa).collect()
 }

@@ -5,12 +5,15 @@
 
 use crate::{
     args::Args,
-    lab::stats::Spread,
+    lab::{
+        memory::{Bytes, done, fresh},
+        stats::Spread,
+    },
     roster::{Entry, counters, sets},
-    subject::{Cost, Family, Load, Sample},
+    subject::{ADDERS, Cost, Family, Load, MANY, Sample},
 };
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io;
+use std::{error::Error, io};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
@@ -52,7 +55,8 @@ pub(crate) struct Row {
     pub(crate) load: Load,
     pub(crate) adds: Option<Costs>,
     pub(crate) sums: Option<Costs>,
-    pub(crate) bytes: usize,
+    /// Per counter: asked of the allocator or in place, and resident.
+    pub(crate) bytes: Option<Bytes>,
     /// In all repeats together.
     pub(crate) lost: u64,
 }
@@ -101,10 +105,38 @@ pub(crate) fn measure(args: &Args) -> io::Result<Vec<Row>> {
         }
     }
     bar.finish_and_clear();
-    Ok(points.iter().zip(&samples).map(|(point, samples)| row(point, samples)).collect())
+    let sizes = sizes();
+    let bytes = |point: &Point| {
+        let known = sizes.iter().find(|(name, _)| *name == point.entry.name);
+        known.and_then(|(_, bytes)| *bytes)
+    };
+    let row = |(point, samples): (&Point, &Vec<_>)| row(point, samples, bytes(point));
+    Ok(points.iter().zip(&samples).map(row).collect())
 }
 
-fn row(point: &Point, samples: &[Sample]) -> Row {
+/// What each entry takes, in a process of its own, which is told its name.
+fn sizes() -> Vec<(&'static str, Option<Bytes>)> {
+    let each = |bytes: usize| bytes / MANY;
+    let size = |entry: Entry| {
+        let bytes = entry.bytes.and_then(|_| fresh(entry.name));
+        let bytes = bytes.map(|b| Bytes { asked: each(b.asked), resident: b.resident.map(each) });
+        (entry.name, bytes)
+    };
+    counters().into_iter().chain(sets()).map(size).collect()
+}
+
+/// Does the job of such a process.
+pub(crate) fn measure_bytes(name: &str) -> Result<(), Box<dyn Error>> {
+    let known = |(entry, instances): (Entry, usize)| {
+        let threads = if entry.family == Family::OneThread { 1 } else { ADDERS };
+        entry.bytes.filter(|_| entry.name == name).map(|bytes| bytes(instances, threads))
+    };
+    let counters = counters().into_iter().map(|entry| (entry, MANY));
+    let bytes = counters.chain(sets().into_iter().map(|entry| (entry, 1))).find_map(known);
+    Ok(done(bytes.ok_or("no such entry")?)?)
+}
+
+fn row(point: &Point, samples: &[Sample], bytes: Option<Bytes>) -> Row {
     let costs = |cost: fn(&Sample) -> Option<Cost>| {
         Costs::of(&samples.iter().filter_map(cost).collect::<Vec<_>>())
     };
@@ -114,7 +146,7 @@ fn row(point: &Point, samples: &[Sample]) -> Row {
         load: point.load,
         adds: costs(|sample| sample.adds),
         sums: costs(|sample| sample.sums),
-        bytes: (point.entry.bytes)(),
+        bytes,
         lost: samples.iter().map(|sample| sample.lost).sum(),
     }
 }

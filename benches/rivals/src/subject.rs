@@ -1,19 +1,19 @@
 //! What is asked of a counter, and how a run asks it.
 
 use crate::lab::{
-    memory::allocated,
+    memory::{Bytes, growth},
     race::{Race, Tally, join_all, team},
     stats::float,
 };
 use crossbeam_utils::CachePadded;
-use std::{hint::black_box, io, sync::Barrier, thread, time::Duration};
+use std::{hint::black_box, io, iter, sync::Barrier, thread, time::Duration};
 
 /// Adds between two looks at the stop flag, and sums.
 pub(crate) const STEPS: u64 = 256;
 const SUMS: u64 = 16;
 
 /// Threads that have added to a counter whose sum, or memory, is measured.
-const ADDERS: usize = 8;
+pub(crate) const ADDERS: usize = 8;
 
 /// A counter. The loops are compiled for each on its own.
 pub(crate) trait Subject: Sync + Sized {
@@ -111,7 +111,7 @@ pub(crate) fn run<S: Subject>(load: Load) -> io::Result<Sample> {
     // The compiler is not to know what it is.
     let subject: &S = black_box(&subject);
     // A sum without adders still has to read what several threads have written.
-    let filled = if load.threads == 0 { fill(subject).0 } else { 0 };
+    let filled = if load.threads == 0 { fill(subject) } else { 0 };
     let race = &Race::new(load.window);
     let adder = |number| {
         let mut add = subject.adder(number);
@@ -134,25 +134,35 @@ pub(crate) fn run<S: Subject>(load: Load) -> io::Result<Sample> {
     Ok(Sample { adds: Cost::of(&adders), sums: Cost::of(&readers), lost })
 }
 
-/// Bytes in place and on the heap once several threads have added; and what they added.
-pub(crate) fn bytes<S: Subject>() -> usize {
-    let (subject, heap) = allocated(S::new);
-    size_of::<S>() + heap + fill(&subject).1
+/// How many counters are made to see what one takes.
+pub(crate) const MANY: usize = 1_000;
+
+/// What `instances` subjects take once `threads` threads, all alive at the same time, have added to them:
+/// to each so often that of a subject of [`MANY`] counters all have been met. For a process of its own.
+pub(crate) fn bytes<S: Subject + Send>(instances: usize, threads: usize) -> Bytes {
+    let make = || iter::repeat_with(S::new).take(instances).collect::<Vec<S>>();
+    let touch = |subjects: &Vec<S>| {
+        for subject in subjects {
+            let mut add = subject.adder(0);
+            (0..16 * MANY / instances).for_each(|_| add());
+        }
+    };
+    growth(threads, make, touch).1
 }
 
-/// Adds from several threads that live at the same time: how many adds, and bytes allocated.
-fn fill<S: Subject>(subject: &S) -> (u64, usize) {
+/// Adds from several threads that live at the same time, and returns how many.
+fn fill<S: Subject>(subject: &S) -> u64 {
     let together = &Barrier::new(ADDERS);
     let job = |number| {
-        let ((), bytes) = allocated(|| batch(&mut subject.adder(number)));
+        batch(&mut subject.adder(number));
         together.wait();
-        bytes
     };
-    let bytes = thread::scope(|scope| {
-        let adders: Vec<_> = (0..ADDERS).map(|number| scope.spawn(move || job(number))).collect();
-        adders.into_iter().map(|adder| adder.join().expect("adds do not panic")).sum()
+    thread::scope(|scope| {
+        for number in 0..ADDERS {
+            scope.spawn(move || job(number));
+        }
     });
-    (ADDERS as u64 * STEPS, bytes)
+    ADDERS as u64 * STEPS
 }
 
 /// Adds, each as it would be done once: the compiler may neither merge them nor keep in a register

@@ -30,14 +30,19 @@ mod subjects;
 
 use args::Settings;
 use forecast::Forecast;
+use kind::Kind;
 use lab::{
     files,
+    index::Index,
     machine::Machine,
+    memory::{self, Bytes},
     output::{exit, print},
 };
+use plan::Point;
 use recommend::Advice;
 use report::Report;
 use std::{error::Error, process::ExitCode};
+use subjects::Name;
 
 fn main() -> ExitCode {
     let settings = Settings::from_command_line().unwrap_or_else(|error| error.exit());
@@ -47,7 +52,12 @@ fn main() -> ExitCode {
 fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let points = plan::points(settings);
     let window = settings.window(points.len());
-    let rows = rounds::measure(&points, window, settings.repeats)?;
+    if let Some(job) = memory::job() {
+        return bytes(&points, &job);
+    }
+    let sizes = sizes(&points);
+    let mut rows = rounds::measure(&points, window, settings.repeats)?;
+    rows.iter_mut().zip(sizes).for_each(|(row, bytes)| row.bytes = bytes);
     let machine = Machine::here();
     let forecast = settings.forecast.and_then(|r| Forecast::new(r, &rows, machine.cpus));
     let advice = Advice::new(settings.kind, &rows, recommend::auto());
@@ -58,4 +68,25 @@ fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let saved = files::save(&settings.out, &report.files(settings.plot)?);
     print(&report.render(settings.format))?;
     Ok(saved?)
+}
+
+/// What the counters of each point take, as far as it has many: each in a process of its own, which is
+/// told the number of the point.
+fn sizes(points: &[Point]) -> Vec<Option<Bytes>> {
+    let mut sizes: Vec<Option<Bytes>> = Vec::new();
+    for (number, point) in points.iter().enumerate() {
+        // How an index is drawn does not matter.
+        let same = |other: &Point| Point { index: Index::Random, ..*point } == *other;
+        let known = points[..number].iter().position(same);
+        let many = point.kind == Kind::CounterSet && point.subject != Name::IndexAlone;
+        let fresh = || many.then(|| memory::fresh(&number.to_string())).flatten();
+        sizes.push(known.map_or_else(fresh, |known| sizes[known]));
+    }
+    sizes
+}
+
+/// Does the job of such a process.
+fn bytes(points: &[Point], job: &str) -> Result<(), Box<dyn Error>> {
+    let point = points.get(job.parse::<usize>()?).ok_or("no such point")?;
+    Ok(memory::done(subjects::bytes(point).ok_or("not of many counters")?)?)
 }

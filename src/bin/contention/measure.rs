@@ -38,8 +38,6 @@ pub(crate) struct Load {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     pub(crate) shards: Option<usize>,
-    /// Of a subject of many counters.
-    pub(crate) bytes_per_counter: Option<f64>,
     pub(crate) adds: Option<Cost>,
     pub(crate) sums: Option<Cost>,
 }
@@ -125,7 +123,6 @@ pub(crate) fn shared<S: Subject + Sync>(subject: S, load: Load) -> Result<Sample
     subject.verify(&filled.chain(adders.iter().map(steps)).collect::<Vec<_>>())?;
     Ok(Sample {
         shards: subject.shards(),
-        bytes_per_counter: subject.bytes_per_counter(),
         adds: Cost::of(&adders, S::ADDS),
         sums: Cost::of(&readers, 1),
     })
@@ -150,12 +147,7 @@ pub(crate) fn alone<S: Subject>(
         start.go(1);
         join(adder)
     })?;
-    Ok(Sample {
-        shards: None,
-        bytes_per_counter: None,
-        adds: Cost::of(&[tally], S::ADDS),
-        sums: None,
-    })
+    Ok(Sample { shards: None, adds: Cost::of(&[tally], S::ADDS), sums: None })
 }
 
 /// A batch of steps, each as it would be done once: the compiler may neither merge them nor keep in

@@ -4,7 +4,10 @@
 //! a machine that drifts, or has a bad moment, does it to all subjects alike.
 
 use crate::{
-    lab::stats::Spread,
+    lab::{
+        memory::Bytes,
+        stats::{Spread, float},
+    },
     measure::{Cost, Failure, Sample},
     plan::Point,
     subjects,
@@ -17,10 +20,20 @@ use std::{error::Error, fmt, time::Duration};
 pub(crate) struct Row {
     pub(crate) point: Point,
     pub(crate) shards: Option<usize>,
-    /// The most over the repeats.
-    pub(crate) bytes_per_counter: Option<f64>,
+    /// Of many counters together.
+    pub(crate) bytes: Option<Bytes>,
     pub(crate) adds: Option<Costs>,
     pub(crate) sums: Option<Costs>,
+}
+
+impl Row {
+    /// Bytes per counter: asked of the allocator or in place, and resident.
+    pub(crate) fn bytes_per_counter(&self) -> [Option<f64>; 2] {
+        let each = |bytes: usize| float(bytes as u64) / float(self.point.counters as u64);
+        let bytes = self.bytes;
+        [bytes.map(|bytes| bytes.asked), bytes.and_then(|bytes| bytes.resident)]
+            .map(|bytes| bytes.map(each))
+    }
 }
 
 /// The spread of a [`Cost`].
@@ -85,7 +98,7 @@ fn row(point: Point, samples: &[Sample]) -> Row {
     Row {
         point,
         shards: samples.iter().find_map(|sample| sample.shards),
-        bytes_per_counter: samples.iter().filter_map(|s| s.bytes_per_counter).reduce(f64::max),
+        bytes: None,
         adds: costs(|sample| sample.adds),
         sums: costs(|sample| sample.sums),
     }
@@ -111,13 +124,14 @@ pub(crate) mod tests {
     pub(crate) fn row_of_many(subject: Name, counters: usize, figure: f64) -> Row {
         let point = Point::new(Kind::CounterSet, Section::Counters, subject, 1);
         let point = Point { counters, index: Index::Random, ..point };
-        Row { bytes_per_counter: Some(16.5), ..measured(point, figure) }
+        let bytes = Bytes { asked: 33 * counters / 2, resident: Some(40 * counters) };
+        Row { bytes: Some(bytes), ..measured(point, figure) }
     }
 
     fn measured(point: Point, figure: f64) -> Row {
         let spread = Spread { median: figure, min: figure / 2.0, max: figure * 2.0 };
         let costs = Costs { rate: spread, wall: spread, cpu: spread };
-        Row { point, shards: None, bytes_per_counter: None, adds: Some(costs), sums: None }
+        Row { point, shards: None, bytes: None, adds: Some(costs), sums: None }
     }
 
     #[test]

@@ -105,6 +105,90 @@ mod churn {
     }
 }
 
+/// Threads that do not give their numbers back: they add for the first time in the last round of key
+/// destructors, or end by the bare system call.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "keys and system calls are reached through libc")]
+mod without_a_word {
+    use super::*;
+    use std::{ffi::c_void, ptr, sync::atomic::AtomicU32};
+
+    const THREADS: usize = 1_000;
+
+    static COUNTER: Counter = Counter::builder().backend(Backend::PerThread).build();
+    static KEY: AtomicU32 = AtomicU32::new(0);
+
+    fn set_key(value: usize) {
+        let key = KEY.load(Ordering::Relaxed);
+        // SAFETY: the key was made, and its value is never followed.
+        unsafe { libc::pthread_setspecific(key, ptr::without_provenance::<c_void>(value)) };
+    }
+
+    /// Comes again until the last round.
+    extern "C" fn in_every_round(round: *mut c_void) {
+        match round.addr() {
+            4 => COUNTER.inc(),
+            round => set_key(round + 1),
+        }
+    }
+
+    /// So many threads, one after another, that run `body`, which counts once, and of which none gives its
+    /// number back. How many numbers are taken in the end.
+    fn taken_by(body: extern "C" fn(*mut c_void) -> *mut c_void) -> usize {
+        for _ in 0..THREADS {
+            let mut thread = 0;
+            // SAFETY: the thread id is valid for the write, and `body` takes anything.
+            let result = unsafe {
+                libc::pthread_create(&raw mut thread, ptr::null(), body, ptr::null_mut())
+            };
+            assert_eq!(result, 0);
+            // SAFETY: the thread was made above, and is joined once.
+            unsafe { libc::pthread_join(thread, ptr::null_mut()) };
+        }
+        assert_eq!(COUNTER.sum(), THREADS as u64);
+        NUMBERS.taken() as usize
+    }
+
+    extern "C" fn count_in_the_last_round(_: *mut c_void) -> *mut c_void {
+        set_key(1);
+        ptr::null_mut()
+    }
+
+    extern "C" fn count_and_leave(_: *mut c_void) -> *mut c_void {
+        COUNTER.inc();
+        // SAFETY: ends the calling thread, which has nothing on its stack that is dropped.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+        ptr::null_mut()
+    }
+
+    #[test]
+    fn numbers_of_threads_that_count_after_their_key_destructors_are_used_again() {
+        const NAME: &str =
+            "numbers_of_threads_that_count_after_their_key_destructors_are_used_again";
+        in_child(module_path!(), NAME, || {
+            // Our key is made first, so that its destructor comes first in each round.
+            thread::scope(|scope| scope.spawn(|| COUNTER.add(0)).join().unwrap());
+            let mut key = 0;
+            // SAFETY: the key is valid for the write, and the destructor takes anything.
+            unsafe { libc::pthread_key_create(&raw mut key, Some(in_every_round)) };
+            KEY.store(key, Ordering::Relaxed);
+            let taken = taken_by(count_in_the_last_round);
+            assert!((1..=64).contains(&taken), "{taken}");
+            assert!(COUNTER.shards() <= 128, "{}", COUNTER.shards());
+        });
+    }
+
+    #[test]
+    fn numbers_of_threads_that_end_by_the_bare_system_call_are_used_again() {
+        const NAME: &str = "numbers_of_threads_that_end_by_the_bare_system_call_are_used_again";
+        in_child(module_path!(), NAME, || {
+            let taken = taken_by(count_and_leave);
+            assert!((1..=64).contains(&taken), "{taken}");
+            assert!(COUNTER.shards() <= 128, "{}", COUNTER.shards());
+        });
+    }
+}
+
 mod exhaustion {
     use super::*;
 

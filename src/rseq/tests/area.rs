@@ -1,7 +1,7 @@
 //! Where the area is, and what it tells.
 
 use super::{
-    super::{Area, abi, arch::thread_pointer, has_dense, kernel, kernel_may_not_abort, symbol},
+    super::{Area, Symbols, abi, arch::thread_pointer, has_dense, kernel, kernel_may_not_abort},
     affinity, area, set_affinity,
 };
 use std::thread;
@@ -39,7 +39,7 @@ fn a_kernel_that_may_not_abort_sections_is_refused_with_the_first_good_versions(
 
 /// Whether glibc has registered an area.
 fn glibc_has_one() -> bool {
-    symbol::<std::ffi::c_uint>(c"__rseq_size").is_some_and(|size| size > 0)
+    Symbols::loaded().is_some_and(|symbols| symbols.size > 0)
 }
 
 #[test]
@@ -65,12 +65,23 @@ fn the_area_is_found_wherever_glibc_has_one_and_tells_the_cpu() {
 #[test]
 fn an_area_may_be_on_either_side_of_the_thread_pointer_and_is_a_positive_number() {
     // glibc 2.36 has it above, other versions below.
-    for offset in [2_464, -128, 0, -(1 << 29), (1 << 29) - 32] {
+    for offset in [2_464, -128, 0, -(1 << 28), (1 << 28) - 32] {
         let raw = Area::new(offset).unwrap().raw();
         assert_eq!(Area::from_raw(raw).offset(), offset);
         assert!(raw >= Area::LEAST && raw.cast_signed() > 0, "{offset}: {raw:x}");
     }
-    for offset in [isize::MIN, -(1 << 29) - 1, 1 << 29, isize::MAX] {
+    for offset in [isize::MIN, -(1 << 28) - 1, 1 << 28, isize::MAX] {
         assert!(Area::new(offset).is_none(), "{offset}");
     }
+}
+
+#[test]
+fn the_linker_and_the_loader_find_the_same() {
+    let found = |symbols: Option<Symbols>| symbols.map(|symbols| (symbols.offset, symbols.size));
+    let linked = found(Symbols::linked());
+    assert!(
+        cfg!(target_feature = "crt-static") || linked == found(Symbols::loaded()),
+        "{linked:?}"
+    );
+    assert_eq!(area(), super::super::area_of_loader());
 }

@@ -43,7 +43,7 @@ struct Args {
 
     /// How many threads add: a list of numbers from 1 to 4096.
     /// The sweep over shards and the mixed load use the largest, batches the smallest.
-    /// [default: 1,2,4 and so on to twice the number of CPUs]
+    /// [default: 1,2,4 and so on to twice the number of CPUs; 1,2 of a CounterSet]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
     #[arg(verbatim_doc_comment)]
     threads: Vec<usize>,
@@ -56,7 +56,7 @@ struct Args {
     shards: Vec<usize>,
 
     /// How many counters there are, of a CounterSet only: a list of numbers from 1 to 100000.
-    /// [default: 1,100,10000]
+    /// [default: 1,1000,10000,100000]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTERS))]
     #[arg(verbatim_doc_comment)]
     counters: Vec<usize>,
@@ -207,7 +207,8 @@ impl Settings {
         if !args.shards.is_empty() && !backends.contains(&Backend::Striped) {
             return Err(refuse("'--shards <N,...>' needs Striped among '--backends <NAME,...>'"));
         }
-        let threads = ascending(args.threads.iter().copied()).unwrap_or_else(|| doubling(2 * cpus));
+        let most = if args.kind == Kind::CounterSet { 2 } else { 2 * cpus };
+        let threads = ascending(args.threads.iter().copied()).unwrap_or_else(|| doubling(most));
         Ok(Self {
             kind: args.kind,
             forecast: args.forecast(&threads, cpus)?,
@@ -215,7 +216,7 @@ impl Settings {
             shards: ascending(args.shards.into_iter().map(usize::next_power_of_two))
                 .unwrap_or_else(|| doubling((4 * cpus).next_power_of_two().max(16))),
             backends,
-            counters: ascending(args.counters).unwrap_or_else(|| vec![1, 100, 10_000]),
+            counters: ascending(args.counters).unwrap_or_else(|| vec![1, 1_000, 10_000, 100_000]),
             readers: ascending(args.readers).unwrap_or_else(|| vec![1]),
             ms: args.ms,
             repeats: args.repeats,

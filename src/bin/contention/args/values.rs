@@ -12,7 +12,7 @@ const ONE_OF: &str = "name one or more of PerCpu, PerThread, Striped";
 /// Numbers of threads and of shards; the latter as the library limits them.
 pub(super) const COUNTS: RangeInclusive<usize> = 1..=4096;
 
-/// Numbers of counters: a hundred thousand padded ones are 130 MB on eight shards.
+/// Numbers of counters: a hundred thousand padded ones are 166 MB on eight shards.
 pub(super) const COUNTERS: RangeInclusive<usize> = 1..=100_000;
 
 /// Costs of a forecast.

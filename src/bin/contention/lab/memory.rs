@@ -1,13 +1,26 @@
-//! How many bytes a thread allocates: the system's allocator, and a number that it keeps.
+//! Memory: bytes asked of the allocator, and how much more of it is resident.
 //!
-//! The number is the thread's own, so that counting is one plain addition an allocation, and what
-//! other threads allocate meanwhile is not in it. No add allocates after the first to a counter.
+//! The allocator is the system's, and counts per thread, so that counting is one plain addition per
+//! allocation, and what other threads allocate meanwhile is not in it.
+//!
+//! What a library maps by itself, no allocator sees; `striped_counter` does so on Linux. [`growth`]
+//! therefore looks at what is resident as well. For that it needs a process of its own, a [`fresh`] one:
+//! memory that was used before, and given back, is still resident, and would look like none.
 
 #![expect(unsafe_code, reason = "an allocator is unsafe to implement")]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
+    env, fs,
+    hint::black_box,
+    io,
+    process::{self, Command, Stdio},
+    sync::{
+        Barrier, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::{self, Builder},
 };
 
 #[global_allocator]
@@ -24,6 +37,107 @@ pub(crate) fn allocated<T>(make: impl FnOnce() -> T) -> (T, usize) {
     let before = BYTES.get();
     let thing = make();
     (thing, BYTES.get().wrapping_sub(before))
+}
+
+/// What a thing takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bytes {
+    /// Asked of the allocator, and where the caller says so in place.
+    pub(crate) asked: usize,
+    /// How much more of the process is resident, in whole pages; `None` where the system does not say, or
+    /// where that is none, since it found room in a page that was resident anyway.
+    pub(crate) resident: Option<usize>,
+}
+
+/// Makes a thing, has as many threads as `threads` touch it, all of them alive at the same time, and
+/// returns it with what it takes then. For a process that has done nothing else; ends it if there are
+/// no such threads to be had.
+pub(crate) fn growth<T: Send + Sync>(
+    threads: usize,
+    make: impl FnOnce() -> T,
+    touch: impl Fn(&T) + Sync,
+) -> (T, Bytes) {
+    let (thing, asked) = (OnceLock::new(), AtomicUsize::new(0));
+    let together = Barrier::new(threads + 1);
+    let job = || {
+        deepen();
+        // All are alive.
+        together.wait();
+        // It is made.
+        together.wait();
+        if let Some(thing) = thing.get() {
+            let ((), bytes) = allocated(|| touch(thing));
+            // All have touched it. Once more: the first time, some may have been in the way of others.
+            together.wait();
+            let ((), more) = allocated(|| touch(thing));
+            asked.fetch_add(bytes.wrapping_add(more), Ordering::Relaxed);
+        }
+        // All are done.
+        together.wait();
+        // What is resident has been looked up.
+        together.wait();
+    };
+    let resident = thread::scope(|scope| {
+        for _ in 0..threads {
+            if let Err(error) = Builder::new().spawn_scoped(scope, job) {
+                // The others would wait without end.
+                eprintln!("error: cannot start another thread: {error}");
+                process::exit(1);
+            }
+        }
+        together.wait();
+        // To look takes memory as well, the first time.
+        let _ = resident();
+        let before = resident();
+        let (new, bytes) = allocated(make);
+        asked.fetch_add(bytes, Ordering::Relaxed);
+        assert!(thing.set(new).is_ok(), "nobody else makes it");
+        (0..3).for_each(|_| _ = together.wait());
+        let after = resident();
+        together.wait();
+        after?.checked_sub(before?).filter(|bytes| *bytes > 0)
+    });
+    let thing = thing.into_inner().expect("it was made");
+    (thing, Bytes { asked: asked.into_inner(), resident })
+}
+
+/// Has a thread's stack resident as deep as it will be needed.
+fn deepen() {
+    black_box([1_u8; 16_000]);
+}
+
+/// Bytes of this process's memory that belong to no file and are resident. The file's own are left out:
+/// the first call of a function has its code read, which is not memory of what is called.
+pub(crate) fn resident() -> Option<usize> {
+    let rollup = fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    let line = rollup.lines().find(|line| line.starts_with("Anonymous:"))?;
+    line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib << 10)
+}
+
+/// The environment variable with what a fresh process is to measure.
+const JOB: &str = "STRIPED_COUNTER_JOB";
+
+/// What this process was started to measure, if it is a [`fresh`] one.
+pub(crate) fn job() -> Option<String> {
+    env::var(JOB).ok()
+}
+
+/// Ends this process, which was started by [`fresh`], with its result.
+pub(crate) fn done(bytes: Bytes) -> io::Result<()> {
+    use io::Write as _;
+    let resident = bytes.resident.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
+    writeln!(io::stdout(), "{} {resident}", bytes.asked)
+}
+
+/// Starts this program once more, with the same options, to do `job` and nothing else, and returns what
+/// it has measured; `None` if it could not.
+pub(crate) fn fresh(job: &str) -> Option<Bytes> {
+    let mut command = Command::new(env::current_exe().ok()?);
+    command.args(env::args_os().skip(1)).env(JOB, job).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = command.output().ok()?;
+    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    let (asked, resident) = text.trim_end().split_once(' ')?;
+    Some(Bytes { asked: asked.parse().ok()?, resident: resident.parse().ok() })
 }
 
 struct Counting;
@@ -77,8 +191,22 @@ mod tests {
     }
 
     #[test]
+    fn a_thing_takes_what_is_asked_and_is_resident_once_touched() {
+        let bytes = 16 << 20;
+        let make = |byte: u8| vec![byte; bytes];
+        let read = |thing: &Vec<u8>| _ = black_box(thing[7]);
+        let (_, taken) = growth(3, || make(0), read);
+        assert_eq!(taken.asked, bytes);
+        // Nobody wrote to it.
+        assert!(taken.resident.is_none_or(|resident| resident < bytes), "{taken:?}");
+        let (_, taken) = growth(1, || make(1), read);
+        assert_eq!(taken.asked, bytes);
+        assert!(taken.resident.is_none_or(|resident| resident > bytes / 2), "{taken:?}");
+    }
+
+    #[test]
     fn other_threads_are_not_counted() {
-        let work = || std::thread::spawn(|| vec![0_u8; 1 << 20]).join().unwrap();
+        let work = || thread::spawn(|| vec![0_u8; 1 << 20]).join().unwrap();
         let (kept, bytes) = allocated(work);
         assert!(bytes < kept.len(), "{bytes}");
     }

@@ -6,7 +6,8 @@
 //! | file | what it does |
 //! |---|---|
 //! | `race` | threads that start and stop together, and their clocks |
-//! | `clock`, `memory` | CPU time, and bytes allocated, of a thread |
+//! | `clock` | CPU time of a thread |
+//! | `memory` | bytes asked of the allocator, and resident |
 //! | `machine`, `stats` | the name of the machine; median and spread |
 //! | `index` | which of many counters the next add goes to |
 //! | `chart` | curves as a picture |

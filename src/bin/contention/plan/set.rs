@@ -37,7 +37,10 @@ fn counters(settings: &Settings) -> Vec<Point> {
 fn names(settings: &Settings) -> impl Iterator<Item = Name> {
     let backends = || settings.backends.iter().copied();
     let ours = backends().map(Name::Backend).chain(backends().map(Name::Counters));
-    ours.chain([Name::AtomicU64, Name::IndexAlone])
+    // What a handle or padding costs does not depend on the backend: of the first one.
+    let first = backends().take(1).flat_map(|first| [Name::Arcs(first), Name::Padded(first)]);
+    let atomics = [Name::AtomicU64, Name::PaddedAtomics, Name::ArcAtomics, Name::IndexAlone];
+    ours.chain(first).chain(atomics)
 }
 
 /// Three adds one by one, and in a batch.
@@ -75,11 +78,12 @@ mod tests {
     #[test]
     fn every_section_has_its_points() {
         let points = planned(&["--threads=1,8", "--counters=1,10", "--backends=PerThread,Striped"]);
-        // Two sets, two times as many counters, the atomics; alone, the index as well.
-        assert_eq!(count(&points, Section::Counters), 3 * (6 + 5));
+        // Two sets, as many counters of both and two more ways, three ways of atomics; alone, the
+        // index as well.
+        assert_eq!(count(&points, Section::Counters), 3 * (10 + 9));
         assert_eq!(count(&points, Section::Batch), 2 * 2 * 2);
         assert_eq!(count(&points, Section::Sums), 2 * 3);
-        assert_eq!(points.len(), 33 + 8 + 6);
+        assert_eq!(points.len(), 57 + 8 + 6);
     }
 
     #[test]

@@ -148,13 +148,15 @@ impl Figure {
 fn style(name: Name) -> Style {
     match name {
         Name::Counters(backend) => style(Name::Backend(backend)).hollow(),
+        Name::PaddedAtomics => Style::thin(BLACK, SQUARE),
+        Name::ArcAtomics => Style::thin(BLACK, DIAMOND),
         Name::Backend(Backend::PerCpu) => Style::thick(VERMILION, Shape::Disc),
         Name::Backend(Backend::PerThread) => Style::thick(BLUE, SQUARE),
         Name::Backend(_) | Name::Batch(_) | Name::Loop(_) => Style::thick(GREEN, UP),
         Name::AtomicU64 | Name::AtomicI64 => Style::thin(BLACK, Shape::Disc),
         Name::Mutex => Style::thin(GREY, SQUARE),
-        Name::ThreadLocal => Style::thin(PURPLE, DIAMOND),
-        Name::FastRead => Style::thin(ORANGE, DOWN),
+        Name::ThreadLocal | Name::Arcs(_) => Style::thin(PURPLE, DIAMOND),
+        Name::FastRead | Name::Padded(_) => Style::thin(ORANGE, DOWN),
         Name::FastWrite => Style::thin(SKY_BLUE, UP),
         Name::SingleThread | Name::IndexAlone => Style::thin(GREY, DIAMOND),
         Name::Plain => Style::thin(BLACK, Shape::Ring),

@@ -79,6 +79,7 @@ fn record(report: &Report, row: &Row, (name, statistic): Statistic) -> Record {
         Section::Counters | Section::Batch => Cell::Text(point.index.to_string()),
         _ => Cell::Nothing,
     };
+    let bytes = |which: usize| row.bytes_per_counter()[which].map_or(Cell::Nothing, Cell::Figure);
     vec![
         ("section", Cell::Text(point.section.to_string())),
         ("subject", Cell::Text(point.subject.to_string())),
@@ -101,7 +102,8 @@ fn record(report: &Report, row: &Row, (name, statistic): Statistic) -> Record {
         ("type", Cell::Text(point.kind.to_string())),
         ("counters", Cell::Count(point.counters as u64)),
         ("index", index),
-        ("bytes_per_counter", row.bytes_per_counter.map_or(Cell::Nothing, Cell::Figure)),
+        ("asked_bytes_per_counter", bytes(0)),
+        ("resident_bytes_per_counter", bytes(1)),
     ]
 }
 
@@ -171,7 +173,7 @@ mod tests {
         assert_eq!(
             lines[1],
             "threads,Striped,2,,0,false,median,3.0000,3.0000,3.0000,,,,5,100,2,\
-             \"A \"\"fast\"\" one, 3 GHz\",Counter,1,,"
+             \"A \"\"fast\"\" one, 3 GHz\",Counter,1,,,"
         );
         assert!(lines[5].starts_with("threads,AtomicU64,2,,0,,min,8.0000,"));
     }

@@ -6,6 +6,7 @@ pub(crate) mod single;
 
 use crate::{
     kind::Kind,
+    lab::memory::Bytes,
     measure::{Failure, Sample},
     plan::Point,
 };
@@ -29,6 +30,14 @@ pub(crate) enum Name {
     Plain,
     /// As many counters as there are in the set.
     Counters(Backend),
+    /// The same, each behind a reference count of its own.
+    Arcs(Backend),
+    /// The same, each with lines of its own.
+    Padded(Backend),
+    /// Padded atomics.
+    PaddedAtomics,
+    /// Atomics behind a reference count each.
+    ArcAtomics,
     /// Adds to a set in batches.
     Batch(Backend),
     /// A bare loop over as much memory as the set has.
@@ -77,6 +86,10 @@ impl fmt::Display for Name {
             Self::SingleThread => f.write_str("SingleThreadCounter"),
             Self::Plain => f.write_str("plain"),
             Self::Counters(backend) => write!(f, "{backend} Counters"),
+            Self::Arcs(backend) => write!(f, "{backend} Arc<Counter>s"),
+            Self::Padded(backend) => write!(f, "{backend} padded Counters"),
+            Self::PaddedAtomics => f.write_str("padded AtomicU64s"),
+            Self::ArcAtomics => f.write_str("Arc<AtomicU64>s"),
             Self::Batch(backend) => write!(f, "{backend} batch"),
             Self::Loop(backend) => write!(f, "{backend} bare loop"),
             Self::IndexAlone => f.write_str("index alone"),
@@ -99,10 +112,11 @@ pub(crate) trait Subject {
     fn verify(&self, steps: &[u64]) -> Result<(), Failure>;
     /// How many shards there are, for subjects that have any.
     fn shards(&self) -> Option<usize>;
-    /// The memory, for subjects of many counters.
-    fn bytes_per_counter(&self) -> Option<f64> {
-        None
-    }
+}
+
+/// What the counters of `point` take together, for points of many counters. For a process of its own.
+pub(crate) fn bytes(point: &Point) -> Option<Bytes> {
+    (point.kind == Kind::CounterSet).then(|| many::bytes(point)).flatten()
 }
 
 /// One run of `point`, on a counter of its own.

@@ -6,18 +6,19 @@ use super::{Name, Subject, settings, unplanned};
 use crate::{
     lab::{
         index::{Draw, Index},
-        memory::allocated,
-        stats::float,
+        memory::{Bytes, growth},
     },
     measure::{Failure, Load, Sample, alone, shared},
     plan::{Point, Section},
 };
+use crossbeam_utils::CachePadded;
 use std::{
     hint::black_box,
-    sync::atomic::{AtomicUsize, Ordering},
+    iter,
+    sync::{Arc, atomic::AtomicU64},
 };
-use striped_counter::{Backend, Counter, CounterSet};
-use types::{Bare, IndexAlone, Three, atomics};
+use striped_counter::{Backend, Builder, Counter, CounterSet};
+use types::{Bare, IndexAlone, Three};
 
 /// Many counters, known by their index.
 trait Many {
@@ -42,15 +43,11 @@ struct Indexed<M> {
     many: M,
     counters: usize,
     index: Index,
-    /// Allocated by whoever made it, and by the first touches.
-    bytes: AtomicUsize,
 }
 
 impl<M: Many> Indexed<M> {
-    fn new(point: &Point, make: impl FnOnce() -> M) -> Self {
-        let (many, bytes) = allocated(make);
-        let bytes = AtomicUsize::new(M::IN_PLACE + bytes);
-        Self { many, counters: point.counters, index: point.index, bytes }
+    fn new(point: &Point, many: M) -> Self {
+        Self { many, counters: point.counters, index: point.index }
     }
 
     fn draw(&self, adder: usize) -> Draw {
@@ -73,8 +70,7 @@ impl<M: Many> Subject for Indexed<M> {
     const ADDS: u64 = M::ADDS;
 
     fn hand(&self, adder: usize) -> Draw {
-        let ((), bytes) = allocated(|| (0..self.counters).for_each(|index| self.many.add(index)));
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        touch(&self.many, self.counters);
         self.draw(adder)
     }
 
@@ -98,48 +94,113 @@ impl<M: Many> Subject for Indexed<M> {
     fn shards(&self) -> Option<usize> {
         self.many.shards()
     }
-
-    fn bytes_per_counter(&self) -> Option<f64> {
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        Some(float(bytes as u64) / float(self.counters as u64))
-    }
 }
 
-pub(super) fn run(point: &Point, load: Load) -> Result<Sample, Failure> {
+/// What to do with many counters, once it is known of which type they are.
+trait Visit {
+    type Output;
+    fn many<M: Many + Send + Sync>(self, make: impl FnOnce() -> M) -> Self::Output;
+    /// There is nothing but an index to draw.
+    fn index_alone(self) -> Self::Output;
+}
+
+/// Has `visit` make what `point` says.
+fn visit<V: Visit>(point: &Point, visit: V) -> V::Output {
     let n = point.counters;
     match (point.section, point.subject) {
         (Section::Batch, Name::Backend(backend)) => {
-            shared(Indexed::new(point, || Three::<false>(set(backend, point))), load)
+            visit.many(|| Three::<false>(set(backend, point)))
         }
-        (_, Name::Batch(backend)) => {
-            shared(Indexed::new(point, || Three::<true>(set(backend, point))), load)
+        (_, Name::Batch(backend)) => visit.many(|| Three::<true>(set(backend, point))),
+        (_, Name::Backend(backend)) => visit.many(|| set(backend, point)),
+        (_, Name::Counters(backend)) => visit.many(|| each(n, || builder(backend, point).build())),
+        (_, Name::Arcs(backend)) => {
+            visit.many(|| each(n, || Arc::new(builder(backend, point).build())))
         }
-        (_, Name::Backend(backend)) => shared(Indexed::new(point, || set(backend, point)), load),
-        (_, Name::Counters(backend)) => {
-            let builder = settings(Counter::builder(), backend, point);
-            let make = || (0..n).map(|_| builder.build()).collect::<Box<[_]>>();
-            shared(Indexed::new(point, make), load)
+        (_, Name::Padded(backend)) => {
+            visit.many(|| each(n, || builder(backend, point).padded(true).build()))
         }
-        (_, Name::AtomicU64) => shared(Indexed::new(point, || atomics(n)), load),
+        (_, Name::AtomicU64) => visit.many(|| each(n, AtomicU64::default)),
+        (_, Name::PaddedAtomics) => visit.many(|| each(n, CachePadded::<AtomicU64>::default)),
+        (_, Name::ArcAtomics) => visit.many(|| each(n, Arc::<AtomicU64>::default)),
         (_, Name::Loop(backend)) => {
             // The row that adds which may not touch a shard go to is memory as well.
             let rows = set(backend, point).shards() + 1;
-            shared(Indexed::new(point, || Bare::new(n, rows)), load)
+            visit.many(|| Bare::new(n, rows))
         }
-        (_, Name::IndexAlone) => alone(|| IndexAlone(Draw::new(n, point.index, 0)), load),
+        (_, Name::IndexAlone) => visit.index_alone(),
         _ => unplanned(point),
     }
+}
+
+fn builder(backend: Backend, point: &Point) -> Builder<Counter> {
+    settings(Counter::builder(), backend, point)
 }
 
 fn set(backend: Backend, point: &Point) -> CounterSet {
     settings(CounterSet::builder(point.counters), backend, point).build()
 }
 
+fn each<C>(n: usize, make: impl FnMut() -> C) -> Box<[C]> {
+    iter::repeat_with(make).take(n).collect()
+}
+
+fn touch(many: &impl Many, counters: usize) {
+    (0..counters).for_each(|index| many.add(index));
+}
+
+/// One run.
+pub(super) fn run(point: &Point, load: Load) -> Result<Sample, Failure> {
+    struct Run<'a>(&'a Point, Load);
+
+    impl Visit for Run<'_> {
+        type Output = Result<Sample, Failure>;
+
+        fn many<M: Many + Send + Sync>(self, make: impl FnOnce() -> M) -> Self::Output {
+            shared(Indexed::new(self.0, make()), self.1)
+        }
+
+        fn index_alone(self) -> Self::Output {
+            let draw = Draw::new(self.0.counters, self.0.index, 0);
+            alone(|| IndexAlone(draw), self.1)
+        }
+    }
+
+    visit(point, Run(point, load))
+}
+
+/// What the counters take together, once every thread has added to each of them.
+pub(super) fn bytes(point: &Point) -> Option<Bytes> {
+    struct Measure<'a>(&'a Point);
+
+    impl Visit for Measure<'_> {
+        type Output = Option<Bytes>;
+
+        fn many<M: Many + Send + Sync>(self, make: impl FnOnce() -> M) -> Self::Output {
+            let Point { threads, counters, shards, .. } = *self.0;
+            // Counters at rest had a thread for each shard before.
+            let threads = if threads == 0 { shards.unwrap_or(1) } else { threads };
+            let (many, bytes) = growth(threads, make, |many| touch(many, counters));
+            assert_eq!(many.sums(), vec![2 * threads as u64; counters], "the sums are exact");
+            Some(Bytes { asked: M::IN_PLACE + bytes.asked, ..bytes })
+        }
+
+        fn index_alone(self) -> Self::Output {
+            None
+        }
+    }
+
+    visit(point, Measure(point))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kind::Kind;
-    use std::{sync::atomic::AtomicU64, time::Duration};
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
 
     const LOAD: Load = Load { threads: 2, readers: 1, fill: 2, window: Duration::from_millis(1) };
 
@@ -165,25 +226,29 @@ mod tests {
     #[test]
     fn every_sum_is_checked() {
         let point = point();
-        shared(Indexed::new(&point, || set(Backend::Striped, &point)), LOAD).unwrap();
-        shared(Indexed::new(&point, || Three::<true>(set(Backend::Striped, &point))), LOAD)
-            .unwrap();
-        let astray = Indexed::new(&point, || Astray(atomics(40), AtomicUsize::new(0)));
+        let batch = Point { subject: Name::Batch(Backend::Striped), ..point };
+        run(&point, LOAD).unwrap();
+        run(&batch, LOAD).unwrap();
+        let atomics = each(40, AtomicU64::default);
+        let astray = Indexed::new(&point, Astray(atomics, AtomicUsize::new(0)));
         let failure = shared(astray, LOAD).unwrap_err();
         assert!(matches!(failure, Failure::SumOf { .. }), "{failure}");
     }
 
     #[test]
     fn memory_is_what_is_in_place_and_what_is_allocated() {
-        let point = point();
-        let bytes = |sample: Sample| sample.bytes_per_counter.unwrap() * 40.0;
-        let atomics = shared(Indexed::new(&point, || atomics(40)), LOAD).unwrap();
-        assert!((bytes(atomics) - 320.0).abs() < 1e-6);
-        let make = || CounterSet::builder(40).backend(Backend::Striped).shards(4).build();
-        let set = shared(Indexed::new(&point, make), LOAD).unwrap();
-        // Four rows and the spill, of three lines each.
-        let (least, lists) = (float(size_of::<CounterSet>() as u64 + 5 * 3 * 128), 256.0);
-        let bytes = bytes(set);
-        assert!(least <= bytes && bytes <= least + lists, "{bytes}");
+        let asked = |subject| bytes(&Point { subject, ..point() }).unwrap().asked;
+        assert_eq!(asked(Name::AtomicU64), 320);
+        assert_eq!(asked(Name::PaddedAtomics), 40 * size_of::<CachePadded<u8>>());
+        // Each with a pointer to it, and two reference counts.
+        assert_eq!(asked(Name::ArcAtomics), 40 * 4 * size_of::<usize>());
+        let counter = size_of::<Counter>();
+        let arc = (2 * size_of::<usize>() + counter).next_multiple_of(align_of::<Counter>());
+        if cfg!(target_os = "linux") {
+            assert_eq!(asked(Name::Backend(Backend::Striped)), size_of::<CounterSet>());
+            assert_eq!(asked(Name::Counters(Backend::Striped)), 40 * counter);
+            assert_eq!(asked(Name::Arcs(Backend::Striped)), 40 * (size_of::<usize>() + arc));
+        }
+        assert!(bytes(&Point { subject: Name::IndexAlone, ..point() }).is_none());
     }
 }

@@ -1,10 +1,14 @@
 //! What holds many counters.
 
-use super::Many;
+use super::{Many, each};
 use crate::{lab::index::Draw, measure::Failure, subjects::Subject};
+use crossbeam_utils::CachePadded;
 use std::{
     hint::black_box,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use striped_counter::{Counter, CounterSet};
 
@@ -23,26 +27,71 @@ impl Many for CounterSet {
     }
 }
 
-impl Many for Box<[Counter]> {
+/// One of many counters.
+pub(super) trait One {
+    fn inc(&self);
+    fn sum(&self) -> u64;
+    fn shards(&self) -> Option<usize> {
+        None
+    }
+}
+
+impl One for Counter {
+    #[inline(always)]
+    fn inc(&self) {
+        self.inc();
+    }
+    fn sum(&self) -> u64 {
+        self.sum()
+    }
+    fn shards(&self) -> Option<usize> {
+        Some(self.shards())
+    }
+}
+
+impl One for AtomicU64 {
+    #[inline(always)]
+    fn inc(&self) {
+        self.fetch_add(1, Ordering::Relaxed);
+    }
+    fn sum(&self) -> u64 {
+        self.load(Ordering::Relaxed)
+    }
+}
+
+impl<C: One> One for Arc<C> {
+    #[inline(always)]
+    fn inc(&self) {
+        C::inc(self);
+    }
+    fn sum(&self) -> u64 {
+        C::sum(self)
+    }
+    fn shards(&self) -> Option<usize> {
+        C::shards(self)
+    }
+}
+
+impl<C: One> One for CachePadded<C> {
+    #[inline(always)]
+    fn inc(&self) {
+        C::inc(self);
+    }
+    fn sum(&self) -> u64 {
+        C::sum(self)
+    }
+}
+
+impl<C: One> Many for Box<[C]> {
     #[inline(always)]
     fn add(&self, index: usize) {
         self[index].inc();
     }
     fn sums(&self) -> Vec<u64> {
-        self.iter().map(Counter::sum).collect()
+        self.iter().map(C::sum).collect()
     }
     fn shards(&self) -> Option<usize> {
-        self.first().map(Counter::shards)
-    }
-}
-
-impl Many for Box<[AtomicU64]> {
-    #[inline(always)]
-    fn add(&self, index: usize) {
-        self[index].fetch_add(1, Ordering::Relaxed);
-    }
-    fn sums(&self) -> Vec<u64> {
-        self.iter().map(|counter| counter.load(Ordering::Relaxed)).collect()
+        self.first().and_then(C::shards)
     }
 }
 
@@ -87,7 +136,7 @@ impl Bare {
     pub(super) fn new(counters: usize, rows: usize) -> Self {
         // Whole padded lines, of 16 cells.
         let stride = counters.next_multiple_of(16);
-        Self { cells: atomics(rows * stride), counters, stride }
+        Self { cells: each(rows * stride, AtomicU64::default), counters, stride }
     }
 }
 
@@ -133,8 +182,4 @@ impl Subject for IndexAlone {
     fn shards(&self) -> Option<usize> {
         None
     }
-}
-
-pub(super) fn atomics(n: usize) -> Box<[AtomicU64]> {
-    (0..n).map(|_| AtomicU64::new(0)).collect()
 }

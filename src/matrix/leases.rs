@@ -1,0 +1,217 @@
+//! How a matrix comes by its leases: on first use, by growth, and until it is dropped.
+
+use super::{
+    columns::{Columns, Demand},
+    matrix::{Matrix, limit},
+    per_thread,
+    plan::Plan,
+    route::Path,
+    rows::Lease,
+    thread_id,
+};
+use crate::{
+    errno,
+    sync::{AtomicU64, Ordering},
+};
+use std::ptr::{self, NonNull};
+
+/// How often to try to be the one that publishes a counter's first lease.
+const TRIES: usize = 16;
+
+/// What the word of the newest lease holds before there is one: how much has been taken of the early
+/// spill, with its sign, above the lowest bit, which is set; or null for nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Early(*mut AtomicU64);
+
+impl Early {
+    /// The most that can be noted. What is beyond that stays in the sum.
+    const MOST: isize = isize::MAX >> 1;
+
+    /// How much has been taken.
+    pub(super) fn taken(self) -> u64 {
+        ((self.0.addr().cast_signed() >> 1) as i64).cast_unsigned()
+    }
+
+    /// That `total` has been taken, or as much of it as can be noted. Of a level it may be negative.
+    pub(super) fn of(total: u64, is_level: bool) -> Self {
+        let most = Self::MOST as u64;
+        let noted = if is_level && total.cast_signed() < 0 {
+            total.cast_signed().max(-most.cast_signed())
+        } else {
+            total.min(most).cast_signed()
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "at most MOST, up and down")]
+        let noted = (noted as isize).cast_unsigned();
+        Self(ptr::without_provenance_mut(noted << 1 | 1))
+    }
+}
+
+impl<C: Columns> Matrix<C> {
+    /// Does what can be done without waiting to have the calling thread's next add find a shard.
+    pub(super) fn prepare(&self) {
+        let _errno = errno::Kept::new();
+        if self.rows() == 0 {
+            self.place(&Plan::new(self.settings()));
+        }
+        let Path::Numbered(mask) = self.path() else {
+            return; // No memory, or `PerCpu`, which needs no numbers.
+        };
+        thread_id::claim();
+        match thread_id::current().get() {
+            Some(row) if mask.is_owned() && row >= self.rows() => {
+                self.grow(row + 1, &per_thread::plan(row + 1));
+            }
+            _ => {}
+        }
+    }
+
+    /// Does the same for its own sake. Returns whether there are rows now.
+    pub(crate) fn warm_up(&self) -> bool {
+        if self.rows() == 0 {
+            self.place(&Plan::new_with_patience(self.settings()));
+        }
+        self.prepare();
+        self.rows() != 0
+    }
+
+    /// Leases the first rows, as planned.
+    fn place(&self, plan: &Plan) {
+        self.columns().prepare();
+        for _ in 0..TRIES {
+            match self.newest() {
+                // A lease of no rows, for which there was no memory.
+                Ok(_) => return self.grow(1, plan),
+                Err(early) if self.place_first(plan, early) => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Leases columns that are the counter's first, unless another thread is faster, or there is no
+    /// memory. Returns whether to leave it at that.
+    fn place_first(&self, plan: &Plan, early: Early) -> bool {
+        let Some(lease) = self.lease(plan, None, early.taken()) else { return true };
+        let first = lease.first().as_ptr();
+        // Release: partners the acquire in `newest` and `row`.
+        let raced =
+            self.hot.first.compare_exchange(early.0, first, Ordering::Release, Ordering::Relaxed);
+        if raced.is_err() {
+            self.columns().give_back(lease);
+            return false;
+        }
+        // The lock was taken before anybody else could see it: no divert is under way, which this would
+        // end.
+        let _lock = lease.adopt_lock();
+        self.publish(lease, plan);
+        true
+    }
+
+    /// Takes a further lease as planned, unless there are `wanted` rows by now, if the lock is free and
+    /// there is memory: otherwise adds spill for now, and each of them tries again.
+    ///
+    /// Only `PerThread` ever does so once there are rows: a section loads the column before the limit.
+    fn grow(&self, wanted: usize, plan: &Plan) {
+        let (Some(oldest), Ok(newest)) = (self.oldest(), self.newest()) else { return };
+        let Some(_lock) = oldest.try_lock() else { return };
+        // Once more, under the lock.
+        let newest = self.newest().unwrap_or(newest);
+        if newest.rows() >= wanted {
+            return;
+        }
+        let Some(lease) = self.lease(plan, Some(newest), 0) else { return };
+        // Release: partners the acquire in `newest` and `row`.
+        self.hot.first.store(lease.first().as_ptr(), Ordering::Release);
+        self.publish(lease, plan);
+    }
+
+    fn lease<'a>(
+        &'a self,
+        plan: &'a Plan,
+        older: Option<Lease<'a>>,
+        taken: u64,
+    ) -> Option<Lease<'a>> {
+        let padded = self.settings().is_padded();
+        self.columns().lease(Demand { plan, padded, older, taken })
+    }
+
+    /// Sends adds to `lease`, the newest. The caller holds the lock.
+    fn publish(&self, lease: Lease<'_>, plan: &Plan) {
+        if lease.rows() == 0 {
+            return;
+        }
+        // Release: partners the acquire of the limit in `row`.
+        self.hot.limit.store(limit(lease.rows()), Ordering::Release);
+        // Release: partners the acquire of the route in `path`.
+        self.hot.tag.store(plan.route.raw(), Ordering::Release);
+    }
+
+    /// The newest lease, or what the word for it holds before there is one.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a pointer becomes a lease")]
+    pub(super) fn newest(&self) -> Result<Lease<'_>, Early> {
+        // Acquire: partners the release in `place_first` and `grow`: the lease is there.
+        let first = self.hot.first.load(Ordering::Acquire);
+        match NonNull::new(first) {
+            Some(first) if first.addr().get() & 1 == 0 => {
+                // SAFETY: it was the first cell of a lease of `columns`, with that stride, which lasts
+                // until the matrix is dropped.
+                Ok(unsafe { Lease::new(first, self.columns().stride()) })
+            }
+            _ => Err(Early(first)),
+        }
+    }
+
+    /// How many rows adds may go to; 0 while they are diverted, and before there are any.
+    #[inline(always)]
+    pub(super) fn limit(&self) -> usize {
+        // Acquire: partners the release in `publish`, after the lease.
+        self.hot.limit.load(Ordering::Acquire) as usize
+    }
+
+    /// The newest lease, for those who have seen a limit and so know that there is one.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a pointer becomes a lease")]
+    pub(super) fn newest_of_some(&self) -> Lease<'_> {
+        // Acquire: as in `newest`.
+        let first = self.hot.first.load(Ordering::Acquire);
+        debug_assert!(!first.is_null());
+        // SAFETY: the limit was stored after the lease, so this is no null.
+        let first = unsafe { NonNull::new_unchecked(first) };
+        // SAFETY: as in `newest`.
+        unsafe { Lease::new(first, self.columns().stride()) }
+    }
+
+    /// Whether `lease` is still the newest.
+    #[inline(always)]
+    pub(super) fn is_newest(&self, lease: Lease<'_>) -> bool {
+        // Acquire: as in `newest`.
+        self.hot.first.load(Ordering::Acquire) == lease.first().as_ptr()
+    }
+
+    /// Replaces what the word for the newest lease holds before there is one; whether it still did.
+    pub(super) fn replace_early(&self, before: Early, after: Early) -> bool {
+        // Release: partners the acquire in `newest`: the early spill as the take saw it.
+        self.hot
+            .first
+            .compare_exchange(before.0, after.0, Ordering::Release, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    #[inline(always)]
+    pub(super) fn oldest(&self) -> Option<Lease<'_>> {
+        self.newest().ok().map(Lease::oldest)
+    }
+
+    /// How many rows the newest lease has; 0 before there is one.
+    pub(super) fn rows(&self) -> usize {
+        self.newest().map_or(0, |newest| newest.rows())
+    }
+}
+
+impl<C: Columns> Drop for Matrix<C> {
+    fn drop(&mut self) {
+        if let Ok(newest) = self.newest() {
+            newest.with_older().for_each(|lease| self.columns().give_back(lease));
+        }
+    }
+}
