@@ -212,3 +212,30 @@ fn counters_keep_their_counts_while_neighbours_are_replaced_and_threads_become_m
         }
     });
 }
+
+/// A counter is leased while others add to it, take from it and read it for the first time, too.
+#[test]
+fn first_adds_takes_and_sums_at_once_lose_nothing_and_count_nothing_twice() {
+    const THREADS: usize = 4;
+    on_every_backend(|case| {
+        let counters: Vec<_> =
+            (0..400).map(|n| Subject::new(case, n % 2 == 0, n % 7 == 0)).collect();
+        let next = Barrier::new(THREADS);
+        let taken = together(THREADS, |thread| {
+            let step = |counter: &Subject| {
+                next.wait();
+                counter.add(5);
+                let taken = if thread < 2 { counter.take() } else { 0 };
+                counter.add(2);
+                // Never negative, which would be huge, as long as nobody subtracts.
+                assert!(thread < 2 || counter.sum() <= 7 * THREADS as u64);
+                taken
+            };
+            counters.iter().map(step).collect::<Vec<_>>()
+        });
+        for (at, counter) in counters.iter().enumerate() {
+            let taken: u64 = taken.iter().map(|taken| taken[at]).sum();
+            assert_eq!(taken + counter.sum(), 7 * THREADS as u64, "counter {at}");
+        }
+    });
+}
