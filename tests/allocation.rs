@@ -29,17 +29,13 @@ const ON_LINUX: bool = cfg!(target_os = "linux");
 // SAFETY: allocates as `System` does, or not at all.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match REFUSED.get() {
-            Some(refused) => {
-                REFUSED.set(Some(refused + 1));
-                ptr::null_mut()
-            }
-            None => {
-                ALLOCATED.set(ALLOCATED.get() + layout.size());
-                // SAFETY: the caller's.
-                unsafe { System.alloc(layout) }
-            }
+        if let Some(refused) = REFUSED.get() {
+            REFUSED.set(Some(refused + 1));
+            return ptr::null_mut();
         }
+        ALLOCATED.set(ALLOCATED.get() + layout.size());
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {

@@ -89,13 +89,27 @@ fn levels_and_sets_count_on_in_a_child_and_are_read_there() {
 fn a_childs_first_add_counts_whether_its_parent_had_counted_or_not() {
     on_every_backend(|case| {
         let untouched = case.counter();
-        let in_child = in_child(|| {
-            untouched.inc();
-            untouched.inc();
+        let padded = case.set(Counter::builder()).padded(true).build();
+        let level = case.set(UpDownCounter::builder()).build();
+        let set = case.set(CounterSet::builder(40)).build();
+        let in_child = in_child_for(10, || {
+            (0..2).for_each(|_| untouched.inc());
+            (0..2).for_each(|_| padded.inc());
+            (0..2).for_each(|_| level.dec());
+            (0..2).for_each(|_| set.inc(39));
+            set.add_many(&[(0, 1), (39, 1)]);
             untouched.sum() == 2
+                && (padded.sum(), padded.take(), padded.sum(), padded.total()) == (2, 2, 0, 2)
+                && (level.sum(), level.take(), level.sum()) == (-2, -2, 0)
+                && (set.sum(0), set.sum(39), set.sums()[39], set.take(39)) == (1, 3, 3, 3)
+                && untouched.warm_up()
+                && padded.warm_up()
+                && level.warm_up()
+                && set.warm_up()
         });
         assert!(in_child, "wrong in the child");
-        assert_eq!(untouched.sum(), 0);
+        assert_eq!((untouched.sum(), padded.sum(), level.sum()), (0, 0, 0));
+        assert_eq!(set.sums(), [0; 40]);
     });
 }
 
@@ -222,7 +236,7 @@ fn a_childs_first_add_does_not_wait_for_whoever_asked_for_the_number_of_cpus() {
             Counter::new(),
         ];
         let add_in_grandchild = || {
-            COUNTERS.iter().for_each(|counter| (0..3).for_each(|_| counter.inc()));
+            (0..3).for_each(|_| COUNTERS.iter().for_each(Counter::inc));
             COUNTERS.iter().all(|counter| counter.sum() == 3)
         };
         for round in 0..ROUNDS {

@@ -97,12 +97,24 @@ fn with_room_to_grow(bytes: usize) -> usize {
     if ON_LINUX { bytes } else { 3 * bytes + (64 << 10) }
 }
 
+/// How deep threads may go into their stacks while they add.
+const STACK: usize = 16;
+
+#[inline(never)]
+fn touch_stack(pages: usize) {
+    let page = black_box([1_u8; 4_096]);
+    if pages > 0 {
+        touch_stack(pages - 1);
+    }
+    black_box(page);
+}
+
 /// So many threads, whose stacks are in memory already.
 fn crew<'scope>(scope: &'scope thread::Scope<'scope, '_>, threads: usize) -> Crew<'scope> {
     let crew = Crew::new(scope, threads);
     for index in 0..threads {
         crew.on(index, || {
-            black_box([1_u8; 64 << 10]);
+            (0..2).for_each(|_| touch_stack(STACK));
         });
     }
     crew
@@ -373,7 +385,7 @@ fn a_set_holds_nothing_before_its_first_add_and_gives_all_back_at_its_end() {
             #[cfg(target_os = "linux")]
             {
                 let set = builder.build();
-                let (_, mapped) = growth(residency::mapped, || set.inc(0));
+                let ((), mapped) = growth(residency::mapped, || set.inc(0));
                 assert!(mapped >= 8 * COUNT, "not mapped: {mapped}");
                 let before = residency::mapped();
                 drop(set);
@@ -498,7 +510,9 @@ fn small_sets_next_to_each_other_are_not_backed_by_huge_pages() {
         let builder = CounterSet::builder(2_000).backend(Backend::Striped).shards(16);
         let sets: Vec<_> = (0..64).map(|_| builder.build()).collect();
         let before = residency::Mapping::all();
-        sets.iter().for_each(|set| set.inc(0));
+        for set in &sets {
+            set.inc(0);
+        }
         let known = |now: &residency::Mapping| {
             before.iter().any(|then| (then.from, then.to) == (now.from, now.to))
         };

@@ -3,8 +3,8 @@
 #![expect(unsafe_code, reason = "the bytes of a fresh counter are looked at")]
 
 use super::{
-    One, UpDown, columns::Columns, many::Many, matrix::Matrix, route::Number, rows::CELLS, striped,
-    thread_id,
+    One, UpDown, columns::Columns, many::Many, matrix::Matrix, pool::pools, route::Number,
+    rows::CELLS, striped, thread_id,
 };
 use crate::{
     Counter, cpus, membarrier, rseq,
@@ -130,6 +130,35 @@ fn operations_on_a_tracked_set_count_themselves_in_and_out() {
         assert_eq!(operations(), [single + 5; 2], "{backend}");
         assert_eq!([0, 1].map(|column| matrix.sum(column)), [16, 5], "{backend}");
     }
+}
+
+/// Which a sum does not tell. In a process where nobody else leases.
+#[test]
+fn counters_that_are_dropped_give_their_columns_back() {
+    in_child(module_path!(), "counters_that_are_dropped_give_their_columns_back", || {
+        for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
+            for padded in [false, true] {
+                let settings = Settings::new(backend, None).padded(padded);
+                let make = || {
+                    let matrix = Matrix::new(One::new(), settings);
+                    matrix.add(COLUMN, 1);
+                    matrix
+                };
+                let first = make();
+                let pool = pools().get(first.newest().ok().unwrap().pool());
+                assert_eq!(pool.taken(), 1, "{backend}");
+                let mut others: Vec<_> = (0..300).map(|_| make()).collect();
+                assert_eq!(pool.taken(), 301, "{backend}");
+                // From the middle, where they are replaced by others, and then all.
+                (0..100).for_each(|at| others[100 + at] = make());
+                assert_eq!(pool.taken(), 301, "{backend}");
+                drop(others);
+                assert_eq!(pool.taken(), 1, "{backend}");
+                drop(first);
+                assert_eq!(pool.taken(), 0, "{backend}");
+            }
+        }
+    });
 }
 
 /// In a process where no thread that is pinned to a CPU can have asked for their number.

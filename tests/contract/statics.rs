@@ -111,8 +111,11 @@ mod in_bss {
     fn is_zeros_and_in_no_file<T>(all: &'static [T; MANY]) -> [bool; 2] {
         let first = ptr::from_ref(all).cast::<u64>();
         let words = size_of_val(all) / size_of::<u64>();
-        // SAFETY: the array is that long, and nobody adds to it.
-        let zeros = (0..words).all(|word| unsafe { first.add(word).read_volatile() } == 0);
+        let zeros = (0..words).all(|word| {
+            let word = first.wrapping_add(word);
+            // SAFETY: the array is that long, and nobody adds to it yet.
+            unsafe { word.read_volatile() == 0 }
+        });
         // The first page and the last may also have other variables.
         let [from, to] = [4_096, size_of_val(all) - 4_096].map(|byte| first.addr() + byte);
         let mapping = Mapping::of(from);

@@ -98,7 +98,7 @@ type Slot = Option<Checked>;
 fn take_step(slot: &mut Slot, case: &Case, step: Step) {
     match (step, slot) {
         (Step::Make { is_level, padded }, slot) => {
-            *slot = Some(Checked::new(case, is_level, padded))
+            *slot = Some(Checked::new(case, is_level, padded));
         }
         (Step::Drop, slot) => *slot = None,
         (_, None) => {}
@@ -150,7 +150,9 @@ fn steps_in_turn_do_to_counters_what_they_do_to_integers() {
                     crew.on(thread, move || take_step(&mut slot.lock().unwrap(), case, step));
                 }
             });
-            slots.iter().for_each(|slot| slot.lock().unwrap().iter().for_each(Checked::check));
+            for slot in &slots {
+                slot.lock().unwrap().iter().for_each(Checked::check);
+            }
         });
     });
 }
@@ -170,7 +172,9 @@ fn steps_at_once_do_to_each_threads_counters_what_they_do_to_integers() {
                 for &(slot, step) in &programs[thread] {
                     take_step(&mut slots[slot], case, step);
                     if let Step::Add(n) = step {
-                        shared.iter().for_each(|subject| subject.add(n));
+                        for subject in &shared {
+                            subject.add(n);
+                        }
                         added = added.wrapping_add(n);
                     }
                 }
@@ -205,6 +209,33 @@ fn counters_keep_their_counts_while_neighbours_are_replaced_and_threads_become_m
             assert!(passing.iter().all(|(subject, n)| subject.sum() == *n));
             added += passing.iter().map(|(_, n)| n).sum::<u64>();
             assert!(lasting.iter().all(|subject| subject.sum() == added), "{threads} threads");
+        }
+    });
+}
+
+/// A counter is leased while others add to it, take from it and read it for the first time, too.
+#[test]
+fn first_adds_takes_and_sums_at_once_lose_nothing_and_count_nothing_twice() {
+    const THREADS: usize = 4;
+    on_every_backend(|case| {
+        let counters: Vec<_> =
+            (0..400).map(|n| Subject::new(case, n % 2 == 0, n % 7 == 0)).collect();
+        let next = Barrier::new(THREADS);
+        let taken = together(THREADS, |thread| {
+            let step = |counter: &Subject| {
+                next.wait();
+                counter.add(5);
+                let taken = if thread < 2 { counter.take() } else { 0 };
+                counter.add(2);
+                // Never negative, which would be huge, as long as nobody subtracts.
+                assert!(thread < 2 || counter.sum() <= 7 * THREADS as u64);
+                taken
+            };
+            counters.iter().map(step).collect::<Vec<_>>()
+        });
+        for (at, counter) in counters.iter().enumerate() {
+            let taken: u64 = taken.iter().map(|taken| taken[at]).sum();
+            assert_eq!(taken + counter.sum(), 7 * THREADS as u64, "counter {at}");
         }
     });
 }

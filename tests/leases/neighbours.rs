@@ -19,7 +19,7 @@ fn a_neighbour_polled_without_pause_leaves_all_others_exact() {
         on_every_backend(|case| {
             let counters: Vec<_> =
                 (0..COUNTERS).map(|_| Subject::new(case, is_level, padded)).collect();
-            counters.iter().for_each(|counter| assert!(counter.warm_up()));
+            assert!(counters.iter().all(Subject::warm_up));
             let polled = &counters[POLLED];
             let at_work = AtomicUsize::new(ADDERS);
             together(ADDERS + 1, |thread| {

@@ -160,7 +160,9 @@ fn make_and_drop(column: Column, count: usize) -> Result<(), String> {
         .map(|number| Target::with_padding(column, None, 1, number.is_multiple_of(2)))
         .collect();
     for turn in 0..20 {
-        targets.iter().for_each(|target| target.operate(0, turn));
+        for target in &targets {
+            target.operate(0, turn);
+        }
     }
     for target in &targets {
         Reader::summing(target).check()?;
