@@ -46,7 +46,9 @@ pub(crate) fn try_lock(word: &AtomicU64) -> Option<Guard<'_>> {
         return None;
     }
     // Acquire: partners the release in `drop`.
-    (word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0).then_some(Guard(word))
+    let free = word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0;
+    // Not `then_some`, which would make a guard in either case, and drop that of a lock not taken.
+    free.then(|| Guard(word))
 }
 
 /// The guard of a lock that was stored as [`TAKEN`] by the caller.
