@@ -42,18 +42,23 @@ pub(crate) struct Matrix<C: Columns> {
 pub(crate) struct Early(*mut AtomicU64);
 
 impl Early {
-    /// The most that can be noted. What is beyond that stays in the sum.
-    const MOST: usize = usize::MAX >> 1;
+    /// The most that can be noted, and for a level also the most below 0. What is beyond that stays in
+    /// the sum.
+    const MOST: isize = isize::MAX >> 1;
 
     /// How much has been taken.
     pub(super) fn taken(self) -> u64 {
-        (self.0.addr() >> 1) as u64
+        (self.0.addr().cast_signed() >> 1) as u64
     }
 
-    /// That `total` has been taken, or as much of it as can be noted.
-    pub(super) fn of(total: u64) -> Self {
-        let noted = usize::try_from(total).unwrap_or(Self::MOST).min(Self::MOST);
-        Self(ptr::without_provenance_mut(noted << 1 | 1))
+    /// That `total` has been taken, or as much of it as can be noted. That of a level is signed.
+    pub(super) fn of(total: u64, level: bool) -> Self {
+        let noted = if level && total.cast_signed() < 0 {
+            isize::try_from(total.cast_signed()).unwrap_or(-Self::MOST).max(-Self::MOST)
+        } else {
+            isize::try_from(total).unwrap_or(Self::MOST).min(Self::MOST)
+        };
+        Self(ptr::without_provenance_mut((noted << 1 | 1).cast_unsigned()))
     }
 }
 

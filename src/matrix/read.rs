@@ -114,7 +114,7 @@ impl<C: Columns> Matrix<C> {
             return Some(0);
         }
         self.prepare();
-        let after = Early::of(total);
+        let after = Early::of(total, self.columns().downs(column).is_some());
         let taken = after.taken().wrapping_sub(early.taken());
         self.replace_early(early, after).then_some(taken)
     }
