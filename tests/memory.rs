@@ -109,14 +109,21 @@ fn touch_stack(pages: usize) {
     black_box(page);
 }
 
-/// So many threads, whose stacks are in memory already.
+/// So many threads, which have done whatever they are to do but for adding, so that what they need for
+/// that is in memory already.
 fn crew<'scope>(scope: &'scope thread::Scope<'scope, '_>, threads: usize) -> Crew<'scope> {
     let crew = Crew::new(scope, threads);
-    for index in 0..threads {
-        crew.on(index, || {
-            (0..2).for_each(|_| touch_stack(STACK));
+    for index in (0..threads).chain(0..threads) {
+        crew.on(index, move || {
+            let _pinned = Hopper::pinned(index);
+            touch_stack(STACK);
         });
     }
+    #[cfg(target_os = "linux")]
+    residency::await_others();
+    // The messages to them are allocated here, and freed there, in whatever order.
+    drop(black_box((0..128).map(|_| Box::new([1_u8; 512])).collect::<Vec<_>>()));
+    held();
     crew
 }
 
