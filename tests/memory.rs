@@ -11,7 +11,7 @@ mod common;
 mod residency;
 mod threads;
 
-use common::{affinity::Hopper, alone, on_every_backend, together};
+use common::{affinity::Hopper, alone, lasting, on_every_backend, together};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
@@ -128,15 +128,14 @@ fn crew<'scope>(scope: &'scope thread::Scope<'scope, '_>, threads: usize) -> Cre
 }
 
 /// How many more bytes are held after `count` counters were made, and added to by each of so many
-/// threads, all of them alive.
-fn weight<T: Send + Sync>(
+/// threads, all of them alive. The counters stay, or the next ones would have their columns.
+fn weight<T: Send + Sync + 'static>(
     threads: usize,
     count: usize,
     make: impl Fn() -> T,
     add: impl Fn(&T) + Sync,
 ) -> usize {
-    let counters = OnceLock::new();
-    let (counters, add) = (&counters, &add);
+    let (counters, add) = (lasting(OnceLock::new()), &add);
     thread::scope(|scope| {
         let crew = crew(scope, threads);
         let ((), bytes) = growth(held, || {
