@@ -124,6 +124,12 @@ impl Settings {
         self.shards.map(|shards| shards.get().into())
     }
 
+    /// Whether all is 0, as in a fresh `static`.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(crate) fn is_zero(self) -> bool {
+        self.shards.is_none() && self.backend as u8 == 0 && self.flags == 0
+    }
+
     /// Whether sums are linearizable.
     pub(crate) const fn is_linearizable(self) -> bool {
         self.flags & Self::LINEARIZABLE != 0

@@ -34,15 +34,12 @@ impl Early {
 
     /// That `total` has been taken, or as much of it as can be noted. Of a level it may be negative.
     pub(super) fn of(total: u64, is_level: bool) -> Self {
-        let most = Self::MOST as u64;
         let noted = if is_level && total.cast_signed() < 0 {
-            total.cast_signed().max(-most.cast_signed())
+            isize::try_from(total.cast_signed()).unwrap_or(-Self::MOST).max(-Self::MOST)
         } else {
-            total.min(most).cast_signed()
+            isize::try_from(total).unwrap_or(Self::MOST).min(Self::MOST)
         };
-        #[expect(clippy::cast_possible_truncation, reason = "at most MOST, up and down")]
-        let noted = (noted as isize).cast_unsigned();
-        Self(ptr::without_provenance_mut(noted << 1 | 1))
+        Self(ptr::without_provenance_mut((noted << 1 | 1).cast_unsigned()))
     }
 }
 

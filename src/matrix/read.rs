@@ -159,7 +159,11 @@ impl<C: Columns> Matrix<C> {
         let total = self.columns().spilled(None, column);
         // The spill acquires. If it has an add that came after one to a shard or to the lease's spill,
         // then the lease is seen here.
-        matches!(self.newest(), Err(now) if now == early).then_some(total)
+        //
+        // Replaced by itself, not loaded: whichever thread acquires the lease that comes after this then
+        // finds in the early spill what this has found, so that no two sums each have an add that
+        // the other lacks.
+        self.replace_early(early, early).then_some(total)
     }
 
     /// Downs first and ups last: whoever sees a decrement sees the increment that happened before

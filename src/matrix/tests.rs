@@ -1,7 +1,5 @@
 //! Where adds land, which no sum tells: that they find a shard as soon as they can, and again.
 
-#![expect(unsafe_code, reason = "the bytes of a fresh counter are looked at")]
-
 use super::{
     One, UpDown, columns::Columns, many::Many, matrix::Matrix, pool::pools, route::Number,
     rows::CELLS, striped, thread_id,
@@ -9,6 +7,7 @@ use super::{
 use crate::{
     Counter, cpus, membarrier, rseq,
     settings::{Backend, Settings},
+    sync::Ordering,
     testing::in_child,
 };
 use std::thread;
@@ -180,11 +179,11 @@ fn shards_are_by_default_as_many_as_the_documentation_says() {
 /// What the documentation promises, and what the sharing of lines rests on.
 #[test]
 fn a_counter_is_32_bytes_and_all_zeros() {
-    assert_eq!(size_of::<Matrix<One>>(), 32);
-    assert_eq!(size_of::<Matrix<UpDown>>(), 32);
+    assert_eq!([size_of::<Matrix<One>>(), size_of::<Matrix<UpDown>>()], [32; 2]);
     let fresh = matrix(Backend::Auto);
     assert_eq!(fresh.columns().stride() % CELLS, 0);
-    // SAFETY: as many bytes as a counter has, none of which is padding.
-    let bytes: [u8; 32] = unsafe { std::mem::transmute_copy(&fresh) };
-    assert_eq!(bytes, [0; 32]);
+    let hot = [fresh.hot.limit.load(Ordering::Relaxed), fresh.hot.tag.load(Ordering::Relaxed)];
+    assert_eq!((hot, fresh.hot.first.load(Ordering::Relaxed).is_null()), ([0; 2], true));
+    assert_eq!(fresh.spilled(COLUMN), 0);
+    assert!(Settings::new(Backend::Auto, None).is_zero());
 }

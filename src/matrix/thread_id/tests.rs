@@ -189,6 +189,90 @@ mod without_a_word {
     }
 }
 
+/// Of numbers whose holders are asked for while they end.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "a process that shares its parent's memory")]
+mod owners_are_asked_for {
+    use super::{
+        super::owners::{for_each_dead, forget, look, note},
+        *,
+    };
+    use std::{
+        ffi::{c_int, c_void},
+        ptr,
+        sync::atomic::AtomicBool,
+    };
+
+    const NUMBER: usize = 3;
+
+    /// The numbers that are given back when the holder of [`NUMBER`] turns out to have ended, and `meanwhile`
+    /// happens between the look at the note and the question.
+    fn given_back(meanwhile: fn()) -> Vec<usize> {
+        let given_back = std::cell::RefCell::new(Vec::new());
+        note(NUMBER);
+        let has_ended = |_| {
+            meanwhile();
+            true
+        };
+        look(64, has_ended, |number| given_back.borrow_mut().push(number));
+        forget(NUMBER);
+        given_back.into_inner()
+    }
+
+    #[test]
+    fn a_number_that_changes_hands_meanwhile_is_left_alone() {
+        in_child(module_path!(), "a_number_that_changes_hands_meanwhile_is_left_alone", || {
+            assert_eq!(given_back(|| {}), [NUMBER]);
+            assert_eq!(given_back(|| forget(NUMBER)), [0; 0]);
+            // The next holder has the same id, as it is the same thread.
+            let next = || {
+                forget(NUMBER);
+                note(NUMBER);
+            };
+            assert_eq!(given_back(next), [0; 0]);
+        });
+    }
+
+    #[test]
+    fn the_holder_of_a_number_is_found_dead_only_once() {
+        in_child(module_path!(), "the_holder_of_a_number_is_found_dead_only_once", || {
+            let found = AtomicUsize::new(0);
+            note(NUMBER);
+            for alive in [true, true, false, false] {
+                look(64, |_| !alive, |_| _ = found.fetch_add(1, Ordering::Relaxed));
+            }
+            assert_eq!(found.into_inner(), 1);
+        });
+    }
+
+    /// As after vfork(2): the child's thread is that of the parent for all that user space can tell.
+    #[test]
+    fn a_number_claimed_in_a_process_that_shares_the_memory_stays_the_threads() {
+        const NAME: &str = "a_number_claimed_in_a_process_that_shares_the_memory_stays_the_threads";
+        static COUNTER: Counter = Counter::builder().backend(Backend::PerThread).build();
+        extern "C" fn count(_: *mut c_void) -> c_int {
+            COUNTER.inc();
+            0
+        }
+        in_child(module_path!(), NAME, || {
+            thread::spawn(|| COUNTER.inc()).join().unwrap();
+            let mut stack = vec![0_u128; 16 << 10];
+            let top = stack.as_mut_ptr_range().end.cast();
+            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+            // SAFETY: the child has a stack of its own, and this thread sleeps until it has ended.
+            let child = unsafe { libc::clone(count, top, flags, ptr::null_mut()) };
+            assert!(child > 0);
+            // SAFETY: waits for the child just made, and asks for no status.
+            assert_eq!(unsafe { libc::waitpid(child, ptr::null_mut(), 0) }, child);
+            assert!(current().get().is_some(), "the child has claimed none");
+            let given_back = AtomicBool::new(false);
+            for_each_dead(MAX_THREADS, |_| given_back.store(true, Ordering::Relaxed));
+            assert!(!given_back.into_inner(), "while its thread is alive");
+            assert_eq!(COUNTER.sum(), 2);
+        });
+    }
+}
+
 mod exhaustion {
     use super::*;
 
