@@ -11,7 +11,7 @@ mod common;
 mod residency;
 mod threads;
 
-use common::{affinity::Hopper, alone, on_every_backend, together};
+use common::{affinity::Hopper, alone, lasting, on_every_backend, together};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
@@ -109,27 +109,33 @@ fn touch_stack(pages: usize) {
     black_box(page);
 }
 
-/// So many threads, whose stacks are in memory already.
+/// So many threads, which have done whatever they are to do but for adding, so that what they need for
+/// that is in memory already.
 fn crew<'scope>(scope: &'scope thread::Scope<'scope, '_>, threads: usize) -> Crew<'scope> {
     let crew = Crew::new(scope, threads);
-    for index in 0..threads {
-        crew.on(index, || {
-            (0..2).for_each(|_| touch_stack(STACK));
+    for index in (0..threads).chain(0..threads) {
+        crew.on(index, move || {
+            let _pinned = Hopper::pinned(index);
+            touch_stack(STACK);
         });
     }
+    #[cfg(target_os = "linux")]
+    residency::await_others();
+    // The messages to them are allocated here, and freed there, in whatever order.
+    drop(black_box((0..128).map(|_| Box::new([1_u8; 512])).collect::<Vec<_>>()));
+    held();
     crew
 }
 
 /// How many more bytes are held after `count` counters were made, and added to by each of so many
-/// threads, all of them alive.
-fn weight<T: Send + Sync>(
+/// threads, all of them alive. The counters stay, or the next ones would have their columns.
+fn weight<T: Send + Sync + 'static>(
     threads: usize,
     count: usize,
     make: impl Fn() -> T,
     add: impl Fn(&T) + Sync,
 ) -> usize {
-    let counters = OnceLock::new();
-    let (counters, add) = (&counters, &add);
+    let (counters, add) = (lasting(OnceLock::new()), &add);
     thread::scope(|scope| {
         let crew = crew(scope, threads);
         let ((), bytes) = growth(held, || {

@@ -1,9 +1,10 @@
 //! How much memory the process has, by the kernel's count.
 
 #![cfg(target_os = "linux")]
+#![expect(unsafe_code, reason = "the thread is asked for through libc")]
 #![allow(dead_code, reason = "every test file takes what it needs")]
 
-use std::fs;
+use std::{fs, thread};
 
 /// Bytes of the process's own that are in memory: not what is read from files, and not pages that have
 /// only been read, for which there is one page of zeros. The kernel walks the page tables for this;
@@ -15,6 +16,21 @@ pub(crate) fn anonymous() -> usize {
 /// Bytes of all mappings, used or not.
 pub(crate) fn mapped() -> usize {
     1_024 * kib("/proc/self/status", "VmSize:")
+}
+
+/// Returns once all other threads wait for something: what they need for that they have by then.
+pub(crate) fn await_others() {
+    // SAFETY: `gettid` has no requirement.
+    let this = unsafe { libc::gettid() }.to_string();
+    let waits = |task: fs::DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // Behind the name, which may have anything in it.
+        let state = stat.rsplit_once(") ").map(|(_, state)| state.starts_with('S'));
+        task.file_name() == *this || state.unwrap_or(true)
+    };
+    while !fs::read_dir("/proc/self/task").unwrap().all(|task| waits(task.unwrap())) {
+        thread::yield_now();
+    }
 }
 
 fn kib(file: &str, name: &str) -> usize {
