@@ -302,9 +302,9 @@ impl Mapping {
         unsafe { cell.as_ref() }
     }
 
-    /// Writes a cell of the header. Nobody else may know the mapping yet.
+    /// Writes a cell of the header: the hint, or one of a mapping that no other thread knows yet.
     fn set(self, index: usize, value: usize) {
-        // Relaxed: the mapping is published with release.
+        // Relaxed: the mapping is published with release, and the hint is a guess.
         self.cell(index).store(value as u64, Ordering::Relaxed);
     }
 

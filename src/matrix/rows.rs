@@ -239,11 +239,15 @@ pub(super) use memory::{map, unmap};
 #[expect(unsafe_code, reason = "system calls")]
 mod memory {
     use super::AtomicU64;
-    use std::ptr::{self, NonNull};
+    use std::{
+        alloc::Layout,
+        ptr::{self, NonNull},
+    };
 
     /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory.
     pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
-        let bytes = count.checked_mul(size_of::<AtomicU64>())?;
+        // Refuses more than half of the address space, across which no pointer may be offset.
+        let bytes = Layout::array::<AtomicU64>(count).ok()?.size();
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: asks for new memory, wherever there is some.
