@@ -7,10 +7,13 @@
 
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
+mod children;
 mod common;
 mod residency;
 mod threads;
 
+#[cfg(target_os = "linux")]
+use children::{Ended, in_child_for};
 use common::{affinity::Hopper, alone, lasting, on_every_backend, together};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -225,14 +228,22 @@ fn a_thousand_padded_counters_weigh_a_line_per_shard_and_at_most_six_more_each()
     });
 }
 
+/// Once each in some processes, of which the least counts: what else goes on in one comes on top.
+#[cfg(target_os = "linux")]
 #[test]
 fn the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards() {
     alone("the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards", || {
-        // Whether asked for by number, or for the CPUs that there may be.
-        let make = || Counter::builder().backend(Backend::Striped).shards(64).build();
-        let bytes = weight(64, 1, make, Counter::inc);
-        assert!(bytes <= if ON_LINUX { 48 << 10 } else { 128 << 10 }, "{bytes}");
-        assert!(bytes >= 64 * 512, "not measured: {bytes}");
+        let weigh = |_| {
+            let ended = in_child_for(60, || {
+                let make = || Counter::builder().backend(Backend::Striped).shards(64).build();
+                i32::try_from(weight(64, 1, make, Counter::inc) >> 10).unwrap().min(254)
+            });
+            let Ended::Returned(kib) = ended else { panic!("{ended:?}") };
+            kib
+        };
+        let kib = (0..4).map(weigh).min().unwrap();
+        assert!(kib <= 48, "{kib} KiB");
+        assert!(kib >= 64 * 512 / 1_024, "not measured: {kib} KiB");
     });
 }
 
