@@ -11,9 +11,19 @@
 //! most have a twin with a seeded bug, of which the consequence must be found.
 
 #[cfg(loom)]
+mod divert;
+#[cfg(loom)]
+mod early;
+#[cfg(loom)]
 mod exact;
 #[cfg(loom)]
+mod growth;
+#[cfg(loom)]
+mod lease;
+#[cfg(loom)]
 mod level;
+#[cfg(loom)]
+mod routes;
 #[cfg(shuttle)]
 mod shuttle;
 #[cfg(loom)]
