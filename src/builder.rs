@@ -133,7 +133,8 @@ impl<T> Builder<T> {
     /// [`CounterSet`](crate::CounterSet).
     ///
     /// `Striped` rounds up to a power of two. `PerCpu` gives the CPU numbers below `shards` a shard
-    /// each and sends the rest to one shared atomic. On `PerThread` it is an error.
+    /// each and sends the rest to one shared atomic; with fewer shards than CPUs, and since Linux 6.3, it
+    /// goes by numbers that the kernel keeps dense among the CPUs in use. On `PerThread` it is an error.
     ///
     /// The default is one for each possible CPU for `PerCpu`, and for `Striped` four per available
     /// CPU, rounded up to a power of two. The number of CPUs is read once per process, from the

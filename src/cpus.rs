@@ -5,21 +5,21 @@
 //! `num_cpus` reads files there under a lock of its own, and serves on other systems, where it has
 //! none.
 
-#[cfg(not(all(test, loom)))]
+#[cfg(not(all(test, any(loom, shuttle))))]
 pub(crate) use real::{possible, usable};
 
-/// Under loom the machine has two CPUs.
-#[cfg(all(test, loom))]
+/// The models' machine has two CPUs.
+#[cfg(all(test, any(loom, shuttle)))]
 pub(crate) const fn usable() -> usize {
     2
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, shuttle)))]
 pub(crate) const fn possible() -> usize {
     2
 }
 
-#[cfg(not(all(test, loom)))]
+#[cfg(not(all(test, any(loom, shuttle))))]
 mod real {
     use super::ask;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -81,7 +81,10 @@ mod real {
 }
 
 #[cfg(target_os = "linux")]
-#[cfg_attr(all(test, loom), allow(dead_code, reason = "loom's machine has two CPUs"))]
+#[cfg_attr(
+    all(test, any(loom, shuttle)),
+    allow(dead_code, reason = "the models' machine has two CPUs")
+)]
 #[expect(unsafe_code, reason = "system calls")]
 mod ask {
     use std::ffi::CStr;
@@ -179,7 +182,10 @@ mod ask {
 }
 
 #[cfg(not(target_os = "linux"))]
-#[cfg_attr(all(test, loom), allow(dead_code, reason = "loom's machine has two CPUs"))]
+#[cfg_attr(
+    all(test, any(loom, shuttle)),
+    allow(dead_code, reason = "the models' machine has two CPUs")
+)]
 mod ask {
     pub(super) fn usable() -> usize {
         num_cpus::get()

@@ -6,6 +6,9 @@
 //!
 //! The upper half of the word belongs to the user, and never changes.
 
+#[cfg(all(test, loom))]
+mod models;
+
 use crate::sync::{AtomicU64, Ordering, spin_loop};
 
 const LOCKED: u64 = 1;
@@ -15,8 +18,9 @@ const WAITED_FOR: u64 = 2;
 /// The word of a lock that is taken, for memory that nobody else sees yet; see [`adopt`].
 pub(crate) const TAKEN: u64 = LOCKED;
 
-/// How often to look before going to sleep: longer than an unlocked sum of some shards takes.
-const SPINS: usize = 100;
+/// How often to look before going to sleep: longer than an unlocked sum of some shards takes. Not at all
+/// in the models, where each look is one more interleaving.
+const SPINS: usize = if cfg!(all(test, any(loom, shuttle))) { 0 } else { 100 };
 
 /// Gives the lock back when dropped.
 #[must_use = "the lock is given back at once"]
@@ -106,7 +110,40 @@ mod sleep {
     }
 }
 
-#[cfg(not(all(target_os = "linux", not(all(test, any(loom, shuttle))))))]
+/// In the models, as the kernel has it.
+#[cfg(all(test, any(loom, shuttle)))]
+mod sleep {
+    use super::{AtomicU64, Ordering};
+    use crate::sync::{Thread, current, park};
+    use std::{cell::RefCell, ptr};
+
+    std::thread_local! {
+        /// The threads that sleep, each with its word. All threads of a model are this one.
+        static SLEEPERS: RefCell<Vec<(*const AtomicU64, Thread)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn wait(word: &AtomicU64, seen: u64) {
+        let me = current();
+        SLEEPERS.with_borrow_mut(|sleepers| sleepers.push((word, me.clone())));
+        // An access that reads no old value. A wake from here on is kept for `park`.
+        if word.fetch_or(0, Ordering::Relaxed) == seen {
+            park();
+        }
+        SLEEPERS.with_borrow_mut(|sleepers| sleepers.retain(|(_, thread)| thread.id() != me.id()));
+    }
+
+    pub(super) fn wake(word: &AtomicU64) {
+        let sleeper = SLEEPERS.with_borrow_mut(|sleepers| {
+            let sleeper = sleepers.iter().position(|(theirs, _)| ptr::eq(*theirs, word))?;
+            Some(sleepers.remove(sleeper).1)
+        });
+        if let Some(sleeper) = sleeper {
+            sleeper.unpark();
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", all(test, any(loom, shuttle)))))]
 mod sleep {
     use super::AtomicU64;
     use crate::sync::yield_now;

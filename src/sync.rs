@@ -12,7 +12,7 @@ pub(crate) use loom::{
         Mutex,
         atomic::{AtomicPtr, AtomicU32, AtomicU64, fence},
     },
-    thread::yield_now,
+    thread::{Thread, current, park, yield_now},
     thread_local,
 };
 #[cfg(all(test, shuttle))]
@@ -23,7 +23,7 @@ pub(crate) use shuttle::{
         Mutex,
         atomic::{AtomicPtr, AtomicU32, AtomicU64, fence},
     },
-    thread::yield_now,
+    thread::{Thread, current, park, yield_now},
     thread_local,
 };
 #[cfg(not(all(test, any(loom, shuttle))))]

@@ -151,6 +151,33 @@ fn repeated_values_are_measured_once_and_any_directory_will_do() {
     assert_eq!(adds.count(), 1, "{csv}");
 }
 
+/// The library maps its shards by itself: an allocator that counts sees nothing of them.
+#[test]
+fn the_memory_of_many_counters_is_more_than_what_was_asked_of_the_allocator() {
+    let directory = Directory::new();
+    let options = ["--type=CounterSet", "--counters=10000", "--threads=1", "--ms=1", "--repeats=1"];
+    let mut command = contention(&options);
+    let ended = Ended::of(
+        command.args(["--backends=Striped", "--format=csv"]).arg("--out").arg(&directory.0),
+    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let header: Vec<_> = ended.output.lines().next().unwrap().split(',').collect();
+    let bytes = |subject: &str, column| {
+        let line = ended.output.lines().find(|line| line.starts_with(subject)).unwrap();
+        let at = header.iter().position(|name| *name == column).unwrap();
+        line.split(',').nth(at).unwrap().parse::<f64>().ok()
+    };
+    let (asked, resident) = ("asked_bytes_per_counter", "resident_bytes_per_counter");
+    assert_eq!(bytes("counters,AtomicU64,", asked), Some(8.0));
+    let counters = "counters,Striped Counters,";
+    let in_place = bytes(counters, asked).unwrap();
+    if cfg!(target_os = "linux") {
+        // One shard at least, and five cells that each has once.
+        let each = bytes(counters, resident).unwrap();
+        assert!(in_place + 48.0 <= each && each <= 1_000.0, "{each}");
+    }
+}
+
 #[test]
 fn a_reader_that_has_gone_away_is_no_error() {
     let directory = Directory::new();

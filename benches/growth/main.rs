@@ -26,7 +26,7 @@ use lab::{
     clock::thread_time,
     files::{File, check, save},
     machine::Machine,
-    memory::job,
+    memory::{job, note as memory_note},
     output::{exit, fail, print},
     stats::{Spread, float},
     text::align,
@@ -101,7 +101,8 @@ fn main() -> ExitCode {
 }
 
 fn run(scale: &Scale, out: &Path) -> Result<(), Box<dyn Error>> {
-    print(&format!("{}\n", Machine::here()))?;
+    let note = memory_note().map_or_else(String::new, |note| format!("Note: {note}.\n"));
+    print(&format!("{}\n{note}", Machine::here()))?;
     let mut files = Vec::new();
     let named: Vec<_> = env::args().skip(1).collect();
     let is_named = |section: &&(&str, Section)| named.iter().any(|name| name == section.0);

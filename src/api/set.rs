@@ -23,7 +23,7 @@ use std::{fmt, iter::FusedIterator, ops::Range};
 ///
 /// An add costs as much as a `Counter`'s, and is far more likely to find its line in the cache.
 /// Memory: 8 bytes per counter and shard, each shard rounded up to lines of 128 bytes, and five shards
-/// more for the spill, for what has been taken, and for bookkeeping (six with a read lock); and 512
+/// more for the spill, for what has been taken, and for bookkeeping (six with a read lock); and 384
 /// bytes. On Linux all of it comes from the system by pages, and a page that nothing was written to
 /// takes no memory: where a shard is a page or more, the shards of CPUs that never add take none, and
 /// those of the others lie on their CPU's own NUMA node.

@@ -207,8 +207,11 @@ impl<C: Columns> Matrix<C> {
 
 impl<C: Columns> Drop for Matrix<C> {
     fn drop(&mut self) {
-        if let Ok(newest) = self.newest() {
-            newest.with_older().for_each(|lease| self.columns().give_back(lease));
+        let mut next = self.newest().ok();
+        while let Some(lease) = next {
+            // Before its header may be unmapped, or belong to another counter.
+            next = lease.older();
+            self.columns().give_back(lease);
         }
     }
 }

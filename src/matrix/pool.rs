@@ -140,14 +140,6 @@ impl Pool {
     }
 }
 
-/// The models have their pools made anew for each interleaving.
-#[cfg(all(test, any(loom, shuttle)))]
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.mappings().collect::<Vec<_>>().into_iter().for_each(Mapping::unmap);
-    }
-}
-
 fn mappings(newest: *mut AtomicU64) -> impl Iterator<Item = Mapping> {
     let newest = NonNull::new(newest).map(|cells| Mapping { cells });
     iter::successors(newest, |mapping| mapping.older())
@@ -200,7 +192,7 @@ impl Width {
 }
 
 /// Numbers of rows: the default of the writers, and each power of two up to that of all threads.
-const SIZES: usize = if CELLS == 16 { MAX_THREADS.ilog2() as usize + 1 } else { 4 };
+const SIZES: usize = if CELLS == 16 { MAX_THREADS.ilog2() as usize + 1 } else { 5 };
 
 /// The pools of the process.
 pub(super) struct Pools([Pool; 4 * 3 * SIZES]);
@@ -257,6 +249,14 @@ pub(super) fn pools() -> &'static Pools {
     &POOLS
 }
 
+/// The models have their pools made anew for each interleaving, and with them all mappings.
+#[cfg(all(test, any(loom, shuttle)))]
+impl Drop for Pools {
+    fn drop(&mut self) {
+        super::rows::unmap_all();
+    }
+}
+
 /// Many chunks in one piece of memory; see the module's documentation.
 #[derive(Clone, Copy)]
 struct Mapping {
@@ -302,9 +302,9 @@ impl Mapping {
         unsafe { cell.as_ref() }
     }
 
-    /// Writes a cell of the header. Nobody else may know the mapping yet.
+    /// Writes a cell of the header: the hint, or one of a mapping that no other thread knows yet.
     fn set(self, index: usize, value: usize) {
-        // Relaxed: the mapping is published with release.
+        // Relaxed: the mapping is published with release, and the hint is a guess.
         self.cell(index).store(value as u64, Ordering::Relaxed);
     }
 

@@ -14,10 +14,10 @@ use crate::{
 use std::{marker::PhantomData, ptr::NonNull};
 
 /// Cells per padded line: 128 bytes, since the prefetchers of `x86_64` and aarch64 pull lines of 64
-/// bytes in pairs. Two under loom, where every cell costs time.
-#[cfg(not(all(test, loom)))]
+/// bytes in pairs. Two in the models, where every cell costs time.
+#[cfg(not(all(test, any(loom, shuttle))))]
 pub(super) const CELLS: usize = 16;
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, shuttle)))]
 pub(super) const CELLS: usize = 2;
 
 /// The header rows, by how far below row 0 they are.
@@ -230,6 +230,8 @@ pub(super) fn add_cell(sum: u64, cell: &AtomicU64) -> u64 {
     sum.wrapping_add(cell.load(Ordering::Acquire))
 }
 
+#[cfg(all(test, any(loom, shuttle)))]
+pub(super) use memory::{MOST_GRANTED, unmap_all};
 pub(super) use memory::{map, unmap};
 
 /// From the kernel: no lock of an allocator is met in an add, and an allocator that counts is not
@@ -239,11 +241,15 @@ pub(super) use memory::{map, unmap};
 #[expect(unsafe_code, reason = "system calls")]
 mod memory {
     use super::AtomicU64;
-    use std::ptr::{self, NonNull};
+    use std::{
+        alloc::Layout,
+        ptr::{self, NonNull},
+    };
 
     /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory.
     pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
-        let bytes = count.checked_mul(size_of::<AtomicU64>())?;
+        // Refuses more than half of the address space, across which no pointer may be offset.
+        let bytes = Layout::array::<AtomicU64>(count).ok()?.size();
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: asks for new memory, wherever there is some.
@@ -282,13 +288,39 @@ mod memory {
         static ALLOCATING: Cell<bool> = const { Cell::new(false) };
     }
 
+    #[cfg(all(test, any(loom, shuttle)))]
+    std::thread_local! {
+        /// In the models, whose threads are all this one: what is to be unmapped yet.
+        static MAPPED: std::cell::RefCell<Vec<(NonNull<AtomicU64>, usize)>> =
+            const { std::cell::RefCell::new(Vec::new()) };
+    }
+
+    /// Unmaps all there is. Nobody may use it any more.
+    #[cfg(all(test, any(loom, shuttle)))]
+    pub(in crate::matrix) fn unmap_all() {
+        for (memory, count) in MAPPED.take() {
+            // SAFETY: from `map`, and the interleaving is over that used it.
+            unsafe { unmap(memory, count) };
+        }
+    }
+
+    #[cfg(all(test, any(loom, shuttle)))]
+    crate::sync::lazy_static! {
+        /// In the models, more cells than this are refused.
+        pub(in crate::matrix) static ref MOST_GRANTED: AtomicU64 = AtomicU64::new(u64::MAX);
+    }
+
     fn layout(count: usize) -> Option<Layout> {
-        Layout::array::<AtomicU64>(count).ok()?.align_to(CELLS * size_of::<AtomicU64>()).ok()
+        Layout::array::<AtomicU64>(count).ok()?.align_to(CELLS * size_of::<u64>()).ok()
     }
 
     /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory, or if this
     /// is an add of the allocator's that is just being asked for some.
     pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
+        #[cfg(all(test, any(loom, shuttle)))]
+        if count as u64 > MOST_GRANTED.load(super::Ordering::Relaxed) {
+            return None;
+        }
         if count == 0 || ALLOCATING.replace(true) {
             return None;
         }
@@ -297,6 +329,8 @@ mod memory {
             NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<AtomicU64>())
         });
         ALLOCATING.set(false);
+        #[cfg(all(test, any(loom, shuttle)))]
+        MAPPED.with_borrow_mut(|mapped| mapped.extend(memory.map(|memory| (memory, count))));
         memory.inspect(|memory| zero(*memory, count))
     }
 
@@ -315,6 +349,8 @@ mod memory {
     /// # Safety
     /// `memory` is `count` cells from `map`, and nobody uses them any more.
     pub(in crate::matrix) unsafe fn unmap(memory: NonNull<AtomicU64>, count: usize) {
+        #[cfg(all(test, any(loom, shuttle)))]
+        MAPPED.with_borrow_mut(|mapped| mapped.retain(|(mapped, _)| *mapped != memory));
         if let Some(layout) = layout(count) {
             for index in 0..count {
                 // SAFETY: the index is within the allocation.

@@ -1,25 +1,23 @@
 //! Shuttle models: what loom's cannot have, more threads and longer lives.
 //!
-//! ```text
-//! RUSTFLAGS="--cfg shuttle" cargo test --release --target-dir target/shuttle --lib shuttle_models
-//! ```
-//!
 //! Loom goes through every interleaving of two or three threads with two or three operations each,
 //! and through every value that the memory orderings allow. Shuttle picks schedules at random, or by
 //! priorities that change at a few random points (PCT), and knows sequential consistency only. So
 //! it proves nothing, and says nothing of orderings; but here up to nine threads add, take, look and
-//! come and go at once, a `PerThread` matrix grows twice beside locked sums, and a snapshot meets
-//! several batches, sums and takes. And it has the shells as they are: its atomics are `const`.
+//! come and go at once, a `PerThread` matrix grows twice during locked sums, counters come and go and
+//! have each other's columns, and a snapshot meets several batches, sums and takes. And it has the
+//! shells as they are: its atomics are `const`.
 //!
-//! Like loom, it has no restartable sequences, so `PerCpu` has no model. Each kind of promise has a
-//! twin with a seeded bug, which shuttle must find.
+//! Each kind of promise has a twin with a seeded bug, which shuttle must find.
 
-use super::{Matrix, Width};
+use super::{BACKENDS, HIGH, settings};
 use crate::{
     Backend, Builder, Counter, CounterSet,
-    builder::Settings,
+    matrix::{
+        Matrix, UpDown,
+        thread_id::{Numbers, assume},
+    },
     sync::{AtomicU64, Ordering::SeqCst},
-    thread_id::{Numbers, assume},
 };
 use shuttle::{
     check_pct, check_random,
@@ -32,11 +30,6 @@ const SCHEDULES: usize = 1_000;
 
 /// How many changes of priority a bug may need.
 const DEPTH: usize = 3;
-
-/// An add that is told from those of 1 in a sum.
-const HIGH: u64 = 1 << 32;
-
-const BACKENDS: [Backend; 2] = [Backend::PerThread, Backend::Striped];
 
 /// Two rows at first, on either backend: threads share them, or the matrix grows.
 fn on<T>(backend: Backend, read_lock: bool, builder: Builder<T>) -> Builder<T> {
@@ -63,7 +56,7 @@ fn on_every_setting(body: fn(Backend, bool)) {
 
 type Running<'scope, T> = Vec<ScopedJoinHandle<'scope, T>>;
 
-/// So many threads with the numbers from `first` on, each told its own.
+/// Starts `threads` threads with the numbers from `first` on, each told its own.
 fn start<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     first: usize,
@@ -189,27 +182,25 @@ mod counters {
 
 mod levels {
     use super::*;
-    use crate::shards::Level;
 
     const UPS: usize = 4;
 
-    type Sum = fn(&Matrix<Level>) -> u64;
+    type Sum = fn(&Matrix<UpDown>) -> u64;
 
     /// Some go up, and others down once for every up that they know of.
     fn never_negative(backend: Backend, read_lock: bool, sum: Sum) {
-        let shards = (backend == Backend::Striped).then_some(2);
-        let level = Matrix::new(Level::new(), Settings { backend, shards, read_lock });
+        let level = Matrix::new(UpDown::new(), settings(backend, read_lock));
         let known = AtomicU64::new(0);
         scope(|scope| {
             start(scope, 0, UPS, |_| {
-                level.add(Level::UPS, 1);
+                level.add(UpDown::UPS, 1);
                 known.fetch_add(1, SeqCst);
             });
             start(scope, UPS, 2, |_| {
                 for _ in 0..3 {
                     let one_less = |known: u64| known.checked_sub(1);
                     if known.fetch_update(SeqCst, SeqCst, one_less).is_ok() {
-                        level.add(Level::DOWNS, 1);
+                        level.add(UpDown::DOWNS, 1);
                     }
                 }
             });
@@ -220,13 +211,13 @@ mod levels {
                 }
             });
         });
-        assert_eq!(level.sum(Level::UPS), known.load(SeqCst));
+        assert_eq!(level.sum(UpDown::UPS), known.load(SeqCst));
     }
 
     #[test]
     fn a_level_is_never_negative_while_each_down_comes_after_its_up() {
         on_every_setting(|backend, read_lock| {
-            never_negative(backend, read_lock, |level| level.sum(Level::UPS));
+            never_negative(backend, read_lock, |level| level.sum(UpDown::UPS));
         });
     }
 
@@ -235,8 +226,8 @@ mod levels {
     fn seeded_ups_read_before_downs_come_to_a_negative_level() {
         explore(|| {
             never_negative(Backend::Striped, false, |level| {
-                let ups = level.collect(Level::UPS).wrapping_add(level.width().spilled(Level::UPS));
-                ups.wrapping_sub(level.collect(Level::DOWNS))
+                let ups = level.collect(UpDown::UPS).wrapping_add(level.spilled(UpDown::UPS));
+                ups.wrapping_sub(level.collect(UpDown::DOWNS))
             });
         });
     }
@@ -249,7 +240,7 @@ mod sets {
     const BATCHES: u64 = 3;
 
     /// Batches of as much to each of the first two columns, and single adds to the third and then
-    /// the fourth, beside two readers.
+    /// the fourth, while two threads read.
     fn no_cut_is_torn(backend: Backend, read_lock: bool, cut: fn(&CounterSet) -> Vec<u64>) {
         let set = on(backend, read_lock, CounterSet::builder(4)).build();
         scope(|scope| {
@@ -369,7 +360,55 @@ mod thread_numbers {
 
     #[test]
     #[should_panic(expected = "not dense")]
-    fn seeded_a_number_never_given_back_takes_a_shard_for_ever() {
+    fn seeded_a_number_never_given_back_keeps_its_shard() {
         explore(|| many_lives(claim, |_, _| {}));
+    }
+}
+
+mod leases {
+    use super::*;
+    use crate::matrix::{One, columns::Columns};
+    use std::mem;
+
+    const THREADS: usize = 5;
+    const LIVES: u64 = 3;
+    const COLUMN: usize = One::COLUMN;
+
+    /// Each thread makes counters that share chunks with those of the others, adds to them, by a higher
+    /// number too, so that they grow, and ends them.
+    fn counters_come_and_go(backend: Backend, read_lock: bool, end: fn(Matrix<One>)) {
+        scope(|scope| {
+            start(scope, 0, THREADS, |number| {
+                for life in 1..=LIVES {
+                    let counter = Matrix::new(One::new(), settings(backend, read_lock));
+                    for number in [number, number + THREADS] {
+                        assume(number);
+                        counter.add(COLUMN, 1);
+                        counter.add(COLUMN, 2);
+                    }
+                    assert_eq!(counter.take(COLUMN), 6, "not its own adds");
+                    counter.add(COLUMN, life);
+                    assert_eq!(counter.sum(COLUMN), life, "not its own adds");
+                    end(counter);
+                }
+            });
+        });
+    }
+
+    #[test]
+    fn counters_that_have_each_others_columns_are_exact() {
+        on_every_setting(|backend, read_lock| counters_come_and_go(backend, read_lock, drop));
+    }
+
+    #[test]
+    #[should_panic(expected = "not its own adds")]
+    fn seeded_a_column_given_back_before_its_last_add_spoils_another_counter() {
+        explore(|| {
+            counters_come_and_go(Backend::Striped, false, |counter| {
+                counter.columns().give_back(counter.newest().ok().unwrap());
+                counter.add(COLUMN, HIGH);
+                mem::forget(counter);
+            });
+        });
     }
 }

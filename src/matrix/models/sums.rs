@@ -1,9 +1,9 @@
-//! What a sum in the midst of adds may be, and what a locked one.
+//! What a sum may be while others add, and what a locked one.
 
-use super::*;
+use super::support::*;
 
-/// Adds 1 to one row and then [`HIGH`] to another, as a thread that migrates does, so many
-/// times over.
+/// Adds 1 to one row and then [`HIGH`] to another, as a thread that migrates does: `rounds`
+/// times.
 fn wander(counter: &Counter, rounds: u64) {
     for _ in 0..rounds {
         add_as(counter, 0, [1]);
@@ -14,7 +14,7 @@ fn wander(counter: &Counter, rounds: u64) {
 #[test]
 fn the_sums_of_one_thread_never_go_backwards() {
     on_every_setting(touched, |counter| {
-        let reader = reader(counter, two_sums);
+        let reader = spawn(counter, two_sums);
         wander(counter, 1);
         let (first, second) = reader.join().unwrap();
         assert!(first <= second, "{first:x}, then {second:x}");
@@ -24,11 +24,11 @@ fn the_sums_of_one_thread_never_go_backwards() {
 #[test]
 fn a_sum_has_every_add_that_happens_before_it() {
     on_every_setting(touched, |counter| {
-        let done = Arc::new(AtomicUsize::new(0));
+        let done = Arc::new(AtomicU64::new(0));
         let reader = {
             let done = Arc::clone(&done);
-            reader(counter, move |counter| {
-                let before = done.load(Ordering::Acquire) as u64;
+            spawn(counter, move |counter| {
+                let before = done.load(Ordering::Acquire);
                 assert!(counter.sum(COLUMN) >= before);
             })
         };
@@ -51,7 +51,7 @@ fn no_sum_is_torn_of(
     [first, second]: [usize; 2],
     sum: impl FnOnce(&Counter) -> u64 + Send + 'static,
 ) {
-    let handed_on = Arc::new(AtomicUsize::new(0));
+    let handed_on = Arc::new(AtomicU64::new(0));
     let other = {
         let (counter, handed_on) = (Arc::clone(counter), Arc::clone(&handed_on));
         thread::spawn(move || {
@@ -60,7 +60,7 @@ fn no_sum_is_torn_of(
             }
         })
     };
-    let reader = reader(counter, sum);
+    let reader = spawn(counter, sum);
     add_as(counter, first, [1]);
     handed_on.store(1, Ordering::Release);
     assert_ne!(reader.join().unwrap(), HIGH, "torn");
@@ -70,7 +70,7 @@ fn no_sum_is_torn_of(
 /// The same with one thread that wanders: fewer threads, so that loom gets further into the
 /// rounds of the locked sum.
 fn no_sum_is_torn_by_a_wanderer(counter: &Arc<Counter>) {
-    let reader = reader(counter, |counter| counter.sum(COLUMN));
+    let reader = reader(counter);
     wander(counter, 2);
     let sum = reader.join().unwrap();
     let (high, low) = (sum / HIGH, sum % HIGH);
@@ -120,19 +120,19 @@ fn seeded_a_single_collect_is_torn_by_a_wanderer() {
 
 /// One collect, in this order.
 fn collect_in(counter: &Counter, order: Ordering) -> u64 {
-    let block = counter.blocks.iter().next().unwrap();
-    (0..block.rows()).map(|row| block.cell(row, COLUMN).load(order)).sum()
+    let lease = counter.newest().ok().unwrap();
+    (0..lease.rows()).map(|row| lease.cell(row, COLUMN).load(order)).sum()
 }
 
 /// `locked_total`, with the first collect in one order and the second and all later ones in another.
 /// Without its `spin_loop`: after that, loom has a thread see the newest of what it has seen before,
 /// and so hides what a relaxed load may do.
 fn locked_sum_in(counter: &Counter, first: Ordering, later: Ordering) -> u64 {
-    let lock = counter.lock();
+    let lock = lock(counter);
     let mut diverted = None;
     let mut before = collect_in(counter, first);
     loop {
-        let spilled = counter.width().spilled(COLUMN);
+        let spilled = counter.spilled(COLUMN);
         let after = collect_in(counter, later);
         if before == after {
             return after + spilled;
@@ -144,11 +144,11 @@ fn locked_sum_in(counter: &Counter, first: Ordering, later: Ordering) -> u64 {
 
 /// Another algorithm: of the two collects of a round, the second does nothing but confirm.
 fn locked_sum_confirmed_in(counter: &Counter, confirming: Ordering) -> u64 {
-    let lock = counter.lock();
+    let lock = lock(counter);
     let mut diverted = None;
     loop {
         let before = collect_in(counter, Ordering::Acquire);
-        let spilled = counter.width().spilled(COLUMN);
+        let spilled = counter.spilled(COLUMN);
         if before == collect_in(counter, confirming) {
             return before + spilled;
         }
@@ -156,7 +156,7 @@ fn locked_sum_confirmed_in(counter: &Counter, confirming: Ordering) -> u64 {
     }
 }
 
-fn no_sum_is_torn_whoever_adds_first(sum: fn(&Counter) -> u64) {
+fn no_sum_is_torn_in_either_order(sum: fn(&Counter) -> u64) {
     for backend in BACKENDS {
         for numbers in [[0, 1], [1, 0]] {
             println!("{backend}, {numbers:?}");
@@ -167,7 +167,7 @@ fn no_sum_is_torn_whoever_adds_first(sum: fn(&Counter) -> u64) {
 
 #[test]
 fn collects_that_all_acquire_are_not_torn() {
-    no_sum_is_torn_whoever_adds_first(|counter| {
+    no_sum_is_torn_in_either_order(|counter| {
         locked_sum_in(counter, Ordering::Acquire, Ordering::Acquire)
     });
 }
@@ -175,7 +175,7 @@ fn collects_that_all_acquire_are_not_torn() {
 #[test]
 #[should_panic(expected = "torn")]
 fn seeded_a_first_collect_without_acquire_is_torn() {
-    no_sum_is_torn_whoever_adds_first(|counter| {
+    no_sum_is_torn_in_either_order(|counter| {
         locked_sum_in(counter, Ordering::Relaxed, Ordering::Acquire)
     });
 }
@@ -183,7 +183,7 @@ fn seeded_a_first_collect_without_acquire_is_torn() {
 #[test]
 #[should_panic(expected = "torn")]
 fn seeded_a_second_collect_without_acquire_is_torn() {
-    no_sum_is_torn_whoever_adds_first(|counter| {
+    no_sum_is_torn_in_either_order(|counter| {
         locked_sum_in(counter, Ordering::Acquire, Ordering::Relaxed)
     });
 }
@@ -191,7 +191,5 @@ fn seeded_a_second_collect_without_acquire_is_torn() {
 /// So it is as the first of the next round that the second collect has to acquire.
 #[test]
 fn a_collect_that_does_nothing_but_confirm_need_not_acquire() {
-    no_sum_is_torn_whoever_adds_first(|counter| {
-        locked_sum_confirmed_in(counter, Ordering::Relaxed)
-    });
+    no_sum_is_torn_in_either_order(|counter| locked_sum_confirmed_in(counter, Ordering::Relaxed));
 }

@@ -1,7 +1,7 @@
 //! Every add is in one take, and is seen once by every cursor.
 
-use super::*;
-use crate::shards::{per_thread, striped};
+use super::support::*;
+use crate::matrix::{per_thread, striped};
 
 #[test]
 fn two_takers_and_the_final_sum_share_all_adds_without_overlap() {
@@ -17,7 +17,7 @@ fn two_takers_and_the_final_sum_share_all_adds_without_overlap() {
 fn a_sum_is_never_negative_while_another_thread_takes() {
     on_every_setting(touched, |counter| {
         let taker = taker(counter);
-        let reader = reader(counter, |counter| counter.sum(COLUMN));
+        let reader = reader(counter);
         add_as(counter, 0, [1]);
         let took = taker.join().unwrap();
         let seen = reader.join().unwrap();
@@ -30,7 +30,7 @@ fn a_sum_is_never_negative_while_another_thread_takes() {
 fn a_cursor_sees_every_add_once_whatever_a_taker_does() {
     on_every_setting(touched, |counter| {
         let taker = taker(counter);
-        let reader = reader(counter, |counter| (counter.total(COLUMN), counter.total(COLUMN)));
+        let reader = spawn(counter, |counter| (counter.total(COLUMN), counter.total(COLUMN)));
         add_as(counter, 0, [1]);
         let took = taker.join().unwrap();
         let (first, second) = reader.join().unwrap();
@@ -40,7 +40,7 @@ fn a_cursor_sees_every_add_once_whatever_a_taker_does() {
     });
 }
 
-/// An owner whose cell has 1 adds 2, beside a take that swaps 0 into it.
+/// An owner whose cell has 1 adds 2, while a take swaps 0 into it.
 fn a_take_that_zeroes(add: fn(&AtomicU64, u64)) {
     let cell = Arc::new(AtomicU64::new(1));
     let taker = {

@@ -1,6 +1,7 @@
 //! Numbers have one owner at a time, and a shard passes from one to the next.
 
-use super::*;
+use super::support::*;
+use crate::matrix::thread_id::Numbers;
 
 /// A thread's life with a number: it owns the cell of that number and no other thread does.
 fn live(numbers: &impl Lease, cells: &[AtomicU64; 3]) {

@@ -114,6 +114,13 @@ pub(crate) fn resident() -> Option<usize> {
     line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib << 10)
 }
 
+/// What a reader of the results has to know about these figures.
+pub(crate) fn note() -> Option<&'static str> {
+    let unknown =
+        "what is resident is not known on this system: bytes asked of the allocator are all";
+    resident().is_none().then_some(unknown)
+}
+
 /// The environment variable with what a fresh process is to measure.
 const JOB: &str = "STRIPED_COUNTER_JOB";
 

@@ -3,7 +3,7 @@
 use super::Report;
 use crate::{
     kind::Kind,
-    lab::{clock, index::Index, stats::Spread, text::align},
+    lab::{clock, index::Index, memory, stats::Spread, text::align},
     plan::{Point, Section},
     rounds::Row,
 };
@@ -105,7 +105,9 @@ pub(super) fn tables(report: &Report) -> String {
 }
 
 fn heading(report: &Report) -> String {
-    let note = clock::NOTE.map_or_else(String::new, |note| format!("Note: {note}.\n"));
+    let memory = memory::note().filter(|_| report.kind == Kind::CounterSet);
+    let notes = clock::NOTE.into_iter().chain(memory);
+    let note = notes.map(|note| format!("Note: {note}.\n")).collect::<Vec<_>>().concat();
     let (to, index) = match report.kind {
         Kind::Counter => ("ratio: to AtomicU64 at the same load.", ""),
         Kind::UpDownCounter => ("ratio: to AtomicI64 at the same load.", ""),

@@ -1,0 +1,58 @@
+//! Growth while a reader sums: each lease has its own base.
+
+use super::support::*;
+
+/// A counter whose next lease, of twice the rows, has a base of [`HIGH`]: what another one left there.
+fn about_to_reuse(read_lock: bool) -> Arc<Counter> {
+    let before = touched(Backend::PerThread, false);
+    let rows = before.rows();
+    add_as(&before, rows, [1, HIGH]);
+    drop(before);
+    touched(Backend::PerThread, read_lock)
+}
+
+fn grows_while_totalled(read_lock: bool, kept: bool) {
+    let counter = about_to_reuse(read_lock);
+    let base = Arc::new(AtomicU64::new(0));
+    let total = {
+        let base = Arc::clone(&base);
+        move |counter: &Counter| if kept { total_by(counter, &base) } else { counter.total(COLUMN) }
+    };
+    let reader = spawn(&counter, move |counter| {
+        let first = if kept { total(counter) } else { counter.sum(COLUMN) };
+        [first, total(counter)]
+    });
+    // Spills and grows, and then adds to the new row.
+    let rows = counter.rows();
+    add_as(&counter, rows, [1]);
+    assert_eq!(bases(&counter), HIGH, "not reused");
+    base.store(bases(&counter), Ordering::Release);
+    add_as(&counter, rows, [2]);
+    let [first, second] = join(reader);
+    assert!(first <= second && second <= 3, "{first:x}, then {second:x}: another lease's base");
+    assert_eq!(counter.total(COLUMN), 3);
+}
+
+fn bases(counter: &Counter) -> u64 {
+    counter.newest().ok().unwrap().with_older().map(|lease| lease.base(COLUMN)).sum()
+}
+
+/// The seeded bug: a base that the counter keeps, for all its leases.
+fn total_by(counter: &Counter, base: &AtomicU64) -> u64 {
+    let spilled = counter.spilled(COLUMN);
+    let leases = counter.newest().ok().unwrap().with_older();
+    let cells: u64 = leases.map(|lease| lease.sum_column(COLUMN)).sum();
+    (cells + spilled).wrapping_sub(base.load(Ordering::Acquire))
+}
+
+#[test]
+fn a_total_pairs_each_lease_with_its_own_base_while_the_counter_grows() {
+    within(2, || grows_while_totalled(false, false));
+    within(1, || grows_while_totalled(true, false));
+}
+
+#[test]
+#[should_panic(expected = "another lease's base")]
+fn seeded_a_base_kept_in_the_counter_is_paired_with_the_wrong_lease() {
+    model(|| grows_while_totalled(false, true));
+}
