@@ -35,16 +35,16 @@ fn in_child(body: impl FnOnce() -> i32) {
 }
 
 /// How many bytes this process has mapped, found out without an allocation.
-fn mapped() -> u64 {
+fn mapped() -> libc::rlim_t {
     let mut text = [0; 128];
     let read = File::open("/proc/self/statm").unwrap().read(&mut text).unwrap();
     let pages = std::str::from_utf8(&text[..read]).unwrap().split(' ').next().unwrap();
     // SAFETY: `sysconf` has no requirement.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    pages.parse::<u64>().unwrap() * page.cast_unsigned()
+    pages.parse::<libc::rlim_t>().unwrap() * libc::rlim_t::try_from(page).unwrap()
 }
 
-fn set_limit(bytes: u64) {
+fn set_limit(bytes: libc::rlim_t) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for the write.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) }, 0);
@@ -57,7 +57,7 @@ fn set_limit(bytes: u64) {
 struct Refusal;
 
 impl Refusal {
-    fn beyond(bytes: u64) -> Self {
+    fn beyond(bytes: libc::rlim_t) -> Self {
         set_limit(mapped() + bytes);
         Self
     }

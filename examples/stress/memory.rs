@@ -37,7 +37,7 @@ pub(crate) struct Refusal(());
 
 impl Refusal {
     /// `None` if the limit cannot be had.
-    pub(crate) fn beyond(bytes: u64) -> Option<Self> {
+    pub(crate) fn beyond(bytes: libc::rlim_t) -> Option<Self> {
         // What the checks allocate, the allocator has at hand from here on.
         let room: Vec<Vec<u8>> = (0..64).map(|_| Vec::with_capacity(1_000)).collect();
         drop(black_box(room));
@@ -52,16 +52,18 @@ impl Drop for Refusal {
 }
 
 /// How many bytes the process has mapped.
-fn mapped() -> Option<u64> {
+fn mapped() -> Option<libc::rlim_t> {
     let mut text = [0; 128];
     let read = File::open("/proc/self/statm").ok()?.read(&mut text).ok()?;
-    let pages: u64 = str::from_utf8(&text[..read]).ok()?.split(' ').next()?.parse().ok()?;
+    let pages: libc::rlim_t =
+        str::from_utf8(&text[..read]).ok()?.split(' ').next()?.parse().ok()?;
     // SAFETY: `sysconf` has no requirement.
-    Some(pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.cast_unsigned())
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Some(pages * libc::rlim_t::try_from(page).ok()?)
 }
 
 /// Whether the address space could be limited to so many bytes.
-fn limit_to(bytes: u64) -> bool {
+fn limit_to(bytes: libc::rlim_t) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for the write.
     if unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } != 0 {
