@@ -48,7 +48,7 @@ impl Early {
 
     /// How much has been taken.
     pub(super) fn taken(self) -> u64 {
-        (self.0.addr().cast_signed() >> 1) as u64
+        ((self.0.addr().cast_signed() >> 1) as i64).cast_unsigned()
     }
 
     /// That `total` has been taken, or as much of it as can be noted. That of a level is signed.
