@@ -62,10 +62,10 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// Does the same for its own sake. Returns whether there are rows now.
+    /// Does the same for its own sake. Returns whether adds have rows to go to now.
     pub(crate) fn warm_up(&self) -> bool {
         self.prepare();
-        self.rows() != 0
+        !matches!(self.path(), Path::Unknown)
     }
 
     /// Leases the first rows, as planned.

@@ -1,7 +1,7 @@
 //! Before the lease, and over its moment: the early spill, and takes without memory.
 
 use super::support::*;
-use crate::matrix::matrix::Early;
+use crate::matrix::leases::Early;
 
 /// A fresh counter for which there is no memory yet.
 fn without_memory(backend: Backend, read_lock: bool) -> Arc<Counter> {
