@@ -10,10 +10,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All Rust files under `directory`, but for those of unit tests.
+/// All Rust files under `directory`, but for those of unit tests and models.
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let entries = entries.filter(|path| path.file_stem().is_none_or(|stem| stem != "tests"));
+    let entries = entries
+        .filter(|path| path.file_stem().is_none_or(|stem| stem != "tests" && stem != "models"));
     let nested = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
     nested.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }

@@ -64,9 +64,6 @@ impl<C: Columns> Matrix<C> {
 
     /// Does the same for its own sake. Returns whether there are rows now.
     pub(crate) fn warm_up(&self) -> bool {
-        if self.rows() == 0 {
-            self.place(&Plan::new_with_patience(self.settings()));
-        }
         self.prepare();
         self.rows() != 0
     }

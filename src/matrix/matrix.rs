@@ -182,13 +182,13 @@ impl<C: Columns> Matrix<C> {
     pub(crate) fn backend(&self) -> Backend {
         // Relaxed: an old one is unknown, and treated so.
         let route = Route::from_raw(self.hot.tag.load(Ordering::Relaxed));
-        route.backend().unwrap_or_else(|| Plan::new_with_patience(self.settings).backend)
+        route.backend().unwrap_or_else(|| Plan::new(self.settings).backend)
     }
 
     /// How many shards there are, or will be after the first use.
     pub(crate) fn shards(&self) -> usize {
         match self.rows() {
-            0 => Plan::new_with_patience(self.settings).rows,
+            0 => Plan::new(self.settings).rows,
             rows => rows,
         }
     }

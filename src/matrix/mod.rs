@@ -50,4 +50,4 @@ mod thread_id;
 pub(crate) use columns::{One, UpDown};
 pub(crate) use many::Many;
 pub(crate) use matrix::Matrix;
-pub(crate) use per_cpu::area_of_loader as area;
+pub(crate) use per_cpu::area;

@@ -10,7 +10,7 @@ use crate::{
     rseq::{self, Area},
     settings::Backend,
 };
-pub(crate) use rseq::{area, area_of_loader};
+pub(crate) use rseq::area;
 
 /// As many rows as there are possible CPUs, or `shards`. The CPUs that the process may use at the
 /// moment do not matter: that may change.

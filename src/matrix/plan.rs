@@ -16,13 +16,6 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Asks the machine, for callers that may wait for others who do, and so find out more.
-    pub(super) fn new_with_patience(settings: Settings) -> Self {
-        // Noted for the rest of the process.
-        let _ = per_cpu::area_of_loader();
-        Self::new(settings)
-    }
-
     /// Asks the machine, and waits for nobody.
     pub(super) fn new(settings: Settings) -> Self {
         match (settings.backend(), per_cpu::area()) {

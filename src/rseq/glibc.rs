@@ -46,12 +46,17 @@
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 mod arch;
+#[cfg(not(target_feature = "crt-static"))]
+#[path = "image.rs"]
+mod image;
 
 pub(crate) use arch::{add, add_dense, add_first};
 
 use super::{Area, CELL, Target, kernel};
 use crate::sync::{AtomicU32, Ordering};
-use std::ffi::{CStr, c_uint};
+use std::ffi::c_uint;
+#[cfg(not(target_feature = "crt-static"))]
+use std::ptr;
 
 /// What the ABI fixes.
 mod abi {
@@ -85,30 +90,17 @@ const MISSING: [&str; 4] = [
 ];
 
 /// What the look-up has found: the area, or the number of what is missing plus one; 0 if nobody has
-/// looked yet. Relaxed throughout: the number is all there is.
+/// looked yet.
 static ANSWER: AtomicU32 = AtomicU32::new(0);
 
 /// The area that glibc registers for every thread, or what is missing: the same for the life of the
 /// process. Neither waits nor takes a lock.
 pub(crate) fn area() -> Result<Area, &'static str> {
-    answer(Symbols::linked)
-}
-
-/// [`area`] for callers that may wait, and so may ask the dynamic loader, which takes a lock: it finds
-/// glibc's variables also in programs of linkers that drop weak references, as mold 1.10 does.
-pub(crate) fn area_of_loader() -> Result<Area, &'static str> {
-    answer(|| Symbols::linked().or_else(Symbols::loaded))
-}
-
-fn answer(look: impl FnOnce() -> Option<Symbols>) -> Result<Area, &'static str> {
+    // Relaxed: the number is all there is. Several that look at once find the same.
     let mut answer = ANSWER.load(Ordering::Relaxed);
     if answer == 0 {
-        let found = find_area(look).map_or_else(|missing| missing + 1, Area::raw);
-        // Of several that look at once, the first to be done decides for all.
-        answer = match ANSWER.compare_exchange(0, found, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => found,
-            Err(theirs) => theirs,
-        };
+        answer = find_area().map_or_else(|missing| missing + 1, Area::raw);
+        ANSWER.store(answer, Ordering::Relaxed);
     }
     if answer >= Area::LEAST { Ok(Area(answer)) } else { Err(MISSING[answer as usize - 1]) }
 }
@@ -122,8 +114,8 @@ pub(crate) fn has_dense() -> bool {
 }
 
 /// The area, or the number of what is missing.
-fn find_area(look: impl FnOnce() -> Option<Symbols>) -> Result<Area, u32> {
-    let Some(Symbols { offset, size }) = look() else { return Err(0) };
+fn find_area() -> Result<Area, u32> {
+    let Some(Symbols { offset, size }) = Symbols::found() else { return Err(0) };
     if size == 0 {
         return Err(1);
     }
@@ -143,19 +135,21 @@ struct Symbols {
 }
 
 impl Symbols {
-    /// As the linker has them: by weak references, which are null where the C library lacks them.
-    fn linked() -> Option<Self> {
-        let (offset, size) = arch::weak_symbols();
-        Self::at(offset, size)
+    /// As the loader's image has them, in a program that has a loader.
+    #[cfg(not(target_feature = "crt-static"))]
+    fn found() -> Option<Self> {
+        let image = image::Image::of_loader()?;
+        let at = |name| image.symbol(name).unwrap_or(0);
+        let (offset, size) = (at(c"__rseq_offset"), at(c"__rseq_size"));
+        Self::at(ptr::with_exposed_provenance(offset), ptr::with_exposed_provenance(size))
     }
 
-    /// As the dynamic loader has them.
-    fn loaded() -> Option<Self> {
-        let symbol = |name: &CStr| {
-            // SAFETY: `name` is a C string; `dlsym` has no other requirement.
-            unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
-        };
-        Self::at(symbol(c"__rseq_offset").cast(), symbol(c"__rseq_size").cast())
+    /// As the linker has put them into a program without a loader: by weak references, which are null where
+    /// the C library lacks them.
+    #[cfg(target_feature = "crt-static")]
+    fn found() -> Option<Self> {
+        let (offset, size) = arch::weak_symbols();
+        Self::at(offset, size)
     }
 
     fn at(offset: *const isize, size: *const c_uint) -> Option<Self> {

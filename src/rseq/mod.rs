@@ -49,7 +49,7 @@ mod kernel;
 
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
 
-pub(crate) use imp::{add, add_dense, add_first, area, area_of_loader, has_dense};
+pub(crate) use imp::{add, add_dense, add_first, area, has_dense};
 
 /// Bytes of a cell.
 const CELL: usize = 8;

@@ -8,10 +8,6 @@ pub(crate) fn area() -> Result<Area, &'static str> {
     Err("restartable sequences need x86_64 or aarch64 Linux")
 }
 
-pub(crate) fn area_of_loader() -> Result<Area, &'static str> {
-    area()
-}
-
 pub(crate) fn has_dense() -> bool {
     false
 }

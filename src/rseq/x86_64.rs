@@ -12,7 +12,9 @@
 #![expect(unsafe_code, reason = "the critical section")]
 
 use super::{Area, CELL, Target, abi, count_abort, delay, descriptor, disarm};
-use std::{arch::asm, ffi::c_uint, mem::offset_of};
+#[cfg(target_feature = "crt-static")]
+use std::ffi::c_uint;
+use std::{arch::asm, mem::offset_of};
 
 /// `RSEQ_SIG` in glibc `sysdeps/unix/sysv/linux/x86/bits/rseq.h`: the four bytes before an abort
 /// handler that the kernel checks against those given at the registration.
@@ -183,10 +185,11 @@ pub(crate) unsafe fn add_dense(
     true
 }
 
-/// Where the program has `__rseq_offset` and `__rseq_size`; null where the C library has none.
+/// Where a static program has `__rseq_offset` and `__rseq_size`; null where the C library has none.
+#[cfg(target_feature = "crt-static")]
 pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
     let (offset, size);
-    // SAFETY: loads two addresses that the linker or the loader has put in place.
+    // SAFETY: loads two addresses that the linker has put in place.
     unsafe {
         asm!(
             ".weak __rseq_offset",

@@ -167,7 +167,7 @@ fn two_counters_at_once<C: Columns + Send + Sync + 'static>(make: impl Fn() -> M
 
 #[test]
 fn two_counters_that_lease_at_once_never_have_the_same_column() {
-    within(2, || two_counters_at_once(real));
+    model(|| two_counters_at_once(real));
     model(|| two_counters_at_once(twins(Bug::None)));
 }
 
@@ -199,7 +199,7 @@ fn a_column_passes_on<C: Columns + Send + Sync + 'static>(make: impl Fn() -> Mat
 
 #[test]
 fn a_column_that_was_given_back_starts_from_0_whatever_it_holds() {
-    within(2, || a_column_passes_on(real));
+    model(|| a_column_passes_on(real));
     model(|| a_column_passes_on(twins(Bug::None)));
 }
 

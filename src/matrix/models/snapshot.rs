@@ -47,7 +47,7 @@ fn a_cut_has_a_batch_wholly_or_not_at_all() {
 
 #[test]
 fn a_cut_with_an_add_has_those_that_happened_before_it() {
-    on_every_backend(None, |set| {
+    on_every_backend(Some(2), |set| {
         let adding = adder(set, 0, |set| {
             set.add_one(0, 1);
             set.add_one(1, 1);
@@ -62,7 +62,7 @@ fn a_cut_with_an_add_has_those_that_happened_before_it() {
 /// The thread that adds second has seen the first add's thread end: a hand-over from shard to shard.
 #[test]
 fn a_cut_with_an_add_has_those_of_other_threads_that_happened_before_it() {
-    on_every_backend(Some(2), |set| {
+    on_every_backend(Some(1), |set| {
         let adding = adder(set, 0, |set| set.add_one(0, 1));
         let reader = spawn(set, cut);
         adding.join().unwrap();
@@ -76,7 +76,7 @@ fn a_cut_with_an_add_has_those_of_other_threads_that_happened_before_it() {
 
 #[test]
 fn two_cuts_during_a_batch_agree() {
-    on_every_backend(None, |set| {
+    on_every_backend(Some(2), |set| {
         let adding = adder(set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
         let before = cut(set);
         let after = cut(set);
@@ -91,7 +91,7 @@ fn two_cuts_during_a_batch_agree() {
 
 #[test]
 fn a_cut_while_two_add_has_a_batch_wholly_or_not_at_all() {
-    on_every_backend(Some(2), |set| {
+    on_every_backend(Some(1), |set| {
         let batch = adder(set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
         let single = adder(set, 1, |set| set.add_one(1, 16));
         let (first, second) = cut(set);
@@ -105,7 +105,7 @@ fn a_cut_while_two_add_has_a_batch_wholly_or_not_at_all() {
 /// A locked sum of one counter, while a cut turns the sides of the spill.
 #[test]
 fn a_locked_sum_during_a_cut_is_that_of_one_moment() {
-    on_every_backend(Some(2), |set| {
+    on_every_backend(Some(1), |set| {
         let adding = adder(set, 0, |set| {
             set.add_one(0, 1);
             assume(1);

@@ -49,7 +49,7 @@ fn unregister() -> bool {
 /// The lengths that glibc may have registered. From 2.40 on it is `__rseq_size`, but 32 at the least:
 /// 33, for one, with Linux 7.3. Before, it is 32.
 fn lengths() -> [u32; 6] {
-    let size = Symbols::linked().unwrap().size;
+    let size = Symbols::found().unwrap().size;
     [size.max(32), size.next_multiple_of(32), 32, 64, 96, 128]
 }
 
