@@ -130,7 +130,7 @@ fn crew<'scope>(scope: &'scope thread::Scope<'scope, '_>, threads: usize) -> Cre
     crew
 }
 
-/// Runs `body` in a process of its own, but not under AddressSanitizer, which has terabytes mapped, and
+/// Runs `body` in a process of its own, but not under `AddressSanitizer`, which has terabytes mapped, and
 /// memory of its own for all memory.
 fn measured(name: &str, body: impl FnOnce()) {
     #[cfg(target_os = "linux")]
