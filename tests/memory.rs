@@ -130,6 +130,16 @@ fn crew<'scope>(scope: &'scope thread::Scope<'scope, '_>, threads: usize) -> Cre
     crew
 }
 
+/// Runs `body` in a process of its own, but not under `AddressSanitizer`, which has terabytes mapped, and
+/// memory of its own for all memory.
+fn measured(name: &str, body: impl FnOnce()) {
+    #[cfg(target_os = "linux")]
+    if residency::mapped() >> 30 > 1 << 10 {
+        return eprintln!("not measured here: the memory is a sanitizer's");
+    }
+    alone(name, body);
+}
+
 /// How many more bytes are held after `count` counters were made, and added to by each of so many
 /// threads, all of them alive. The counters stay, or the next ones would have their columns.
 fn weight<T: Send + Sync + 'static>(
@@ -175,7 +185,7 @@ const COUNT: usize = 1_000;
 /// Each thread has a number below `shards`, and so all shards are in use.
 #[test]
 fn a_thousand_counters_of_n_shards_weigh_at_most_12_n_and_128_bytes_each() {
-    alone("a_thousand_counters_of_n_shards_weigh_at_most_12_n_and_128_bytes_each", || {
+    measured("a_thousand_counters_of_n_shards_weigh_at_most_12_n_and_128_bytes_each", || {
         for (backend, shards, threads) in settings() {
             for read_lock in [false, true] {
                 let builder = Counter::builder().backend(backend).shards(shards);
@@ -197,7 +207,7 @@ fn a_thousand_counters_of_n_shards_weigh_at_most_12_n_and_128_bytes_each() {
 
 #[test]
 fn a_thousand_levels_of_n_shards_weigh_at_most_20_n_and_192_bytes_each() {
-    alone("a_thousand_levels_of_n_shards_weigh_at_most_20_n_and_192_bytes_each", || {
+    measured("a_thousand_levels_of_n_shards_weigh_at_most_20_n_and_192_bytes_each", || {
         for (backend, shards, threads) in settings() {
             let make = || UpDownCounter::builder().backend(backend).shards(shards).build();
             let use_it = |level: &UpDownCounter| {
@@ -216,7 +226,7 @@ fn a_thousand_levels_of_n_shards_weigh_at_most_20_n_and_192_bytes_each() {
 
 #[test]
 fn a_thousand_padded_counters_weigh_a_line_per_shard_and_at_most_six_more_each() {
-    alone("a_thousand_padded_counters_weigh_a_line_per_shard_and_at_most_six_more_each", || {
+    measured("a_thousand_padded_counters_weigh_a_line_per_shard_and_at_most_six_more_each", || {
         for (backend, shards, threads) in settings() {
             let builder = Counter::builder().backend(backend).shards(shards).padded(true);
             let bytes = weight(threads, COUNT, || builder.build(), Counter::inc);
@@ -232,7 +242,7 @@ fn a_thousand_padded_counters_weigh_a_line_per_shard_and_at_most_six_more_each()
 #[cfg(target_os = "linux")]
 #[test]
 fn the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards() {
-    alone("the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards", || {
+    measured("the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards", || {
         let weigh = |_| {
             let ended = in_child_for(60, || {
                 let make = || Counter::builder().backend(Backend::Striped).shards(64).build();
@@ -250,7 +260,7 @@ fn the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards() {
 /// Labels made at run time: 2 MB where there are two CPUs.
 #[test]
 fn ten_thousand_counters_in_arcs_take_at_most_200_bytes_each_on_two_cpus() {
-    alone("ten_thousand_counters_in_arcs_take_at_most_200_bytes_each_on_two_cpus", || {
+    measured("ten_thousand_counters_in_arcs_take_at_most_200_bytes_each_on_two_cpus", || {
         const MANY: usize = 10_000;
         for backend in [Backend::Auto, Backend::PerThread] {
             let make = || Arc::new(Counter::builder().backend(backend).build());
@@ -273,25 +283,28 @@ fn use_set(set: &CounterSet) {
 
 #[test]
 fn a_set_of_1000_counters_weighs_at_most_8_and_a_half_bytes_per_counter_and_shard() {
-    alone("a_set_of_1000_counters_weighs_at_most_8_and_a_half_bytes_per_counter_and_shard", || {
-        const SHARDS: usize = 64;
-        for read_lock in [false, true] {
-            let builder = CounterSet::builder(COUNT).backend(Backend::Striped).shards(SHARDS);
-            let make = || builder.read_lock(read_lock).build();
-            // Not by what allocates, of which each thread has something left over.
-            let use_it = |set: &CounterSet| {
-                (0..COUNT).for_each(|index| set.inc(index));
-                (0..COUNT).for_each(|index| assert_ne!(set.take(index), 0));
-                set.add_many(&[(0, 1), (COUNT - 1, 1)]);
-            };
-            let bytes = weight(SHARDS, 1, make, use_it);
-            // The rows of the spill, of what has been taken, and of bookkeeping are no shards.
-            let rows = SHARDS + if read_lock { 6 } else { 5 };
-            let bound = COUNT * rows * 17 / 2;
-            assert!(bytes <= bound, "{bytes} of {bound}, read_lock {read_lock}");
-            assert!(bytes >= COUNT * SHARDS * 8, "not measured: {bytes}");
-        }
-    });
+    measured(
+        "a_set_of_1000_counters_weighs_at_most_8_and_a_half_bytes_per_counter_and_shard",
+        || {
+            const SHARDS: usize = 64;
+            for read_lock in [false, true] {
+                let builder = CounterSet::builder(COUNT).backend(Backend::Striped).shards(SHARDS);
+                let make = || builder.read_lock(read_lock).build();
+                // Not by what allocates, of which each thread has something left over.
+                let use_it = |set: &CounterSet| {
+                    (0..COUNT).for_each(|index| set.inc(index));
+                    (0..COUNT).for_each(|index| assert_ne!(set.take(index), 0));
+                    set.add_many(&[(0, 1), (COUNT - 1, 1)]);
+                };
+                let bytes = weight(SHARDS, 1, make, use_it);
+                // The rows of the spill, of what has been taken, and of bookkeeping are no shards.
+                let rows = SHARDS + if read_lock { 6 } else { 5 };
+                let bound = COUNT * rows * 17 / 2;
+                assert!(bytes <= bound, "{bytes} of {bound}, read_lock {read_lock}");
+                assert!(bytes >= COUNT * SHARDS * 8, "not measured: {bytes}");
+            }
+        },
+    );
 }
 
 /// The row of the one thread that adds, and the rows that there is one of per set.
@@ -300,7 +313,7 @@ fn of_a_set_with_long_rows_only_those_that_are_added_to_take_memory() {
     if !ON_LINUX {
         return;
     }
-    alone("of_a_set_with_long_rows_only_those_that_are_added_to_take_memory", || {
+    measured("of_a_set_with_long_rows_only_those_that_are_added_to_take_memory", || {
         const LEN: usize = 100_000;
         const ROW: usize = 8 * LEN;
         for backend in [Backend::PerCpu, Backend::Striped] {
@@ -317,7 +330,7 @@ fn of_a_set_with_long_rows_only_those_that_are_added_to_take_memory() {
 #[cfg(target_os = "linux")]
 #[test]
 fn rows_of_threads_that_never_add_are_not_in_core() {
-    alone("rows_of_threads_that_never_add_are_not_in_core", || {
+    measured("rows_of_threads_that_never_add_are_not_in_core", || {
         const LEN: usize = 100_000;
         const ROW: usize = 8 * LEN;
         let set = CounterSet::builder(LEN).backend(Backend::Striped).shards(64).build();
@@ -363,7 +376,7 @@ fn use_by(threads: usize, use_it: impl Fn() + Sync) {
 /// Rows that have been outgrown stay, and the numbers of rows are powers of two.
 #[test]
 fn shards_for_live_threads_weigh_at_most_twice_as_much_as_they_must() {
-    alone("shards_for_live_threads_weigh_at_most_twice_as_much_as_they_must", || {
+    measured("shards_for_live_threads_weigh_at_most_twice_as_much_as_they_must", || {
         const THREADS: usize = 64;
         let counter = || Counter::builder().backend(Backend::PerThread).build();
         // Where there are more CPUs than threads, there is a shard for each from the start.
@@ -383,7 +396,7 @@ fn shards_for_live_threads_weigh_at_most_twice_as_much_as_they_must() {
 
 #[test]
 fn a_set_holds_nothing_before_its_first_add_and_gives_all_back_at_its_end() {
-    alone("a_set_holds_nothing_before_its_first_add_and_gives_all_back_at_its_end", || {
+    measured("a_set_holds_nothing_before_its_first_add_and_gives_all_back_at_its_end", || {
         on_every_backend(|case| {
             let builder = case.set(CounterSet::builder(COUNT));
             let (set, bytes) = growth(allocated, || builder.build());
@@ -416,7 +429,7 @@ fn a_set_holds_nothing_before_its_first_add_and_gives_all_back_at_its_end() {
 /// Counters that are made, added to once, and dropped: each has the columns of the one before.
 #[test]
 fn a_hundred_thousand_counters_made_and_dropped_in_turn_leave_no_byte_behind() {
-    alone("a_hundred_thousand_counters_made_and_dropped_in_turn_leave_no_byte_behind", || {
+    measured("a_hundred_thousand_counters_made_and_dropped_in_turn_leave_no_byte_behind", || {
         on_every_backend(|case| {
             for padded in [false, true] {
                 let counters = case.set(Counter::builder()).padded(padded);
@@ -452,7 +465,7 @@ impl Dice {
 
 #[test]
 fn a_hundred_thousand_counters_of_which_a_thousand_live_at_a_time_take_the_room_of_a_thousand() {
-    alone(
+    measured(
         "a_hundred_thousand_counters_of_which_a_thousand_live_at_a_time_take_the_room_of_a_thousand",
         || {
             on_every_backend(|case| {
@@ -486,7 +499,7 @@ fn a_hundred_thousand_counters_of_which_a_thousand_live_at_a_time_take_the_room_
 
 #[test]
 fn ten_thousand_threads_that_come_and_go_leave_no_byte_behind() {
-    alone("ten_thousand_threads_that_come_and_go_leave_no_byte_behind", || {
+    measured("ten_thousand_threads_that_come_and_go_leave_no_byte_behind", || {
         let cases: Vec<_> = common::Case::all().collect();
         let counters: Vec<_> = cases.iter().map(common::Case::counter).collect();
         let levels: Vec<_> =
@@ -522,7 +535,7 @@ fn ten_thousand_threads_that_come_and_go_leave_no_byte_behind() {
 #[cfg(target_os = "linux")]
 #[test]
 fn small_sets_next_to_each_other_are_not_backed_by_huge_pages() {
-    alone("small_sets_next_to_each_other_are_not_backed_by_huge_pages", || {
+    measured("small_sets_next_to_each_other_are_not_backed_by_huge_pages", || {
         const HUGE: usize = 2 << 20;
         let builder = CounterSet::builder(2_000).backend(Backend::Striped).shards(16);
         let sets: Vec<_> = (0..64).map(|_| builder.build()).collect();

@@ -216,7 +216,7 @@ struct Hoard(#[expect(dead_code, reason = "kept")] Vec<Target>);
 impl Hoard {
     /// `None` if there is no end to them.
     fn of_all_leases(column: Column) -> Option<Self> {
-        const MOST: usize = 20_000;
+        const MOST: usize = 3_000;
         if column.kind == Kind::CounterSet {
             return Some(Self(Vec::new()));
         }
