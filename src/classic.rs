@@ -156,7 +156,7 @@ impl FastReadCounter {
         }
     }
 
-    /// Adds one, modulo 2^64. Waits for whoever is adding.
+    /// Adds one, modulo 2^64. Waits while another thread adds.
     #[doc(alias = "increment")]
     pub fn inc(&self) {
         let _lock = self.add_lock.lock().unwrap_or_else(PoisonError::into_inner);

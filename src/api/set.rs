@@ -206,8 +206,8 @@ impl CounterSet {
     ///
     /// Waits for adds that are under way, at most one a thread; adds never wait. Takes some
     /// microseconds more than [`sums`](Self::sums) of a set without a read lock, for a system call.
-    /// In the child of a fork, a thread that was in the midst of an add when another one forked is
-    /// under way for ever: do not take snapshots there of sets that the parent's threads add to.
+    /// In the child of a fork, an add that another thread had begun never ends: do not take snapshots
+    /// there of sets that the parent's threads add to.
     /// Nor should a thread of a real-time priority take one: it may keep the adder it waits for
     /// from running. All this is true of whatever else reads all counters of such a set:
     /// [`sums`](Self::sums), [`take_all`](Self::take_all), [`deltas`](Self::deltas), `Debug`.

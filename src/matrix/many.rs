@@ -94,7 +94,7 @@ impl Many {
     }
 }
 
-/// Whole lines for so many columns, at least one so that an empty set has rows like any other; and
+/// Whole lines for that many columns, at least one so that an empty set has rows like any other; and
 /// never whole pages, or all rows of a column would fall into one set of a cache.
 const fn stride(columns: usize) -> usize {
     const PAGE: usize = 4_096 / 8;

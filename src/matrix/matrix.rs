@@ -16,7 +16,7 @@ use crate::{
 };
 use std::{marker::PhantomData, ptr};
 
-/// See the module's documentation. Adders read the first words, and next to nobody writes them: their
+/// See the module's documentation. Adders read the first words, which are hardly ever written: their
 /// line stays shared in every core's cache.
 ///
 /// Aligned so that these words are never on two lines.

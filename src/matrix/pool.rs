@@ -110,7 +110,7 @@ impl Pool {
             let mapping = Mapping::new(shape, newest)?;
             let claim = mapping.claim();
             let ours = mapping.cells.as_ptr();
-            // Release: partners the acquire of whoever loads the newest mapping.
+            // Release: partners the acquire of every load of the newest mapping.
             match self.newest.compare_exchange(newest, ours, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return claim,
                 Err(_) => mapping.unmap(),
@@ -164,7 +164,7 @@ mod header {
 pub(super) enum Writers {
     /// The CPU of that number.
     Cpu,
-    /// Whoever runs with that dense number of a CPU.
+    /// The thread that runs with that dense number of a CPU.
     DenseCpu,
     /// The thread of that number.
     Thread,
@@ -368,7 +368,7 @@ impl Mapping {
     /// Notes that `lease` was claimed; whether for the first time.
     fn is_first_claim(self, lease: usize) -> bool {
         let ever = self.word(self.shape().words(self.chunks()) + lease / WORD);
-        // Relaxed: whoever has the lease is alone with its bit, and claims are ordered.
+        // Relaxed: the thread that has the lease is alone with its bit, and claims are ordered.
         ever.fetch_or(1 << (lease % WORD), Ordering::Relaxed) & (1 << (lease % WORD)) == 0
     }
 
@@ -412,7 +412,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    /// Of a pool with `shape`: so many leases, none of which overlaps another or a header row.
+    /// Claims `count` leases of `shape`, none of which overlaps another or a header row.
     fn claim_many(pool: &Pool, shape: Shape, count: usize) -> Vec<NonNull<AtomicU64>> {
         let mut cells = HashSet::new();
         (0..count)

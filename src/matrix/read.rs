@@ -166,7 +166,7 @@ impl<C: Columns> Matrix<C> {
         self.replace_early(early, early).then_some(total)
     }
 
-    /// Downs first and ups last: whoever sees a decrement sees the increment that happened before
+    /// Downs first and ups last: a read that sees a decrement sees the increment that happened before
     /// it, whichever of the three each of them went to, so that no level is read negative.
     #[inline]
     pub(super) fn unlocked_total(&self, column: usize) -> u64 {

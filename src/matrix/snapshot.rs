@@ -98,7 +98,7 @@ impl Matrix<Many> {
     /// Out of line: it is many adds long, and every one of them is inlined into it.
     #[inline(never)]
     fn operate(&self, adds: &[(usize, u64)]) {
-        // Whoever begins while adds are diverted is not one more for the cut to wait for.
+        // An operation that begins while adds are diverted is not one more for the cut to wait for.
         let mut diverted = self.is_diverted();
         if !diverted {
             let shard = self.shard();

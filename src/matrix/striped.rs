@@ -15,7 +15,7 @@ use crate::{
 /// only if they run at once. With four shards per CPU and threads spread evenly, they seldom do.
 const SHARDS_PER_CPU: usize = 4;
 
-/// A power of two for so many CPUs.
+/// Returns a power of two for that many CPUs.
 pub(super) fn default_rows(cpus: usize) -> usize {
     (cpus * SHARDS_PER_CPU).next_power_of_two().min(*SHARDS.end())
 }

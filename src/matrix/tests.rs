@@ -76,7 +76,7 @@ fn most_adds_through_per_cpu_land_in_a_shard_and_none_takes_a_thread_number() {
     assert_eq!(thread_id::current().get(), None);
 }
 
-/// The calling thread, and so many more while it is alive, each have a shard from their second add on.
+/// The calling thread, and `more` threads while it is alive, each have a shard from their second add on.
 fn second_adds_land_in_shards(matrix: &Matrix<One>, more: usize) {
     landed(matrix);
     assert_eq!(landed(matrix), IN_A_SHARD, "with {more} more threads to come");

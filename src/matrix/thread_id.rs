@@ -2,7 +2,7 @@
 //!
 //! `n` live threads that count hold numbers near `0..n`: the lowest free number is handed out, and
 //! a thread that ends gives its number back. Sequential numbers that are never reused would let
-//! two long-lived threads collide on one shard for ever, and would let per-thread shards grow
+//! two long-lived threads collide on one shard without end, and would let per-thread shards grow
 //! without end.
 //!
 //! A thread may end without giving its number back: it counted for the first time after its key
@@ -101,7 +101,7 @@ mod real {
     /// Gives the calling thread a number, unless it has one or is barred. A thread that finds none
     /// free, or cannot have its end watched, is barred: its adds spill without asking again.
     pub(in crate::matrix) fn claim() {
-        // A signal handler that counts in the midst of this finds the thread barred and spills.
+        // A signal handler that counts in the middle of this finds the thread barred and spills.
         let before = NUMBER.with(|number| number.swap(Number::BARRED.raw(), Ordering::Relaxed));
         if before != Number::UNSET.raw() {
             return set(Number::from_raw(before));

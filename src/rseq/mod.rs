@@ -67,7 +67,7 @@ impl Area {
     /// The least number of an area, which is more than half of the largest.
     pub(crate) const LEAST: u32 = (Self::BIAS - Self::FAR).cast_unsigned();
 
-    /// The area so many bytes from the thread pointer; `None` if that is 256 MiB or more.
+    /// Returns the area at that distance from the thread pointer, in bytes; `None` if that is 256 MiB or more.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there are no areas"))]
     const fn new(offset: isize) -> Option<Self> {
         if -(Self::FAR as isize) <= offset && offset < Self::FAR as isize {

@@ -59,7 +59,7 @@ mod linux {
     ///
     /// A thread may give its number back between the look at its note and the question whether it has
     /// ended, and another thread take the number. So the note is marked before the question, and the number
-    /// given back only if the mark is still there: whoever gives the number back or takes it overwrites it,
+    /// given back only if the mark is still there: giving the number back or taking it overwrites it,
     /// even if it has the same id.
     pub(in super::super) fn look(
         end: usize,
@@ -149,7 +149,7 @@ mod linux {
         }
         let notes = rows::map(CELLS)?;
         let bytes = CELLS * size_of::<AtomicU64>();
-        // SAFETY: the memory was just mapped, with so many bytes.
+        // SAFETY: the memory was just mapped, with this many bytes.
         let wiped =
             unsafe { libc::madvise(notes.as_ptr().cast(), bytes, libc::MADV_WIPEONFORK) == 0 };
         let ours = notes.as_ptr();

@@ -16,10 +16,10 @@ fn ids_beyond_the_shards_spill() {
     if !supported() || affinity().len() < 2 {
         return;
     }
-    // Alone: not beside the test whose sections are not armed.
+    // Alone: not while the test runs whose sections are not armed.
     let _faults = Faults::alone();
     until("a tenth of the adds with another id than 0", || {
-        // Whoever runs with such an id has no shard.
+        // A thread that runs with such an id has no shard.
         let matrix = per_cpu(Some(1));
         let adds = adds_disturbed(|| matrix.add(One::COLUMN, 1), 8, 20, |_| {});
         let spilled = matrix.spilled(One::COLUMN);
