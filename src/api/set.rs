@@ -5,7 +5,11 @@ use crate::{
     matrix::{Many, Matrix},
     settings::Backend,
 };
-use std::{fmt, iter::FusedIterator, ops::Range};
+use std::fmt;
+
+mod handles;
+
+pub use handles::{CounterRef, Iter, SetDeltas};
 
 /// A set of counters, known by their index, for the memory of one.
 ///
@@ -198,7 +202,7 @@ impl CounterSet {
     /// ```
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter { set: self, indices: 0..self.len() }
+        Iter::new(self)
     }
 
     /// The sums of all counters at one moment: if one add happened before another, a snapshot with
@@ -267,7 +271,7 @@ impl CounterSet {
     /// ```
     #[must_use]
     pub fn deltas(&self) -> SetDeltas<'_> {
-        SetDeltas { set: self, seen: vec![0; self.len()] }
+        SetDeltas::new(self)
     }
 
     /// The counter at `index`, if there is one.
@@ -282,7 +286,7 @@ impl CounterSet {
     #[must_use]
     #[inline]
     pub fn get(&self, index: usize) -> Option<CounterRef<'_>> {
-        (index < self.len()).then_some(CounterRef { set: self, index })
+        (index < self.len()).then_some(CounterRef::new(self, index))
     }
 
     /// Leases the shards now instead of on the first add; see
@@ -358,115 +362,5 @@ impl fmt::Debug for CounterSet {
             .field("backend", &self.backend())
             .field("shards", &self.shards())
             .finish()
-    }
-}
-
-/// A counter of a [`CounterSet`], found by [`CounterSet::get`]. A handle: copies are the same
-/// counter.
-#[derive(Clone, Copy)]
-pub struct CounterRef<'a> {
-    set: &'a CounterSet,
-    index: usize,
-}
-
-impl CounterRef<'_> {
-    /// Adds one.
-    #[inline]
-    pub fn inc(&self) {
-        self.add(1);
-    }
-
-    /// Adds `n`, modulo 2^64; see [`CounterSet::add`].
-    #[inline]
-    pub fn add(&self, n: u64) {
-        self.set.matrix.add_one(self.index, n);
-    }
-
-    /// Returns the total of all adds, less what has been taken; see [`CounterSet::sum`].
-    #[must_use]
-    pub fn sum(&self) -> u64 {
-        self.set.matrix.sum(self.index)
-    }
-
-    /// Returns everything ever added, whatever has been taken; see [`CounterSet::total`].
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.set.matrix.total(self.index)
-    }
-
-    /// Returns the counter's index in its set.
-    #[must_use]
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    /// Returns the sum and starts again from zero, losing nothing; see [`CounterSet::take`].
-    #[must_use = "what is taken is gone from the sum; nobody else will see it"]
-    pub fn take(&self) -> u64 {
-        self.set.matrix.take(self.index)
-    }
-}
-
-impl fmt::Debug for CounterRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CounterRef").field("index", &self.index).field("sum", &self.sum()).finish()
-    }
-}
-
-/// One consumer's cursor over the adds of a [`CounterSet`], made by [`CounterSet::deltas`].
-#[derive(Clone, Debug)]
-pub struct SetDeltas<'a> {
-    set: &'a CounterSet,
-    seen: Vec<u64>,
-}
-
-impl SetDeltas<'_> {
-    /// What was added to each counter since this cursor last looked, modulo 2^64. Costs
-    /// [`sums`](CounterSet::sums).
-    #[must_use = "the next delta starts where this one ends"]
-    pub fn next_delta(&mut self) -> Vec<u64> {
-        let totals = self.set.totals();
-        let deltas =
-            totals.iter().zip(&self.seen).map(|(total, seen)| total.wrapping_sub(*seen)).collect();
-        self.seen = totals;
-        deltas
-    }
-}
-
-/// An iterator over the counters of a [`CounterSet`], made by [`CounterSet::iter`].
-#[derive(Clone, Debug)]
-pub struct Iter<'a> {
-    set: &'a CounterSet,
-    indices: Range<usize>,
-}
-
-impl<'a> Iterator for Iter<'a> {
-    type Item = CounterRef<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.indices.next().map(|index| CounterRef { set: self.set, index })
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.indices.size_hint()
-    }
-}
-
-impl DoubleEndedIterator for Iter<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.indices.next_back().map(|index| CounterRef { set: self.set, index })
-    }
-}
-
-impl ExactSizeIterator for Iter<'_> {}
-
-impl FusedIterator for Iter<'_> {}
-
-impl<'a> IntoIterator for &'a CounterSet {
-    type Item = CounterRef<'a>;
-    type IntoIter = Iter<'a>;
-
-    fn into_iter(self) -> Iter<'a> {
-        self.iter()
     }
 }

@@ -1,0 +1,130 @@
+//! What stands for a counter of a set, for all of them in turn, and for a consumer of them.
+
+use super::CounterSet;
+use std::{fmt, iter::FusedIterator, ops::Range};
+
+/// A counter of a [`CounterSet`], found by [`CounterSet::get`]. A handle: copies are the same
+/// counter.
+#[derive(Clone, Copy)]
+pub struct CounterRef<'a> {
+    set: &'a CounterSet,
+    index: usize,
+}
+
+impl<'a> CounterRef<'a> {
+    /// The index is in range.
+    #[inline]
+    pub(super) fn new(set: &'a CounterSet, index: usize) -> Self {
+        Self { set, index }
+    }
+
+    /// Adds one.
+    #[inline]
+    pub fn inc(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`, modulo 2^64; see [`CounterSet::add`].
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.set.matrix.add_one(self.index, n);
+    }
+
+    /// Returns the total of all adds, less what has been taken; see [`CounterSet::sum`].
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.set.matrix.sum(self.index)
+    }
+
+    /// Returns everything ever added, whatever has been taken; see [`CounterSet::total`].
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.set.matrix.total(self.index)
+    }
+
+    /// Returns the counter's index in its set.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Returns the sum and starts again from zero, losing nothing; see [`CounterSet::take`].
+    #[must_use = "what is taken is gone from the sum; nobody else will see it"]
+    pub fn take(&self) -> u64 {
+        self.set.matrix.take(self.index)
+    }
+}
+
+impl fmt::Debug for CounterRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CounterRef").field("index", &self.index).field("sum", &self.sum()).finish()
+    }
+}
+
+/// One consumer's cursor over the adds of a [`CounterSet`], made by [`CounterSet::deltas`].
+#[derive(Clone, Debug)]
+pub struct SetDeltas<'a> {
+    set: &'a CounterSet,
+    seen: Vec<u64>,
+}
+
+impl<'a> SetDeltas<'a> {
+    pub(super) fn new(set: &'a CounterSet) -> Self {
+        Self { set, seen: vec![0; set.len()] }
+    }
+
+    /// What was added to each counter since this cursor last looked, modulo 2^64. Costs
+    /// [`sums`](CounterSet::sums).
+    #[must_use = "the next delta starts where this one ends"]
+    pub fn next_delta(&mut self) -> Vec<u64> {
+        let totals = self.set.totals();
+        let deltas =
+            totals.iter().zip(&self.seen).map(|(total, seen)| total.wrapping_sub(*seen)).collect();
+        self.seen = totals;
+        deltas
+    }
+}
+
+/// An iterator over the counters of a [`CounterSet`], made by [`CounterSet::iter`].
+#[derive(Clone, Debug)]
+pub struct Iter<'a> {
+    set: &'a CounterSet,
+    indices: Range<usize>,
+}
+
+impl<'a> Iter<'a> {
+    pub(super) fn new(set: &'a CounterSet) -> Self {
+        Self { set, indices: 0..set.len() }
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = CounterRef<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.indices.next().map(|index| CounterRef::new(self.set, index))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.indices.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Iter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.indices.next_back().map(|index| CounterRef::new(self.set, index))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
+impl FusedIterator for Iter<'_> {}
+
+impl<'a> IntoIterator for &'a CounterSet {
+    type Item = CounterRef<'a>;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}

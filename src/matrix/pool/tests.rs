@@ -1,0 +1,82 @@
+//! Leases come, do not overlap, and come back.
+
+use super::*;
+use std::collections::HashSet;
+
+/// Claims `count` leases of `shape`, none of which overlaps another or a header row.
+fn claim_many(pool: &Pool, shape: Shape, count: usize) -> Vec<NonNull<AtomicU64>> {
+    let mut cells = HashSet::new();
+    (0..count)
+        .map(|_| {
+            let claim = pool.claim(shape).unwrap();
+            assert!(claim.fresh);
+            for row in 0..HEADERS + shape.rows {
+                for column in 0..shape.width {
+                    let below = HEADERS * STRIDE;
+                    let cell = claim.first.addr().get() / 8 + row * STRIDE + column - below;
+                    assert!(cells.insert(cell), "leased twice");
+                }
+            }
+            assert_eq!(claim.first.addr().get() % (shape.width * 8), 0, "aligned as a whole");
+            claim.first
+        })
+        .collect()
+}
+
+#[test]
+fn leases_do_not_overlap_and_come_back() {
+    for (rows, width) in [(1, 1), (2, 1), (3, 2), (64, CELLS), (300, 1)] {
+        let (pool, shape) = (Pool::new(), Shape { rows, width });
+        let leases = claim_many(&pool, shape, 1_000);
+        assert_eq!(pool.taken(), 1_000);
+        for &lease in &leases {
+            pool.release(lease);
+        }
+        assert_eq!(pool.taken(), 0, "some were not given back");
+        let again = pool.claim(shape).unwrap();
+        assert!(!again.fresh && leases.contains(&again.first));
+    }
+}
+
+#[test]
+fn a_lease_that_was_given_back_is_the_next_one_claimed() {
+    let (pool, shape) = (Pool::new(), Shape { rows: 2, width: 1 });
+    let leases = claim_many(&pool, shape, 500);
+    for &lease in leases.iter().rev().take(20) {
+        pool.release(lease);
+        let again = pool.claim(shape).unwrap();
+        assert_eq!((again.first, again.fresh), (lease, false));
+    }
+    assert_eq!(pool.taken(), 500);
+}
+
+#[test]
+fn rows_are_whole_lines_and_chunks_do_not_fall_into_few_sets_of_a_cache() {
+    const PAGE: usize = 4_096 / 8;
+    for rows in 1..=300 {
+        let shape = Shape { rows, width: 1 };
+        assert_eq!([STRIDE % CELLS, shape.chunk() % CELLS, shape.head(7) % CELLS], [0; 3]);
+        // After how many chunks a row is at the same place of a page again.
+        let again =
+            (1..=PAGE).find(|chunks| (chunks * shape.chunk()).is_multiple_of(PAGE)).unwrap();
+        assert!(again >= 8, "{rows} rows: after {again} chunks");
+    }
+}
+
+#[test]
+fn there_is_a_pool_for_each_kind_of_writer_width_and_number_of_rows() {
+    let writers = [Writers::Cpu, Writers::DenseCpu, Writers::Thread, Writers::Stripe];
+    let mut numbers = HashSet::new();
+    for writers in writers {
+        for width in [Width::One, Width::Two, Width::Line] {
+            for rows in [1, 3, 4, 8, MAX_THREADS] {
+                let (number, shape) = Pools::find(writers, width, rows, 3);
+                assert!(shape.rows >= rows && shape.rows < 2 * rows.max(3));
+                assert_eq!(shape.width, width.columns());
+                // One and three rows are both of the default.
+                assert_eq!(numbers.insert(number), rows != 3);
+                let _ = pools().get(number.into());
+            }
+        }
+    }
+}
