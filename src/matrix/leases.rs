@@ -62,10 +62,11 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// Does the same for its own sake. Returns whether adds have rows to go to now.
+    /// Does the same for its own sake. Returns whether there are rows now, or will be as soon as another
+    /// thread has put them in place.
     pub(crate) fn warm_up(&self) -> bool {
         self.prepare();
-        !matches!(self.path(), Path::Unknown)
+        self.rows() != 0
     }
 
     /// Leases the first rows, as planned.
