@@ -52,6 +52,7 @@ use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
 pub(crate) use imp::{add, add_dense, add_first, area, has_dense};
 
 /// Bytes of a cell.
+#[allow(dead_code, reason = "used where there is a critical section")]
 const CELL: usize = 8;
 
 /// Where a thread's area is, seen from its thread pointer: the same for all threads. As a number it is
@@ -68,7 +69,7 @@ impl Area {
     pub(crate) const LEAST: u32 = (Self::BIAS - Self::FAR).cast_unsigned();
 
     /// Returns the area at that distance from the thread pointer, in bytes; `None` if that is 256 MiB or more.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "there are no areas"))]
+    #[allow(dead_code, reason = "used where there is a critical section")]
     const fn new(offset: isize) -> Option<Self> {
         if -(Self::FAR as isize) <= offset && offset < Self::FAR as isize {
             #[expect(clippy::cast_possible_truncation, reason = "just compared")]
@@ -90,6 +91,7 @@ impl Area {
     }
 
     /// From the thread pointer to the area.
+    #[allow(dead_code, reason = "used where there is a critical section")]
     #[cfg(any(test, target_arch = "aarch64"))]
     #[inline(always)]
     const fn offset(self) -> isize {
