@@ -22,7 +22,7 @@ use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
 use threads::Stop;
 
 /// Runs `body` in a child process, whose only thread is a copy of this one, and says whether it
-/// returned true. `body` must not print: other threads' locks may be held for ever.
+/// returned true. `body` must not print: other threads' locks may be held there and never released.
 fn in_child(body: impl FnOnce() -> bool) -> bool {
     in_child_for(60, body)
 }

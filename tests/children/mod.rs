@@ -18,7 +18,7 @@ pub(crate) enum Ended {
 }
 
 /// Runs `body` in a child process, whose only thread is a copy of this one, and says whether it
-/// returned true. `body` must not print: other threads' locks may be held for ever.
+/// returned true. `body` must not print: other threads' locks may be held there and never released.
 pub(crate) fn in_child(body: impl FnOnce() -> bool) -> bool {
     in_child_for(60, || i32::from(!body())) == Ended::Returned(0)
 }

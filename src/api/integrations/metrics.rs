@@ -76,7 +76,7 @@ fn whole(value: f64) -> i64 {
 /// Gauges and histograms go through to the inner recorder. Counters are stored here; the inner
 /// recorder has counters of the same keys, which [`Flusher::flush`] brings up to date.
 ///
-/// Each key has a counter of its own, of 128 bytes a shard: mind labels with many values.
+/// Each key has a counter of its own, of 8 bytes per shard and some 100 more: mind labels with many values.
 pub struct StripedRecorder<R> {
     inner: R,
     counters: Arc<Counters>,

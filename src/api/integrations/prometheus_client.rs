@@ -8,7 +8,7 @@
 //! There is no implementation of that crate's `Atomic`: it has to return the previous value, which a
 //! sharded counter does not know.
 //!
-//! A `Family` makes a counter for each set of label values, of 128 bytes a shard, and looks it up
+//! A `Family` makes a counter for each set of label values, of 8 bytes per shard and some 100 more, and looks it up
 //! under a lock. Keep what it returns, or use a set, where the values are known beforehand.
 //!
 //! # Example
