@@ -1,7 +1,8 @@
 //! Many counters in one matrix.
 
 use crate::{
-    builder::{BuildError, Builder},
+    build_error::BuildError,
+    builder::Builder,
     matrix::{Many, Matrix},
     settings::Backend,
 };
