@@ -141,6 +141,17 @@ impl HistogramSnapshot {
         bounds.iter().map(below).collect()
     }
 
+    /// Returns at most `at_most` bounds within `values` that buckets end at, so that
+    /// [`cumulative`](Self::cumulative) counts are exact. They are spread evenly over the buckets, which for
+    /// log-linear ones is even on a logarithmic scale, and the last one is among them. They depend on the
+    /// buckets alone, not on what was recorded, so they stay the same from scrape to scrape.
+    ///
+    /// For exporters: each bound is a time series of its own there, so some 50 are enough.
+    #[must_use]
+    pub fn bounds_within(&self, values: RangeInclusive<u64>, at_most: usize) -> Vec<u64> {
+        self.shape.bounds_within(values, at_most)
+    }
+
     /// Returns the values of both, as if one histogram had recorded them. There is a sum if both have one.
     ///
     /// # Errors
