@@ -1,11 +1,14 @@
 //! How cost grows: sums and memory against shards, threads and counters, what it takes to make and
 //! to drop a counter, and a hundred thousand threads that come and go.
 //!
-//! `cargo bench --bench growth` prints tables, and writes `growth-sum.svg`, `growth-threads.svg` and
-//! `growth-counters.svg` into the directory that `GROWTH_OUT` names, or the package's own. After `--`,
-//! `sums`, `threads`, `shards`, `counters`, `first`, `lives` and `churn` name the tables to make; with
-//! `--test` it does little of everything, to see that it works. How adds grow with threads and with
-//! counters, the contention tool tells. Exit code: 0, or 1 if a result could not be written, or 2 if
+//! `cargo bench --features cli --bench growth` prints tables, and writes `growth-sum.svg`,
+//! `growth-threads.svg` and `growth-counters.svg` into the directory that `GROWTH_OUT` names, or the
+//! package's own. After `--`, `sums`, `threads`, `shards`, `counters`, `first`, `lives` and `churn` name the
+//! tables to make. How adds grow with threads and with counters, the contention tool tells.
+//!
+//! As criterion's benchmarks do, it only does a little of everything unless cargo says `--bench`, or where it
+//! says `--test` as well: `cargo test --benches` is quick, and writes pictures only if `GROWTH_OUT` says where.
+//! With `--list` it lists the tables. Exit code: 0, or 1 if a result could not be written, or 2 if
 //! `GROWTH_OUT` is no directory that takes them.
 
 #[path = "../../src/bin/contention/lab/mod.rs"]
@@ -89,18 +92,29 @@ fn main() -> ExitCode {
     if let Some(job) = job() {
         return exit(memory::run(&job));
     }
-    let scale = if env::args_os().any(|argument| argument == "--test") { LITTLE } else { WHOLE };
-    let out = env::var_os("GROWTH_OUT").map_or_else(PathBuf::new, PathBuf::from);
-    match check(&out, &PICTURES.map(file_name)) {
-        Ok(()) => exit(run(&scale, &out)),
-        Err(error) => {
-            let error = format!("GROWTH_OUT: '{}': cannot write there: {error}", out.display());
-            fail(ExitCode::from(2), &error)
-        }
+    let told = |option: &str| env::args_os().any(|argument| argument == option);
+    if told("--list") {
+        return exit(list());
     }
+    let brief = told("--test") || !told("--bench");
+    let out = env::var_os("GROWTH_OUT").map(PathBuf::from);
+    let out = out.or_else(|| (!brief).then(PathBuf::new));
+    if let Some(out) = &out
+        && let Err(error) = check(out, &PICTURES.map(file_name))
+    {
+        let error = format!("GROWTH_OUT: '{}': cannot write there: {error}", out.display());
+        return fail(ExitCode::from(2), &error);
+    }
+    exit(run(if brief { &LITTLE } else { &WHOLE }, out.as_deref()))
 }
 
-fn run(scale: &Scale, out: &Path) -> Result<(), Box<dyn Error>> {
+/// Names the tables, as a test harness names its tests.
+fn list() -> Result<(), Box<dyn Error>> {
+    let lines = SECTIONS.map(|(name, _)| format!("{name}: benchmark\n"));
+    Ok(print(&lines.concat())?)
+}
+
+fn run(scale: &Scale, out: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let note = memory_note().map_or_else(String::new, |note| format!("Note: {note}.\n"));
     print(&format!("{}\n{note}", Machine::here()))?;
     let mut files = Vec::new();
@@ -112,7 +126,7 @@ fn run(scale: &Scale, out: &Path) -> Result<(), Box<dyn Error>> {
         print(&format!("\n{table}\n"))?;
         files.extend(file);
     }
-    Ok(save(out, &files)?)
+    Ok(out.map_or(Ok(()), |out| save(out, &files))?)
 }
 
 fn note(what: &str) {
