@@ -11,29 +11,12 @@
 //! With `--list` it lists the tables. Exit code: 0, or 1 if a result could not be written, or 2 if
 //! `GROWTH_OUT` is no directory that takes them.
 
-#[path = "../../src/bin/contention/lab/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "shared with the contention tool, which uses the rest")]
-mod lab;
 mod lives;
 mod memory;
 #[path = "../common/touch.rs"]
 mod touch;
 
 use crossbeam_utils::CachePadded;
-use lab::{
-    chart::{
-        Chart, Curve,
-        style::{BLACK, BLUE, GREEN, SQUARE, Shape, Style, UP, VERMILION},
-        svg,
-    },
-    clock::thread_time,
-    files::{File, check, save},
-    machine::Machine,
-    memory::{job, note as memory_note},
-    output::{exit, fail, print},
-    stats::{Spread, float},
-    text::align,
-};
 use std::{
     env,
     error::Error,
@@ -45,8 +28,25 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
+use striped_counter::bench::lab::{
+    chart::{
+        Chart, Curve,
+        style::{BLACK, BLUE, GREEN, SQUARE, Shape, Style, UP, VERMILION},
+        svg,
+    },
+    clock::thread_time,
+    files::{File, check, save},
+    machine::Machine,
+    memory::{Counting, job, note as memory_note},
+    output::{exit, fail, print},
+    stats::{Spread, float},
+    text::align,
+};
 use striped_counter::{Backend, Counter};
 use touch::touch;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// Padded lines from a shard to the next.
 const APART: usize = 4;
@@ -99,13 +99,15 @@ fn main() -> ExitCode {
     let brief = told("--test") || !told("--bench");
     let out = env::var_os("GROWTH_OUT").map(PathBuf::from);
     let out = out.or_else(|| (!brief).then(PathBuf::new));
-    if let Some(out) = &out
-        && let Err(error) = check(out, &PICTURES.map(file_name))
-    {
-        let error = format!("GROWTH_OUT: '{}': cannot write there: {error}", out.display());
+    if let Err(error) = out.as_deref().map_or(Ok(()), check_out) {
         return fail(ExitCode::from(2), &error);
     }
     exit(run(if brief { &LITTLE } else { &WHOLE }, out.as_deref()))
+}
+
+fn check_out(out: &Path) -> Result<(), String> {
+    check(out, &PICTURES.map(file_name))
+        .map_err(|error| format!("GROWTH_OUT: '{}': cannot write there: {error}", out.display()))
 }
 
 /// Names the tables, as a test harness names its tests.
@@ -161,11 +163,6 @@ fn cost(window: Duration, mut operation: impl FnMut()) -> f64 {
         spent.as_secs_f64() * 1e9 / float(all)
     };
     Spread::of((0..REPEATS).map(|_| once()).collect()).median
-}
-
-fn backends() -> impl Iterator<Item = Backend> {
-    let works = |backend: &Backend| Counter::builder().backend(*backend).try_build().is_ok();
-    [Backend::PerCpu, Backend::PerThread, Backend::Striped].into_iter().filter(works)
 }
 
 fn striped(shards: usize, read_lock: bool) -> Counter {
