@@ -1,75 +1,11 @@
-//! Every setting, its range, its default and why.
+//! Every setting, its default and why.
 
 use crate::{
-    const_text::Text,
+    build_error::BuildError,
     matrix,
-    settings::{Backend, SHARDS, Settings},
+    settings::{Backend, MAX_LEN, SHARDS, Settings},
 };
-use std::{error::Error, fmt, marker::PhantomData};
-
-/// The most counters in a set: 128 MiB per shard.
-const MAX_LEN: usize = 1 << 24;
-
-/// Why [`Builder::try_build`] refused: the setting, the value, and what is possible.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// `shards` is outside 1 to 4096.
-    ShardsOutOfRange {
-        /// The value asked for.
-        shards: usize,
-    },
-    /// `shards` was set together with [`Backend::PerThread`], which has one shard per live thread.
-    ShardsOnPerThread {
-        /// The value asked for.
-        shards: usize,
-    },
-    /// The length of a set is above 2^24.
-    LenOutOfRange {
-        /// The value asked for.
-        len: usize,
-    },
-    /// The backend asked for by name cannot work here.
-    BackendUnavailable {
-        /// The backend asked for.
-        backend: Backend,
-        /// What it lacks.
-        missing: &'static str,
-    },
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::ShardsOutOfRange { shards } => f.write_str(shards_out_of_range(shards).as_str()),
-            Self::ShardsOnPerThread { shards } => {
-                f.write_str(shards_on_per_thread(shards).as_str())
-            }
-            Self::LenOutOfRange { len } => f.write_str(len_out_of_range(len).as_str()),
-            Self::BackendUnavailable { backend, missing } => write!(
-                f,
-                "backend: {backend} cannot work here: {missing}; Auto falls back by itself"
-            ),
-        }
-    }
-}
-
-// In words also for a panic at compile time, where nothing can be formatted.
-
-const fn shards_out_of_range(shards: usize) -> Text {
-    Text::out_of_range("shards", shards, *SHARDS.start(), *SHARDS.end())
-}
-
-const fn shards_on_per_thread(shards: usize) -> Text {
-    let wrong = Text::new().text("shards: ").number(shards);
-    wrong.text(" cannot be set with backend PerThread, which has one shard per live thread")
-}
-
-const fn len_out_of_range(len: usize) -> Text {
-    Text::out_of_range("len", len, 0, MAX_LEN)
-}
-
-impl Error for BuildError {}
+use std::{fmt, marker::PhantomData};
 
 /// Builds a counter type `T`: choose what matters, then [`build`](Builder::build) or
 /// [`try_build`](Builder::try_build). Every setter is `const`, for use in a `static`.
@@ -210,14 +146,7 @@ impl<T> Builder<T> {
             Ok(()) => Settings::new(self.backend, self.shards)
                 .linearizable(self.read_lock)
                 .padded(self.padded),
-            Err(BuildError::ShardsOutOfRange { shards }) => {
-                panic!("{}", shards_out_of_range(shards).as_str())
-            }
-            Err(BuildError::ShardsOnPerThread { shards }) => {
-                panic!("{}", shards_on_per_thread(shards).as_str())
-            }
-            Err(BuildError::LenOutOfRange { len }) => panic!("{}", len_out_of_range(len).as_str()),
-            Err(BuildError::BackendUnavailable { .. }) => unreachable!(),
+            Err(wrong) => panic!("{}", wrong.words().as_str()),
         }
     }
 }

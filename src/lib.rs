@@ -16,6 +16,7 @@ compile_error!("striped-counter needs 64-bit atomics, which this target does not
 mod api;
 #[cfg(all(feature = "cli", not(all(test, any(loom, shuttle)))))]
 pub mod bench;
+mod build_error;
 mod builder;
 pub mod classic;
 mod const_text;
@@ -26,13 +27,17 @@ mod matrix;
 mod membarrier;
 mod rseq;
 mod settings;
+#[cfg_attr(not(test), expect(dead_code, reason = "constructed by the histogram to come"))]
+mod shape;
 mod sync;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod testing;
 
 #[cfg(not(all(test, loom)))]
 pub use api::{
-    Counter, CounterRef, CounterSet, Deltas, Guard, Iter, SetDeltas, UpDownCounter, integrations,
+    Counter, CounterRef, CounterSet, Deltas, Guard, HistogramSnapshot, Iter, SetDeltas,
+    ShapeMismatch, UpDownCounter, integrations,
 };
-pub use builder::{BuildError, Builder};
+pub use build_error::BuildError;
+pub use builder::Builder;
 pub use settings::{Backend, ParseBackendError};

@@ -2,10 +2,12 @@
 //! at compile time: its models use the matrix as it is.
 
 mod counter;
+mod histogram;
 pub mod integrations;
 mod set;
 mod up_down;
 
 pub use counter::{Counter, Deltas};
+pub use histogram::{HistogramSnapshot, ShapeMismatch};
 pub use set::{CounterRef, CounterSet, Iter, SetDeltas};
 pub use up_down::{Guard, UpDownCounter};

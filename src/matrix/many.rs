@@ -5,7 +5,8 @@
 
 use super::{
     columns::{Columns, Demand},
-    rows::{CELLS, HEADERS, Lease, TRACKED_HEADERS, map, unmap},
+    memory::{map, unmap},
+    rows::{CELLS, HEADERS, Lease, TRACKED_HEADERS},
 };
 use crate::{
     membarrier,
