@@ -2,7 +2,7 @@
 
 use crate::{
     builder::{BuildError, Builder},
-    matrix::{Many, Matrix},
+    matrix::{Many, Matrix, Span},
     settings::Backend,
 };
 use std::fmt;
@@ -161,7 +161,7 @@ impl CounterSet {
     #[must_use]
     pub fn sums(&self) -> Vec<u64> {
         let mut sums = vec![0; self.len()];
-        self.matrix.sums(&mut sums);
+        self.matrix.sums(Span::ALL, &mut sums);
         sums
     }
 
@@ -181,7 +181,7 @@ impl CounterSet {
     pub fn sums_into(&self, sums: &mut [u64]) {
         let (room, len) = (sums.len(), self.len());
         assert!(room == len, "sums_into: the set has {len} counters but there is room for {room}");
-        self.matrix.sums(sums);
+        self.matrix.sums(Span::ALL, sums);
     }
 
     /// Returns everything ever added to each counter, whatever has been taken: what an exporter of
@@ -189,7 +189,7 @@ impl CounterSet {
     #[must_use]
     pub fn totals(&self) -> Vec<u64> {
         let mut totals = vec![0; self.len()];
-        self.matrix.totals(&mut totals);
+        self.matrix.totals(Span::ALL, &mut totals);
         totals
     }
 
@@ -254,7 +254,7 @@ impl CounterSet {
     #[must_use = "what is taken is gone from the sums; nobody else will see it"]
     pub fn take_all(&self) -> Vec<u64> {
         let mut sums = vec![0; self.len()];
-        self.matrix.take_all(&mut sums);
+        self.matrix.take_all(Span::ALL, &mut sums);
         sums
     }
 

@@ -34,8 +34,10 @@ mod many;
 mod matrix;
 #[cfg(all(test, any(loom, shuttle)))]
 mod models;
+mod pairs;
 mod per_cpu;
 mod per_thread;
+mod phaser;
 mod plan;
 mod pool;
 mod read;
@@ -51,3 +53,4 @@ pub(crate) use columns::{One, UpDown};
 pub(crate) use many::Many;
 pub(crate) use matrix::Matrix;
 pub(crate) use per_cpu::area;
+pub(crate) use snapshot::Span;
