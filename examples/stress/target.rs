@@ -250,7 +250,7 @@ impl Target {
 struct Undone<'a> {
     target: &'a Target,
     slot: usize,
-    guard: Option<striped_counter::Guard<'a>>,
+    guard: Option<striped_counter::Guard<&'a UpDownCounter>>,
 }
 
 impl<'a> Undone<'a> {
@@ -270,8 +270,8 @@ impl Drop for Undone<'_> {
 enum Way<'a> {
     Sum,
     Take,
-    Deltas(Deltas<'a>),
-    SetDeltas(SetDeltas<'a>),
+    Deltas(Deltas<&'a Counter>),
+    SetDeltas(SetDeltas<&'a CounterSet>),
 }
 
 /// A consumer of a target. Whichever way it reads, the totals that it comes to are sums.

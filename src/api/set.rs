@@ -205,8 +205,9 @@ impl CounterSet {
         Iter::new(self)
     }
 
-    /// The sums of all counters at one moment: if one add happened before another, a snapshot with
-    /// the second has the first, and a batch is in it wholly or not at all.
+    /// Returns the sums of all counters at one moment, or `None` if the set was built without
+    /// [`read_lock(true)`](Builder::read_lock), which this needs. If one add happened before another,
+    /// a snapshot with the second has the first, and a batch is in it wholly or not at all.
     ///
     /// Waits for adds that are under way, at most one a thread; adds never wait. Takes some
     /// microseconds more than [`sums`](Self::sums) of a set without a read lock, for a system call.
@@ -217,8 +218,7 @@ impl CounterSet {
     /// [`sums`](Self::sums), [`take_all`](Self::take_all), [`deltas`](Self::deltas), `Debug`.
     ///
     /// # Panics
-    /// If the set was built without [`read_lock(true)`](Builder::read_lock). If the kernel refuses
-    /// membarrier(2) after it has agreed to it, as by a filter installed later.
+    /// If the kernel refuses membarrier(2) after it has agreed to it, as by a filter installed later.
     ///
     /// ```
     /// use striped_counter::CounterSet;
@@ -226,16 +226,14 @@ impl CounterSet {
     /// static TRANSFERS: CounterSet = CounterSet::builder(2).read_lock(true).build();
     ///
     /// TRANSFERS.add_many(&[(0, 5), (1, 5)]);
-    /// let both = TRANSFERS.snapshot();
+    /// let both = TRANSFERS.snapshot().expect("built with a read lock");
     /// assert_eq!(both[0], both[1], "at any time, from any thread");
+    ///
+    /// assert!(CounterSet::new(2).snapshot().is_none());
     /// ```
     #[must_use]
-    pub fn snapshot(&self) -> Vec<u64> {
-        assert!(
-            self.matrix.settings().is_linearizable(),
-            "snapshot: needs a CounterSet built with read_lock(true)"
-        );
-        self.sums()
+    pub fn snapshot(&self) -> Option<Vec<u64>> {
+        self.matrix.settings().is_linearizable().then(|| self.sums())
     }
 
     /// The sum of the counter at `index`, which starts again from 0 with nothing lost; see
@@ -270,7 +268,7 @@ impl CounterSet {
     /// assert_eq!(seen.next_delta(), [1, 0]);
     /// ```
     #[must_use]
-    pub fn deltas(&self) -> SetDeltas<'_> {
+    pub fn deltas(&self) -> SetDeltas<&Self> {
         SetDeltas::new(self)
     }
 
@@ -345,13 +343,6 @@ impl Builder<CounterSet> {
     pub fn try_build(self) -> Result<CounterSet, BuildError> {
         self.check_here()?;
         Ok(self.build())
-    }
-}
-
-/// No counters at all.
-impl Default for CounterSet {
-    fn default() -> Self {
-        Self::new(0)
     }
 }
 
