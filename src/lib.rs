@@ -14,6 +14,7 @@ compile_error!("striped-counter needs 64-bit atomics, which this target does not
 
 #[cfg(not(all(test, loom)))]
 mod api;
+mod build_error;
 mod builder;
 pub mod classic;
 mod const_text;
@@ -24,13 +25,17 @@ mod matrix;
 mod membarrier;
 mod rseq;
 mod settings;
+mod shape;
 mod sync;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod testing;
 
 #[cfg(not(all(test, loom)))]
 pub use api::{
-    Counter, CounterRef, CounterSet, Deltas, Guard, Iter, SetDeltas, UpDownCounter, integrations,
+    Counter, CounterRef, CounterSet, Deltas, Guard, Histogram, HistogramDeltas, HistogramRef,
+    HistogramSet, HistogramSnapshot, Iter, SetDeltas, ShapeMismatch, Timer, UpDownCounter,
+    integrations,
 };
-pub use builder::{BuildError, Builder};
+pub use build_error::BuildError;
+pub use builder::Builder;
 pub use settings::{Backend, ParseBackendError};

@@ -1,7 +1,8 @@
 //! Many counters in one matrix.
 
 use crate::{
-    builder::{BuildError, Builder},
+    build_error::BuildError,
+    builder::Builder,
     matrix::{Many, Matrix, Span},
     settings::Backend,
 };
@@ -26,11 +27,12 @@ pub use handles::{CounterRef, Iter, SetDeltas};
 /// # Cost
 ///
 /// An add costs as much as a `Counter`'s, and is far more likely to find its line in the cache.
-/// Memory: 8 bytes per counter and shard, each shard rounded up to lines of 128 bytes, and five shards
-/// more for the spill, for what has been taken, and for bookkeeping (six with a read lock); and 384
-/// bytes. On Linux all of it comes from the system by pages, and a page that nothing was written to
-/// takes no memory: where a shard is a page or more, the shards of CPUs that never add take none, and
-/// those of the others lie on their CPU's own NUMA node.
+/// Memory: 32 bytes in place, and on the first add 8 bytes per counter and shard, each shard rounded up to
+/// lines of 128 bytes, and five shards more for the spill, for what has been taken, and for bookkeeping (six
+/// with a read lock). Up to 16 counters without a read lock lease their line from chunks that sets share,
+/// and leave it to the next. More come from the system by pages on Linux, and a page that nothing was
+/// written to takes no memory: where a shard is a page or more, the shards of CPUs that never add take none,
+/// and those of the others lie on their CPU's own NUMA node.
 ///
 /// # Example
 ///

@@ -59,11 +59,7 @@ pub(crate) struct Demand<'a> {
 
 /// Leases `columns` columns of a chunk that is shared with others, from the pool of leases so wide.
 #[expect(unsafe_code, reason = "a claim becomes a lease")]
-pub(super) fn lease_of_pool<'a>(
-    width: Width,
-    columns: usize,
-    demand: Demand<'a>,
-) -> Option<Lease<'a>> {
+pub(super) fn lease_of_pool(width: Width, columns: usize, demand: Demand<'_>) -> Option<Lease<'_>> {
     let Demand { plan, older, .. } = demand;
     debug_assert!(columns <= width.columns());
     let (number, shape) = Pools::find(plan.writers, width, plan.rows, plan.default_rows);

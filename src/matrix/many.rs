@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     membarrier,
+    settings::MAX_LEN,
     sync::{Ordering, const_fn},
 };
 use std::alloc::{Layout, handle_alloc_error};
@@ -23,15 +24,12 @@ pub(crate) struct Many {
 }
 
 impl Many {
-    /// The most columns.
-    pub(crate) const MOST: usize = 1 << 24;
-
     const_fn! {
         /// # Panics
-        /// If `len` is above [`MOST`](Self::MOST), which the builder has checked.
+        /// If `len` is above [`MAX_LEN`], which the builder has checked.
         #[expect(clippy::cast_possible_truncation, reason = "just asserted")]
         pub(crate) fn new(len: usize, tracked: bool) -> Self {
-            assert!(len <= Self::MOST);
+            assert!(len <= MAX_LEN);
             let stride = if tracked {
                 stride(if len + 2 < TRACKED_COLUMNS { TRACKED_COLUMNS } else { len + 2 })
             } else if len <= CELLS {
@@ -105,7 +103,7 @@ impl Many {
 const fn stride(columns: usize) -> usize {
     const PAGE: usize = 4_096 / 8;
     let cells = columns.next_multiple_of(CELLS);
-    if cells % PAGE == 0 { cells + CELLS } else { cells }
+    if cells.is_multiple_of(PAGE) { cells + CELLS } else { cells }
 }
 
 impl Columns for Many {
