@@ -14,6 +14,8 @@ compile_error!("striped-counter needs 64-bit atomics, which this target does not
 
 #[cfg(not(all(test, loom)))]
 mod api;
+#[cfg(all(feature = "cli", not(all(test, any(loom, shuttle)))))]
+pub mod bench;
 mod build_error;
 mod builder;
 pub mod classic;

@@ -6,8 +6,9 @@
 
 use super::{
     columns::{Columns, Demand, give_back_to_pool, lease_of_pool},
+    memory::{map, unmap},
     pool::{STRIDE, Width},
-    rows::{CELLS, HEADERS, Lease, TRACKED_COLUMNS, TRACKED_HEADERS, map, unmap},
+    rows::{CELLS, HEADERS, Lease, TRACKED_COLUMNS, TRACKED_HEADERS},
 };
 use crate::{
     membarrier,
