@@ -19,7 +19,13 @@ pub(crate) enum Shape {
 
 impl Shape {
     /// Buckets of 6.25 %, for nanoseconds up to 68.7 seconds.
-    pub(crate) const DEFAULT: Self = Self::LogLinear { grouping_power: 4, max_value_power: 36 };
+    #[cfg(test)]
+    pub(crate) const DEFAULT: Self = Self::LogLinear {
+        grouping_power: Self::DEFAULT_GROUPING_POWER,
+        max_value_power: Self::DEFAULT_MAX_VALUE_POWER,
+    };
+    pub(crate) const DEFAULT_GROUPING_POWER: u8 = 4;
+    pub(crate) const DEFAULT_MAX_VALUE_POWER: u8 = 36;
 
     /// Log-linear buckets.
     pub(crate) const fn log_linear(
