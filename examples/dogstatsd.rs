@@ -24,7 +24,7 @@ static HITS: Counter = Counter::new();
 pub(crate) struct Pusher<'a> {
     client: StatsdClient,
     name: &'a str,
-    seen: Deltas<'a>,
+    seen: Deltas<&'a Counter>,
     /// Seen, but not sent.
     pending: u64,
 }

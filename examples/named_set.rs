@@ -50,7 +50,7 @@ impl Events {
     }
 
     fn scrape(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Event::ALL.into_iter().map(Event::name).zip(self.0.snapshot())
+        Event::ALL.into_iter().map(Event::name).zip(self.0.sums())
     }
 }
 

@@ -96,7 +96,7 @@ fn move_up(baseline: &mut u64, total: u64) -> u64 {
 /// A counter and the cursors over it.
 struct Subject<'a> {
     counter: &'a Counter,
-    cursors: [Mutex<Deltas<'a>>; CURSORS],
+    cursors: [Mutex<Deltas<&'a Counter>>; CURSORS],
 }
 
 impl<'a> Subject<'a> {
@@ -169,7 +169,7 @@ fn run_in_turn(settings: Settings, program: &[(usize, Step)]) -> Result<(), Test
 /// One thread's part in a program of many, and its cursor, all modulo 2^64.
 struct Part<'a> {
     counter: &'a Counter,
-    cursor: Deltas<'a>,
+    cursor: Deltas<&'a Counter>,
     added: u64,
     taken: u64,
     seen: u64,

@@ -145,7 +145,7 @@ mod handlers {
             let single = interrupted(lasting(|n| set.add(1, n)));
             let batch = interrupted(lasting(|n| set.add_many(&[(0, n), (2, n)])));
             assert_eq!([0, 1, 2].map(|index| set.sum(index)), [batch, single, batch]);
-            assert_eq!(set.snapshot(), [batch, single, batch]);
+            assert_eq!(set.snapshot(), Some(vec![batch, single, batch]));
         });
     }
 

@@ -1,11 +1,12 @@
 //! The counter that only goes up.
 
 use crate::{
-    builder::{BuildError, Builder},
+    build_error::BuildError,
+    builder::Builder,
     matrix::{Matrix, One},
     settings::Backend,
 };
-use std::fmt;
+use std::{fmt, ops::Deref};
 
 /// A counter for many adders and few readers.
 ///
@@ -138,7 +139,8 @@ impl Counter {
     /// Returns a consumer's cursor over the adds; any number of them may live at a time.
     ///
     /// A cursor sees every add exactly once, whatever other cursors and takers do. A new one has
-    /// seen nothing: its first delta is all that was ever added.
+    /// seen nothing: its first delta is all that was ever added. To keep a cursor where it cannot
+    /// borrow, make it of an `Arc` or a `&'static` one: [`Deltas::new`].
     ///
     /// ```
     /// let counter = striped_counter::Counter::new();
@@ -150,8 +152,8 @@ impl Counter {
     /// assert_eq!(seen.next_delta(), 2);
     /// ```
     #[must_use]
-    pub fn deltas(&self) -> Deltas<'_> {
-        Deltas { counter: self, seen: 0 }
+    pub fn deltas(&self) -> Deltas<&Self> {
+        Deltas::new(self)
     }
 
     /// Makes the sum at least `value`. What others add meanwhile comes on top, as if it came later.
@@ -223,18 +225,49 @@ impl fmt::Debug for Counter {
     }
 }
 
-/// A consumer's cursor over the adds of a [`Counter`], made by [`Counter::deltas`].
+/// A consumer's cursor over the adds of a [`Counter`], made by [`Counter::deltas`] of a borrowed
+/// counter, or by [`Deltas::new`] of whatever owns it.
+///
+/// A clone goes on from where the original is.
 #[derive(Clone, Debug)]
-pub struct Deltas<'a> {
-    counter: &'a Counter,
+pub struct Deltas<P: Deref<Target = Counter>> {
+    counter: P,
     seen: u64,
 }
 
-impl Deltas<'_> {
+impl<P: Deref<Target = Counter>> Deltas<P> {
+    /// Makes a cursor that has seen nothing: its first delta is all that was ever added. `counter`
+    /// has to dereference to the same counter each time, as references, `Arc` and `Box` do.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use striped_counter::{Counter, Deltas};
+    ///
+    /// /// Keeps its counter alive, and has no lifetime.
+    /// struct Exporter {
+    ///     hits: Arc<Counter>,
+    ///     unseen: Deltas<Arc<Counter>>,
+    /// }
+    /// let hits = Arc::new(Counter::new());
+    /// let mut exporter = Exporter { unseen: Deltas::new(Arc::clone(&hits)), hits };
+    /// exporter.hits.add(5);
+    /// assert_eq!(exporter.unseen.next_delta(), 5);
+    /// ```
+    #[must_use]
+    pub fn new(counter: P) -> Self {
+        Self { counter, seen: 0 }
+    }
+
+    /// Returns the counter.
+    #[must_use]
+    pub fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
     /// Returns what was added since this cursor last looked, modulo 2^64. Costs a [`sum`](Counter::sum).
     #[must_use = "the next delta starts where this one ends"]
     pub fn next_delta(&mut self) -> u64 {
-        let total = self.counter.matrix.total(One::COLUMN);
+        let total = self.counter.total();
         let delta = total.wrapping_sub(self.seen);
         self.seen = total;
         delta

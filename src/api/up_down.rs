@@ -1,11 +1,12 @@
 //! The counter that goes up and down: a level.
 
 use crate::{
-    builder::{BuildError, Builder},
+    build_error::BuildError,
+    builder::Builder,
     matrix::{Matrix, UpDown},
     settings::Backend,
 };
-use std::fmt;
+use std::{fmt, ops::Deref, sync::Arc};
 
 /// A counter of a level: requests in flight, open connections, items in a queue.
 ///
@@ -97,10 +98,34 @@ impl UpDownCounter {
 
     /// Adds one now, and subtracts one when the guard is dropped: by leaving the scope, by a panic,
     /// on whichever thread it is by then.
+    ///
+    /// The guard borrows the counter; that of a `static` lives as long as it likes. For one that owns
+    /// its share of an `Arc` see [`guard_arc`](Self::guard_arc).
     #[inline]
-    pub fn guard(&self) -> Guard<'_> {
-        self.inc();
-        Guard { counter: self }
+    pub fn guard(&self) -> Guard<&Self> {
+        Guard::new(self)
+    }
+
+    /// Returns a [`guard`](Self::guard) that keeps the counter alive: to be moved to another thread or
+    /// task, or kept in a struct.
+    ///
+    /// Cloning the `Arc` and dropping it again are two atomic operations on one word that all threads
+    /// share. Where they contend, that costs many times what the counter does: see [`Guard`] for ways
+    /// to do without.
+    ///
+    /// ```
+    /// use std::{sync::Arc, thread};
+    /// use striped_counter::UpDownCounter;
+    ///
+    /// let busy = Arc::new(UpDownCounter::new());
+    /// let guard = busy.guard_arc();
+    /// let task = thread::spawn(move || drop(guard));
+    /// task.join().unwrap();
+    /// assert_eq!(busy.sum(), 0);
+    /// ```
+    #[inline]
+    pub fn guard_arc(self: &Arc<Self>) -> Guard<Arc<Self>> {
+        Guard::new(Arc::clone(self))
     }
 
     /// Returns the level: all that was added less all that was subtracted and taken, modulo 2^64. Loads
@@ -194,16 +219,53 @@ impl fmt::Debug for UpDownCounter {
     }
 }
 
-/// Decrements the counter when dropped; made by [`UpDownCounter::guard`].
+/// Decrements the counter when dropped; made by [`UpDownCounter::guard`],
+/// [`guard_arc`](UpDownCounter::guard_arc), or [`Guard::new`] of whatever owns the counter.
 ///
 /// [`std::mem::forget`] leaves the counter incremented.
+///
+/// # For tasks that must not borrow
+///
+/// A guard of a `&'static` counter is `'static` and `Send`, and costs no more than the counter. For a
+/// counter that is not a `static`, but lasts as long as the process, leak it once:
+///
+/// ```
+/// use striped_counter::{Guard, UpDownCounter};
+///
+/// struct Server {
+///     busy: &'static UpDownCounter,
+/// }
+/// let server = Server { busy: Box::leak(Box::new(UpDownCounter::new())) };
+/// let guard: Guard<&'static UpDownCounter> = server.busy.guard();
+/// std::thread::spawn(move || drop(guard)).join().unwrap();
+/// assert_eq!(server.busy.sum(), 0);
+/// ```
+///
+/// Or let the guard share what the task owns anyhow, by a type of yours that dereferences to the
+/// counter in it.
 #[derive(Debug)]
 #[must_use = "dropped at once, it counts nothing; bind it: `let _busy = BUSY.guard();`"]
-pub struct Guard<'a> {
-    counter: &'a UpDownCounter,
+pub struct Guard<P: Deref<Target = UpDownCounter>> {
+    counter: P,
 }
 
-impl Drop for Guard<'_> {
+impl<P: Deref<Target = UpDownCounter>> Guard<P> {
+    /// Increments `counter`, which has to dereference to the same counter each time, as references,
+    /// `Arc` and `Box` do.
+    #[inline]
+    pub fn new(counter: P) -> Self {
+        counter.inc();
+        Self { counter }
+    }
+
+    /// Returns the counter.
+    #[must_use]
+    pub fn counter(&self) -> &UpDownCounter {
+        &self.counter
+    }
+}
+
+impl<P: Deref<Target = UpDownCounter>> Drop for Guard<P> {
     #[inline]
     fn drop(&mut self) {
         self.counter.dec();

@@ -6,10 +6,13 @@ use crate::{
     threads::Stop,
 };
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
 };
-use striped_counter::Counter;
+use striped_counter::{Counter, Deltas};
 
 #[test]
 fn a_take_is_the_sum_and_leaves_zero() {
@@ -20,6 +23,28 @@ fn a_take_is_the_sum_and_leaves_zero() {
         assert_eq!((counter.sum(), counter.take(), counter.sum(), counter.take()), (5, 5, 0, 0));
         counter.add(7);
         assert_eq!((counter.sum(), counter.take(), counter.sum()), (7, 7, 0));
+    });
+}
+
+/// What an exporter keeps: a counter, and what it has not sent yet, with no lifetime.
+struct Exporter {
+    counter: Arc<Counter>,
+    unseen: Deltas<Arc<Counter>>,
+}
+
+#[test]
+fn a_cursor_is_kept_next_to_the_arc_of_its_counter() {
+    on_every_backend(|case| {
+        let counter = Arc::new(case.counter());
+        let unseen = Deltas::new(Arc::clone(&counter));
+        let mut exporter = Exporter { counter, unseen };
+        exporter.counter.add(5);
+        // Moved, and used on another thread.
+        let pushes = thread::spawn(move || {
+            exporter.counter.add(2);
+            (exporter.unseen.next_delta(), exporter.unseen.counter().sum())
+        });
+        assert_eq!(pushes.join().unwrap(), (7, 7));
     });
 }
 

@@ -4,6 +4,7 @@ use crate::common::on_every_backend;
 use std::{
     fmt::Debug,
     panic::{RefUnwindSafe, UnwindSafe, catch_unwind},
+    sync::Arc,
 };
 use striped_counter::{Backend, BuildError, Builder, Counter, Deltas, ParseBackendError};
 
@@ -11,7 +12,8 @@ const fn is_a_good_citizen<T: Debug + Send + Sync + Unpin + UnwindSafe + RefUnwi
 
 const _: () = {
     is_a_good_citizen::<Counter>();
-    is_a_good_citizen::<Deltas<'static>>();
+    is_a_good_citizen::<Deltas<&'static Counter>>();
+    is_a_good_citizen::<Deltas<Arc<Counter>>>();
     is_a_good_citizen::<Builder<Counter>>();
     is_a_good_citizen::<Backend>();
     is_a_good_citizen::<BuildError>();

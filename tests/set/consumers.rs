@@ -3,10 +3,13 @@
 
 use crate::{common::on_every_backend, set, threads::Stop};
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
 };
-use striped_counter::CounterSet;
+use striped_counter::{CounterSet, SetDeltas};
 
 const LEN: usize = 35;
 
@@ -47,6 +50,19 @@ fn cursors_see_every_add_once_whatever_is_taken() {
         assert_eq!((one.next_delta(), one.next_delta()), (vec![0, 7], vec![0, 0]));
         set.inc(0);
         assert_eq!((clone.next_delta(), one.next_delta()), (vec![1, 7], vec![1, 0]));
+    });
+}
+
+#[test]
+fn a_cursor_that_owns_its_set_needs_nobody_else_to_keep_it() {
+    on_every_backend(|case| {
+        let set = Arc::new(set(case, 2));
+        let mut unseen = SetDeltas::new(Arc::clone(&set));
+        set.add(1, 3);
+        drop(set);
+        assert_eq!(unseen.next_delta(), [0, 3]);
+        unseen.set().inc(0);
+        assert_eq!(unseen.next_delta(), [1, 0]);
     });
 }
 

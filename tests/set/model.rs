@@ -96,7 +96,7 @@ impl Model {
 struct Run<'a> {
     crew: Crew<'a>,
     set: &'a CounterSet,
-    cursors: Vec<SetDeltas<'a>>,
+    cursors: Vec<SetDeltas<&'a CounterSet>>,
     model: Model,
 }
 

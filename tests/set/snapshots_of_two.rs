@@ -28,8 +28,8 @@ fn snapshots_of_two_sets_at_once_each_fit_together_and_in_order() {
         let read = || {
             let (mut last, mut new) = (vec![0; LEN], 0);
             while new < READS {
-                let second = two.set.snapshot();
-                let first = one.set.snapshot();
+                let second = two.set.snapshot().unwrap();
+                let first = one.set.snapshot().unwrap();
                 assert_fits(&first);
                 assert_fits(&second);
                 let (first_across, second_across) = (first[ACROSS], second[ACROSS]);

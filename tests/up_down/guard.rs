@@ -7,9 +7,13 @@ use crate::{
 use std::{
     any::Any,
     cell::RefCell,
+    future::Future,
     mem,
+    ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::Barrier,
+    pin::pin,
+    sync::{Arc, Barrier},
+    task::{Context, Poll, Waker},
     thread,
 };
 use striped_counter::{Guard, UpDownCounter};
@@ -156,7 +160,7 @@ impl Drop for Farewell {
 }
 
 thread_local! {
-    static HELD: RefCell<Vec<Guard<'static>>> = const { RefCell::new(Vec::new()) };
+    static HELD: RefCell<Vec<Guard<&'static UpDownCounter>>> = const { RefCell::new(Vec::new()) };
     static FAREWELL: RefCell<Vec<Farewell>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -204,5 +208,102 @@ fn a_guard_made_by_a_thread_locals_destructor_is_up_and_then_down() {
             });
             assert_eq!(level.sum(), 0);
         }
+    });
+}
+
+/// As an executor of several threads does: the first poll on one of them, the second on another.
+fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    let mut task = Box::pin(task);
+    let poll = move || {
+        let polled = task.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        (polled, task)
+    };
+    let (polled, mut task) = thread::spawn(poll).join().unwrap();
+    assert!(polled.is_pending());
+    let again = move || task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+    assert!(thread::spawn(again).join().unwrap());
+}
+
+/// Pending once.
+async fn yield_now() {
+    let mut yielded = false;
+    let once = pin!(std::future::poll_fn(move |_| {
+        if mem::replace(&mut yielded, true) { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    once.await;
+}
+
+#[test]
+fn an_owned_guard_goes_with_a_task_from_thread_to_thread() {
+    on_every_backend(|case| {
+        let level = Arc::new(level(case));
+        let guard = level.guard_arc();
+        let busy = Arc::downgrade(&level);
+        drop(level);
+        spawn(async move {
+            assert_eq!(guard.counter().sum(), 1);
+            yield_now().await;
+            assert_eq!(guard.counter().sum(), 1);
+            drop(guard);
+        });
+        assert!(busy.upgrade().is_none(), "the guard was the last that kept it");
+    });
+}
+
+#[test]
+fn a_guard_of_a_leaked_level_is_for_tasks_too() {
+    on_every_backend(|case| {
+        let level = lasting(level(case));
+        let guard = level.guard();
+        spawn(async move {
+            let _busy = guard;
+            yield_now().await;
+        });
+        assert_eq!(level.sum(), 0);
+    });
+}
+
+/// What a connection keeps, with no lifetime of its own.
+struct Connection {
+    _busy: Guard<Arc<UpDownCounter>>,
+}
+
+#[test]
+fn an_owned_guard_is_kept_in_a_struct_that_outlives_the_handle() {
+    on_every_backend(|case| {
+        let level = Arc::new(level(case));
+        let connections: Vec<_> = (0..3).map(|_| Connection { _busy: level.guard_arc() }).collect();
+        assert_eq!(level.sum(), 3);
+        drop(connections);
+        assert_eq!(level.sum(), 0);
+    });
+}
+
+/// All the levels of a program behind one `Arc`, which every task has anyhow.
+struct Busy(Arc<Levels>);
+
+struct Levels {
+    requests: UpDownCounter,
+}
+
+impl Deref for Busy {
+    type Target = UpDownCounter;
+
+    fn deref(&self) -> &UpDownCounter {
+        &self.0.requests
+    }
+}
+
+#[test]
+fn a_guard_may_hold_whatever_dereferences_to_its_level() {
+    on_every_backend(|case| {
+        let levels = Arc::new(Levels { requests: level(case) });
+        let guard = Guard::new(Busy(Arc::clone(&levels)));
+        assert_eq!(levels.requests.sum(), 1);
+        spawn(async move {
+            yield_now().await;
+            drop(guard);
+        });
+        assert_eq!(levels.requests.sum(), 0);
     });
 }

@@ -50,7 +50,7 @@ fn take_step<'a>(
     crew: &Crew<'a>,
     (thread, step): (usize, Step),
     level: &'a UpDownCounter,
-    held: &mut Vec<Guard<'a>>,
+    held: &mut Vec<Guard<&'a UpDownCounter>>,
     model: &mut i64,
 ) {
     let mut change = |n: i64| *model = model.wrapping_add(n);

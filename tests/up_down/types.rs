@@ -7,6 +7,7 @@ use crate::{
 use std::{
     fmt::Debug,
     panic::{RefUnwindSafe, UnwindSafe, catch_unwind},
+    sync::Arc,
 };
 use striped_counter::{Backend, BuildError, Builder, Guard, UpDownCounter};
 
@@ -14,7 +15,8 @@ const fn is_a_good_citizen<T: Debug + Send + Sync + Unpin + UnwindSafe + RefUnwi
 
 const _: () = {
     is_a_good_citizen::<UpDownCounter>();
-    is_a_good_citizen::<Guard<'static>>();
+    is_a_good_citizen::<Guard<&'static UpDownCounter>>();
+    is_a_good_citizen::<Guard<Arc<UpDownCounter>>>();
     is_a_good_citizen::<Builder<UpDownCounter>>();
 };
 

@@ -27,7 +27,7 @@ impl Stats {
     }
 
     /// A request, until what is returned is dropped.
-    pub(crate) fn busy(&self) -> Guard<'_> {
+    pub(crate) fn busy(&self) -> Guard<&UpDownCounter> {
         self.busy.guard()
     }
 

@@ -1,7 +1,11 @@
 //! What stands for a counter of a set, for all of them in turn, and for a consumer of them.
 
 use super::CounterSet;
-use std::{fmt, iter::FusedIterator, ops::Range};
+use std::{
+    fmt,
+    iter::FusedIterator,
+    ops::{Deref, Range},
+};
 
 /// A counter of a [`CounterSet`], found by [`CounterSet::get`]. A handle: copies are the same
 /// counter.
@@ -61,19 +65,31 @@ impl fmt::Debug for CounterRef<'_> {
     }
 }
 
-/// One consumer's cursor over the adds of a [`CounterSet`], made by [`CounterSet::deltas`].
+/// A consumer's cursor over the adds of a [`CounterSet`], made by [`CounterSet::deltas`] of a borrowed
+/// set, or by [`SetDeltas::new`] of whatever owns it.
+///
+/// A clone goes on from where the original is.
 #[derive(Clone, Debug)]
-pub struct SetDeltas<'a> {
-    set: &'a CounterSet,
+pub struct SetDeltas<P: Deref<Target = CounterSet>> {
+    set: P,
     seen: Vec<u64>,
 }
 
-impl<'a> SetDeltas<'a> {
-    pub(super) fn new(set: &'a CounterSet) -> Self {
-        Self { set, seen: vec![0; set.len()] }
+impl<P: Deref<Target = CounterSet>> SetDeltas<P> {
+    /// Makes a cursor that has seen nothing; see [`Deltas::new`](crate::Deltas::new).
+    #[must_use]
+    pub fn new(set: P) -> Self {
+        let seen = vec![0; set.len()];
+        Self { set, seen }
     }
 
-    /// What was added to each counter since this cursor last looked, modulo 2^64. Costs
+    /// Returns the set.
+    #[must_use]
+    pub fn set(&self) -> &CounterSet {
+        &self.set
+    }
+
+    /// Returns what was added to each counter since this cursor last looked, modulo 2^64. Costs
     /// [`sums`](CounterSet::sums).
     #[must_use = "the next delta starts where this one ends"]
     pub fn next_delta(&mut self) -> Vec<u64> {

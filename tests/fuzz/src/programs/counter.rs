@@ -16,7 +16,7 @@ pub(crate) enum Step {
 
 struct Run<'a> {
     counter: &'a Counter,
-    cursors: Cursors<Deltas<'a>>,
+    cursors: Cursors<Deltas<&'a Counter>>,
     model: Model,
 }
 

@@ -19,7 +19,7 @@ pub(crate) enum Step {
 
 struct Run<'a> {
     level: &'a UpDownCounter,
-    held: Vec<Guard<'a>>,
+    held: Vec<Guard<&'a UpDownCounter>>,
     model: Model,
 }
 
