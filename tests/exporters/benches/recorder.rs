@@ -115,7 +115,9 @@ fn costs(len: usize, threads: usize) -> [[f64; 2]; 2] {
 }
 
 fn main() {
-    if let Some(which) = env::args().find_map(|arg| arg.strip_prefix("--memory=").map(str::to_owned)) {
+    if let Some(which) =
+        env::args().find_map(|arg| arg.strip_prefix("--memory=").map(str::to_owned))
+    {
         return memory_of(&which);
     }
     println!("CPU time in ns, stock -> with the recorder in front\n");
@@ -124,9 +126,8 @@ fn main() {
     for len in LABELS {
         for threads in THREADS {
             let [mention, increment] = costs(len, threads);
-            let show = |[stock, ours]: [f64; 2]| {
-                format!("{stock:.1} -> {ours:.1} ({:.2})", ours / stock)
-            };
+            let show =
+                |[stock, ours]: [f64; 2]| format!("{stock:.1} -> {ours:.1} ({:.2})", ours / stock);
             println!("| {len} | {threads} | {} | {} |", show(mention), show(increment));
         }
     }

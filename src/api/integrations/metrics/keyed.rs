@@ -106,9 +106,8 @@ impl<V> Keyed<V> {
     }
 
     pub(super) fn len(&self) -> usize {
-        let len = |part: &RwLock<Part<V>>| {
-            part.read().unwrap_or_else(PoisonError::into_inner).len()
-        };
+        let len =
+            |part: &RwLock<Part<V>>| part.read().unwrap_or_else(PoisonError::into_inner).len();
         self.parts.iter().map(len).sum()
     }
 

@@ -19,6 +19,7 @@
 //! For recorders of your own, [`Counter`] is a [`CounterFn`] and [`UpDownCounter`] a [`GaugeFn`].
 
 mod calls;
+mod distributions;
 mod flush;
 mod keyed;
 mod mentions;

@@ -1,6 +1,8 @@
 //! The recorder in front of real exporters, and of ones that do what exporters may do.
 
+mod histograms;
 mod spy;
+mod stock;
 
 use metrics::{Counter, Recorder, counter, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -15,7 +17,10 @@ use std::{
     thread,
     time::Duration,
 };
-use striped_counter::integrations::metrics::{Flusher, ShardedRecorder};
+use striped_counter::{
+    Counter as Sharded, Histogram,
+    integrations::metrics::{Flusher, RecorderError, ShardedRecorder},
+};
 use striped_counter_exporters::value;
 use tracing::subscriber::with_default;
 use tracing_subscriber::{Registry, layer::SubscriberExt as _};
@@ -179,7 +184,12 @@ fn what_an_exporter_counts_of_itself_does_not_grow_without_bound() {
 fn an_exporter_may_flush_while_it_counts() {
     in_time(|| {
         let flush: &'static OnceLock<Flusher> = Box::leak(Box::default());
-        let spy = Spy::calling(|_| (), |_| { flush.get().map(Flusher::flush); });
+        let spy = Spy::calling(
+            |_| (),
+            |_| {
+                flush.get().map(Flusher::flush);
+            },
+        );
         let (recorder, flusher) = in_front_of(spy.clone());
         assert!(flush.set(flusher.clone()).is_ok());
         with_local_recorder(&recorder, || counter!("hits").increment(1));
@@ -281,11 +291,90 @@ fn a_dogstatsd_storage_sends_what_an_absolute_value_grew_by() {
         for (index, call) in spy.calls("total").into_iter().enumerate() {
             let grown = match call {
                 Call::Increment(n) => n,
-                Call::Absolute(n) => n.saturating_sub(last.replace(n.max(last.unwrap_or(n))).unwrap_or(n)),
+                Call::Absolute(n) => {
+                    n.saturating_sub(last.replace(n.max(last.unwrap_or(n))).unwrap_or(n))
+                }
             };
             sent += if index >= before { grown } else { 0 };
         }
         sent
     });
     assert_eq!(sent, [0, 66, 0]);
+}
+
+#[test]
+fn wrong_settings_are_refused_when_the_recorder_is_made() {
+    let text = |error: RecorderError| error.to_string();
+    let builder = || ShardedRecorder::builder(Spy::new());
+    let counters = builder().counters(Sharded::builder().shards(0)).try_build().unwrap_err();
+    assert_eq!(text(counters), "counters: shards: 0 is out of range, from 1 to 4096");
+    let histograms = builder().histograms(Histogram::builder().shards(5_000)).try_build();
+    let expected = "histograms: shards: 5000 is out of range, from 1 to 4096";
+    assert_eq!(text(histograms.unwrap_err()), expected);
+    let many: Vec<_> = (1..=1_025).map(f64::from).collect();
+    assert!(text(builder().buckets(&many).try_build().unwrap_err()).contains("1025"));
+    let pause = builder().flush_every(Duration::ZERO).try_build().unwrap_err();
+    assert!(text(pause).starts_with("flush_every: 0"));
+    for bounds in
+        [&[][..], &[0.0, 1.0], &[1.0, 1.0], &[2.0, 1.0], &[f64::NAN], &[1.0, f64::INFINITY]]
+    {
+        let error = text(builder().buckets_of("latency", bounds).try_build().unwrap_err());
+        assert!(error.starts_with(&format!("buckets: {bounds:?}")), "{error}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "counters: shards: 0 is out of range")]
+fn build_panics_on_what_try_build_refuses() {
+    let _ = ShardedRecorder::builder(Spy::new()).counters(Sharded::builder().shards(0)).build();
+}
+
+#[test]
+fn a_thread_of_its_own_flushes_and_ends_with_the_recorder() {
+    in_time(|| {
+        let (reached, was_reached) = mpsc::channel();
+        let spy = Spy::calling(|_| (), move |_| reached.send(thread::current().id()).unwrap());
+        let recorder = ShardedRecorder::new(spy.clone());
+        let held = with_local_recorder(&recorder, || counter!("hits"));
+        held.increment(1);
+        assert_ne!(was_reached.recv().unwrap(), thread::current().id());
+        drop(recorder);
+        // What is counted thereafter is handed on with the handle.
+        held.increment(1);
+        drop(held);
+        assert_eq!(was_reached.recv().unwrap(), thread::current().id());
+        assert_eq!(spy.value("hits"), 2);
+    });
+}
+
+#[test]
+fn a_panic_of_the_exporter_loses_no_other_counter() {
+    let spy = Spy::calling(|_| (), |key| assert_ne!(key.name(), "bad", "as it is meant to"));
+    let (recorder, flusher) = in_front_of(spy.clone());
+    let held = with_local_recorder(&recorder, || {
+        ["before", "bad", "after"].map(|name| metrics::with_recorder(|_| counter!(name)))
+    });
+    held.iter().for_each(|counter| counter.increment(1));
+    thread::scope(|scope| scope.spawn(|| flusher.flush()).join().unwrap_err());
+    held[0].increment(1);
+    held[2].increment(1);
+    flusher.flush();
+    assert_eq!((spy.value("before"), spy.value("after")), (2, 2));
+}
+
+#[test]
+fn with_a_counter_per_key_the_exporter_is_not_asked_again() {
+    let registered = Arc::new(Mutex::new(0));
+    let asked = Arc::clone(&registered);
+    let spy = Spy::calling(move |_| *asked.lock().unwrap() += 1, |_| ());
+    let recorder = ShardedRecorder::builder(spy.clone()).by_key().flush_by_hand().build();
+    let flusher = recorder.flusher();
+    with_local_recorder(&recorder, || (0..100).for_each(|_| counter!("hits").increment(1)));
+    assert_eq!(*registered.lock().unwrap(), 0);
+    flusher.flush();
+    assert_eq!((spy.value("hits"), *registered.lock().unwrap()), (100, 1));
+    // At rest, and forgotten.
+    flusher.flush();
+    flusher.flush();
+    assert!(format!("{recorder:?}").contains("handles: 0"), "{recorder:?}");
 }
