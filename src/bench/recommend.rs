@@ -75,7 +75,7 @@ impl Advice {
                 format!(
                     "Auto picks {auto}: {}.{}",
                     curves.prices(auto),
-                    runner_up(auto, best, gain)
+                    curves.runner_up(auto, best, gain)
                 ),
             ),
             _ => (
@@ -126,14 +126,6 @@ impl fmt::Display for Gain {
             1.0 / min
         )
     }
-}
-
-/// What the cheapest other backend would gain over Auto, and why that is not enough.
-fn runner_up(auto: Backend, best: Backend, gain: Option<Gain>) -> String {
-    let Some(gain) = gain.filter(|_| best != auto) else {
-        return " No other backend is cheaper.".to_owned();
-    };
-    format!(" {best} {gain}: too little, or too unsure, for what it costs: {}.", drawback(best))
 }
 
 /// CPU time in ns an add of each repeat, by subject and number of threads.
@@ -213,6 +205,19 @@ impl Curves {
             _ => None,
         });
         backends.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(backend, _)| backend)
+    }
+
+    /// What the cheapest other backend would gain over Auto, and why that is not enough.
+    fn runner_up(&self, auto: Backend, best: Backend, gain: Option<Gain>) -> String {
+        let is_other = |cost: &(Name, usize, Vec<f64>)| matches!(cost.0, Name::Backend(backend) if backend != auto);
+        match gain.filter(|_| best != auto) {
+            Some(gain) => format!(
+                " {best} {gain}: too little, or too unsure, for what it costs: {}.",
+                drawback(best)
+            ),
+            None if self.costs.iter().any(is_other) => " No other backend is cheaper.".to_owned(),
+            None => " No other backend was measured.".to_owned(),
+        }
     }
 
     /// What an add costs with the most threads: on `backend`, on the other ones, on the atomic.
@@ -362,7 +367,7 @@ mod tests {
         assert_eq!(
             advice.why,
             "Auto picks Striped: with 1 thread an add to one of 500 counters takes 4.0 ns of CPU time, \
-             9.0 on Striped Counters, 6.0 on AtomicU64. No other backend is cheaper.\n\
+             9.0 on Striped Counters, 6.0 on AtomicU64. No other backend was measured.\n\
              Where only one thread adds, plain AtomicU64s are enough, at 6.0 ns."
         );
         let advice = Advice::new(Kind::CounterSet, &rows, Backend::PerCpu);

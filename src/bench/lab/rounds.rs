@@ -60,7 +60,7 @@ impl Costs {
 }
 
 /// Runs every point `rounds` times, or until an interrupt that is [caught](interrupt::catch): then some have
-/// fewer repeats, or none.
+/// fewer repeats, or none, but at least one has one.
 pub fn measure<P: Display>(
     points: &[P],
     rounds: u16,
@@ -70,7 +70,7 @@ pub fn measure<P: Display>(
     let mut samples = vec![Vec::new(); points.len()];
     for round in 1..=rounds {
         for (point, samples) in points.iter().zip(&mut samples) {
-            if interrupt::asked() {
+            if interrupt::asked() && bar.position() > 0 {
                 break;
             }
             bar.set_message(point.to_string());

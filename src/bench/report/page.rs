@@ -47,11 +47,15 @@ fn advice(report: &Report) -> String {
     format!("<section class=\"advice\">\n{line}{}</section>\n", why.concat())
 }
 
-/// Once for each kind of screen, of which one is shown.
+/// Once for each kind of screen, of which one is shown. Without the notes, which the page has already.
 fn picture(chart: &Chart) -> String {
+    let mut chart = chart.clone();
+    chart.captions.retain(|caption| !caption.starts_with("Note: "));
     let sizes = [("wide", Size::Wide), ("narrow", Size::Narrow)];
     sizes
-        .map(|(class, size)| format!("<figure class=\"{class}\">\n{}</figure>\n", svg(chart, size)))
+        .map(|(class, size)| {
+            format!("<figure class=\"{class}\">\n{}</figure>\n", svg(&chart, size))
+        })
         .concat()
 }
 

@@ -63,6 +63,8 @@ impl Size {
 const GAP: f64 = 1.2;
 /// How wide a letter is on average, in its height: somewhat less in fact.
 const LETTER: f64 = 0.6;
+/// The same of labels.
+const BOLD: f64 = 0.65;
 /// Between the outermost points and the edges of the plot.
 const INSET: f64 = 20.0;
 
@@ -83,84 +85,104 @@ struct Layout {
 /// The picture. It follows the light or dark scheme of whoever looks at it.
 pub fn svg(chart: &Chart, size: Size) -> String {
     let font = size.font();
-    let small = font - 2.0;
-    let columns = (size.width() - 24.0) / (small * LETTER * 0.9);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some dozens")]
+    let titles = wrap(&chart.title, columns(size, font + 3.0, BOLD));
+    let column = columns(size, font - 2.0, LETTER * 0.9);
     let captions: Vec<_> =
-        chart.captions.iter().flat_map(|caption| wrap(caption, columns as usize)).collect();
-    let layout = Layout::new(chart, size, captions.len());
-    let mut text = format!(
+        chart.captions.iter().flat_map(|caption| wrap(caption, column)).collect();
+    let head = (font + 8.0) * float(titles.len()) + (font + 3.0) * float(captions.len());
+    let layout = Layout::new(chart, size, head);
+    let mut canvas = Canvas { text: String::new(), font };
+    canvas.head(&titles, &captions);
+    canvas.axes(chart, &layout);
+    canvas.text += &layout.curves(chart);
+    layout.labels(chart).iter().for_each(|label| canvas.label(label));
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {w:.0} {h:.0}\" width=\"{w:.0}\" \
          height=\"{h:.0}\" role=\"img\" aria-label=\"{title}\">\n<style>{sheet}</style>\n\
-         <rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n",
+         <rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n{drawn}</svg>\n",
         w = layout.width,
         h = layout.height,
         title = escape(&chart.title),
         sheet = style::sheet(),
-    );
-    let write = |text: &mut String,
-                 class: &str,
-                 size: f64,
-                 anchor: &str,
-                 (x, y): (f64, f64),
-                 what: &str| {
-        let _ = writeln!(
-            text,
-            "<text class=\"{class}\" font-size=\"{size}\" text-anchor=\"{anchor}\" x=\"{x:.1}\" \
-             y=\"{y:.1}\">{}</text>",
-            escape(what)
-        );
-    };
-    write(&mut text, "ink\" font-weight=\"600", font + 3.0, "start", (12.0, 28.0), &chart.title);
-    for (line, caption) in (0_u32..).zip(&captions) {
-        let y = 28.0 + (small + 5.0) * f64::from(line + 1);
-        write(&mut text, "soft", small, "start", (12.0, y), caption);
+        drawn = canvas.text
+    )
+}
+
+/// What is drawn so far.
+struct Canvas {
+    text: String,
+    font: f64,
+}
+
+impl Canvas {
+    fn write(&mut self, attributes: &str, (x, y): (f64, f64), text: &str) {
+        let text = escape(text);
+        let _ = writeln!(self.text, "<text {attributes} x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
     }
-    let Layout { left, right, top, bottom, .. } = layout;
-    for tick in layout.x_ticks(chart) {
-        let x = layout.x_pixel(tick);
-        let _ = writeln!(text, "<path class=\"grid\" d=\"M{x:.1} {top:.1}V{bottom:.1}\"/>");
-        write(&mut text, "soft", small, "middle", (x, bottom + small + 6.0), &number(tick));
+
+    /// The small letters, with the anchor of the text.
+    fn small(&mut self, anchor: &str, at: (f64, f64), text: &str) {
+        let size = self.font - 2.0;
+        let attributes = format!("class=\"soft\" font-size=\"{size}\" text-anchor=\"{anchor}\"");
+        self.write(&attributes, at, text);
     }
-    for tick in layout.y_ticks() {
-        let y = layout.y_pixel(tick);
-        let _ = writeln!(text, "<path class=\"grid\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>");
-        write(&mut text, "soft", small, "end", (left - 7.0, y + small * 0.35), &number(tick));
+
+    fn path(&mut self, class: &str, path: &str) {
+        let _ = writeln!(self.text, "<path class=\"{class}\" fill=\"none\" d=\"{path}\"/>");
     }
-    let _ = writeln!(
-        text,
-        "<path class=\"axis\" fill=\"none\" d=\"M{left:.1} {top:.1}V{bottom:.1}H{right:.1}\"/>"
-    );
-    write(&mut text, "soft", small, "start", (12.0, top - 10.0), &chart.y_title);
-    let middle = f64::midpoint(left, right);
-    write(
-        &mut text,
-        "soft",
-        small,
-        "middle",
-        (middle, bottom + 2.0 * small + 14.0),
-        &chart.x_title,
-    );
-    text += &layout.curves(chart);
-    for label in layout.labels(chart) {
-        let at = (label.x, label.y + font * 0.33);
-        if (label.y - label.end.1).abs() > font * 0.7 {
-            let (x, y) = label.end;
-            let _ = writeln!(
-                text,
-                "<path class=\"axis\" stroke-width=\"0.7\" fill=\"none\" d=\"M{:.1} {y:.1}L{:.1} {:.1}\"/>",
-                x + 7.0,
-                label.x - 2.0,
-                label.y
-            );
+
+    fn head(&mut self, titles: &[String], captions: &[String]) {
+        let mut y = 5.0;
+        for title in titles {
+            y += self.font + 8.0;
+            let size = self.font + 3.0;
+            let attributes = format!("class=\"ink\" font-weight=\"600\" font-size=\"{size}\"");
+            self.write(&attributes, (12.0, y), title);
         }
-        let class = format!(
-            "halo {}\" font-weight=\"600\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke",
-            label.style.text()
-        );
-        write(&mut text, &class, font - 1.0, "start", at, &label.text);
+        for caption in captions {
+            y += self.font + 3.0;
+            self.small("start", (12.0, y), caption);
+        }
     }
-    text + "</svg>\n"
+
+    fn axes(&mut self, chart: &Chart, layout: &Layout) {
+        let Layout { left, right, top, bottom, font, .. } = *layout;
+        for tick in layout.x_ticks(chart) {
+            let x = layout.x_pixel(tick);
+            self.path("grid", &format!("M{x:.1} {top:.1}V{bottom:.1}"));
+            self.small("middle", (x, bottom + font + 4.0), &number(tick));
+        }
+        for tick in one_two_five(&layout.y) {
+            let y = layout.y_pixel(tick);
+            self.path("grid", &format!("M{left:.1} {y:.1}H{right:.1}"));
+            self.small("end", (left - 7.0, y + font * 0.3), &number(tick));
+        }
+        self.path("axis", &format!("M{left:.1} {top:.1}V{bottom:.1}H{right:.1}"));
+        self.small("start", (12.0, top - 10.0), &chart.y_title);
+        let middle = f64::midpoint(left, right);
+        self.small("middle", (middle, bottom + 2.0 * font + 10.0), &chart.x_title);
+    }
+
+    fn label(&mut self, label: &Label) {
+        let (end, x, y) = (label.end, label.x, label.y);
+        if (y - end.1).abs() > self.font * 0.7 {
+            let path = format!("M{:.1} {:.1}L{:.1} {y:.1}", end.0 + 7.0, end.1, x - 2.0);
+            self.path("axis", &path);
+        }
+        let attributes = format!(
+            "class=\"halo {}\" font-weight=\"600\" font-size=\"{}\" stroke-width=\"4\" \
+             stroke-linejoin=\"round\" paint-order=\"stroke\"",
+            label.style.text(),
+            self.font - 1.0
+        );
+        self.write(&attributes, (x, y + self.font * 0.33), &label.text);
+    }
+}
+
+/// How many letters of `font` fit, if each takes that share of it.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some dozens")]
+fn columns(size: Size, font: f64, letter: f64) -> usize {
+    ((size.width() - 24.0) / (font * letter)) as usize
 }
 
 /// What stands behind the end of a curve.
@@ -174,7 +196,8 @@ struct Label {
 }
 
 impl Layout {
-    fn new(chart: &Chart, size: Size, captions: usize) -> Self {
+    /// Below a head of that height.
+    fn new(chart: &Chart, size: Size, head: f64) -> Self {
         let font = size.font();
         let points = || chart.curves.iter().flat_map(|curve| &curve.points);
         let (x, y) = (range(points().map(|p| p.0)), range(points().map(|p| p.1)));
@@ -183,8 +206,8 @@ impl Layout {
         let labels: Vec<_> = chart.curves.iter().filter(at_the_end).collect();
         let letters = labels.iter().map(|curve| curve.label.chars().count()).max().unwrap_or(0);
         let width = size.width();
-        let right = width - float(letters) * (font - 1.0) * LETTER - 8.0;
-        let top = 28.0 + (font + 3.0) * float(captions) + 44.0;
+        let right = width - float(letters) * (font - 1.0) * BOLD - 4.0;
+        let top = head + 48.0;
         let plot = size.height().max(float(labels.len() + 1) * font * GAP);
         let ticks = one_two_five(&y);
         let y = ticks.first().zip(ticks.last()).map_or(y, |(first, last)| *first..*last);
@@ -224,10 +247,6 @@ impl Layout {
             }
         }
         ticks
-    }
-
-    fn y_ticks(&self) -> Vec<f64> {
-        one_two_five(&self.y)
     }
 
     fn curves(&self, chart: &Chart) -> String {
@@ -349,7 +368,7 @@ mod tests {
     }
 
     fn layout(chart: &Chart) -> Layout {
-        Layout::new(chart, Size::Wide, 1)
+        Layout::new(chart, Size::Wide, 40.0)
     }
 
     #[test]
