@@ -51,6 +51,18 @@ pub enum BuildError {
         /// The one before it.
         before: u64,
     },
+    /// `bounds` was set together with `grouping_power` or `max_value_power`, which are for other buckets.
+    BoundsWithPowers {
+        /// How many bounds there are.
+        bounds: usize,
+    },
+    /// A set of so many histograms has more than 2^24 buckets and sums.
+    HistogramsOutOfRange {
+        /// The length asked for.
+        len: usize,
+        /// What each histogram has: its buckets, and its sum if there is to be one.
+        columns: usize,
+    },
     /// The backend asked for by name cannot work here.
     BackendUnavailable {
         /// The backend asked for.
@@ -89,6 +101,17 @@ impl BuildError {
                 let wrong = Text::new().text("bounds: ").number(bound);
                 let wrong = wrong.text(" at index ").number(index as u64);
                 wrong.text(" is not above ").number(before).text(", the bound before it")
+            }
+            Self::BoundsWithPowers { bounds } => Text::new()
+                .text("bounds: ")
+                .number(bounds as u64)
+                .text(" bounds cannot be set with grouping_power or max_value_power"),
+            Self::HistogramsOutOfRange { len, columns } => {
+                let most = (MAX_LEN / columns) as u64;
+                Text::out_of_range("len", len as u64, 0, most)
+                    .text(" for histograms of ")
+                    .number(columns as u64)
+                    .text(" buckets and sums")
             }
             // Only the machine can tell, and not at compile time.
             Self::BackendUnavailable { .. } => unreachable!(),

@@ -7,6 +7,11 @@ use crate::{
 };
 use std::{fmt, marker::PhantomData};
 
+mod buckets;
+
+use buckets::Buckets;
+pub(crate) use buckets::OfHistograms;
+
 /// Builds a counter type `T`: choose what matters, then [`build`](Builder::build) or
 /// [`try_build`](Builder::try_build). Every setter is `const`, for use in a `static`.
 ///
@@ -16,6 +21,15 @@ use std::{fmt, marker::PhantomData};
 /// | [`shards`](Self::shards) | from the machine | as many as there are threads that can add at the same time |
 /// | [`read_lock`](Self::read_lock) | `false` | most readers are scrapers, which do not care whether an add in flight is in this scrape or the next |
 /// | [`padded`](Self::padded) | `false` | few counters are read so often that their neighbours would notice |
+///
+/// Those of histograms alone:
+///
+/// | setting | default | why |
+/// |---|---|---|
+/// | [`grouping_power`](Self::grouping_power) | 4 | a quantile is off by 6.25 % at most, and far less as a rule |
+/// | [`max_value_power`](Self::max_value_power) | 36 | nanoseconds up to 68.7 seconds |
+/// | [`bounds`](Self::bounds) | none | log-linear buckets need no knowledge of the values |
+/// | [`sum`](Self::sum) | `true` | exporters and means need it, at the price of a second add |
 ///
 /// ```
 /// use striped_counter::{Backend, Counter};
@@ -42,6 +56,8 @@ pub struct Builder<T> {
     padded: bool,
     /// How many counters, for a type that has a choice.
     pub(crate) len: usize,
+    /// For histograms.
+    buckets: Buckets,
     target: PhantomData<fn() -> T>,
 }
 
@@ -53,6 +69,7 @@ impl<T> Builder<T> {
             read_lock: false,
             padded: false,
             len,
+            buckets: Buckets::DEFAULT,
             target: PhantomData,
         }
     }
@@ -65,8 +82,8 @@ impl<T> Builder<T> {
         self
     }
 
-    /// Sets the number of shards: 1 to 4096, at 8 bytes each, or one row each of a
-    /// [`CounterSet`](crate::CounterSet).
+    /// Sets the number of shards: 1 to 4096, at 8 bytes each, or one row each of a set
+    /// or a histogram.
     ///
     /// `Striped` rounds up to a power of two. `PerCpu` gives the CPU numbers below `shards` a shard
     /// each and sends the rest to one shared atomic; with fewer shards than CPUs, and since Linux 6.3, it
@@ -87,7 +104,9 @@ impl<T> Builder<T> {
     /// The adds of a [`Counter`](crate::Counter) and an [`UpDownCounter`](crate::UpDownCounter) cost
     /// the same either way. Those of a [`CounterSet`](crate::CounterSet) pay for consistent
     /// [`snapshot`](crate::CounterSet::snapshot)s: each counts itself in and out. Single adds through
-    /// `PerCpu` need not, as long as the kernel has membarrier(2).
+    /// `PerCpu` need not, as long as the kernel has membarrier(2). The same holds for a
+    /// [`Histogram`](crate::Histogram), whose snapshots then have buckets and sum of one moment; with a sum
+    /// each record is two adds, and pays through every backend.
     pub const fn read_lock(mut self, read_lock: bool) -> Self {
         self.read_lock = read_lock;
         self
@@ -101,7 +120,7 @@ impl<T> Builder<T> {
     /// those who add to the others. This is for the counter that is polled, and for one that must not
     /// notice when another is.
     ///
-    /// A [`CounterSet`](crate::CounterSet) always has lines of its own, and ignores this.
+    /// Sets and histograms always have lines of their own, and ignore this.
     ///
     /// ```
     /// use striped_counter::Counter;

@@ -27,7 +27,6 @@ mod matrix;
 mod membarrier;
 mod rseq;
 mod settings;
-#[cfg_attr(not(test), expect(dead_code, reason = "constructed by the histogram to come"))]
 mod shape;
 mod sync;
 #[cfg(all(test, not(any(loom, shuttle))))]
@@ -35,8 +34,9 @@ mod testing;
 
 #[cfg(not(all(test, loom)))]
 pub use api::{
-    Counter, CounterRef, CounterSet, Deltas, Guard, HistogramSnapshot, Iter, SetDeltas,
-    ShapeMismatch, UpDownCounter, integrations,
+    Counter, CounterRef, CounterSet, Deltas, Guard, Histogram, HistogramDeltas, HistogramRef,
+    HistogramSet, HistogramSnapshot, Iter, SetDeltas, ShapeMismatch, Timer, UpDownCounter,
+    integrations,
 };
 pub use build_error::BuildError;
 pub use builder::Builder;

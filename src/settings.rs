@@ -6,7 +6,7 @@ use std::{error::Error, fmt, num::NonZero, ops::RangeInclusive, str::FromStr};
 /// beyond 4096 it costs more cache misses than further shards could save.
 pub(crate) const SHARDS: RangeInclusive<usize> = 1..=4096;
 
-/// The most counters in a set: 128 MiB per shard.
+/// The most counters in a set, and columns of its histograms: 128 MiB per shard.
 pub(crate) const MAX_LEN: usize = 1 << 24;
 
 /// The grouping powers of histograms. At 16 a bucket is 0.0015 % wide, finer than the five digits of

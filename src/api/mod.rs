@@ -8,6 +8,8 @@ mod set;
 mod up_down;
 
 pub use counter::{Counter, Deltas};
-pub use histogram::{HistogramSnapshot, ShapeMismatch};
+pub use histogram::{
+    Histogram, HistogramDeltas, HistogramRef, HistogramSet, HistogramSnapshot, ShapeMismatch, Timer,
+};
 pub use set::{CounterRef, CounterSet, Iter, SetDeltas};
 pub use up_down::{Guard, UpDownCounter};

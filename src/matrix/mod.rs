@@ -35,8 +35,10 @@ mod matrix;
 mod memory;
 #[cfg(all(test, any(loom, shuttle)))]
 mod models;
+mod pairs;
 mod per_cpu;
 mod per_thread;
+mod phaser;
 mod plan;
 mod pool;
 mod read;
@@ -52,3 +54,4 @@ pub(crate) use columns::{One, UpDown};
 pub(crate) use many::Many;
 pub(crate) use matrix::Matrix;
 pub(crate) use per_cpu::area;
+pub(crate) use snapshot::Span;

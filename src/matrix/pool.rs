@@ -183,7 +183,7 @@ pub(super) enum Width {
 }
 
 impl Width {
-    const fn columns(self) -> usize {
+    pub(super) const fn columns(self) -> usize {
         match self {
             Self::One => 1,
             Self::Two => 2,

@@ -4,6 +4,7 @@
 //! shards lie from there upwards, `stride` cells apart. Below it, as many cells apart, lie the
 //! *header rows*, with what each column has once rather than once per shard.
 
+use super::phaser::{PHASES, Phaser};
 use crate::{
     lock::{self, Guard},
     sync::{AtomicU64, Ordering},
@@ -27,8 +28,9 @@ mod header {
     pub(super) const BASE: usize = 3;
     /// Of the first column: the lock in the lower half, then the number of rows, then the pool.
     pub(super) const STATE: usize = 4;
-    /// Of the first column: the counter's previous lease, or 0.
+    /// Of the first column: the counter's previous lease, or 0. Of the next: the phaser of a tracked set.
     pub(super) const OLDER: usize = 5;
+    pub(super) const PHASER: usize = OLDER;
     /// The second side of the spill, which tracked sets alone have.
     pub(super) const OTHER_SPILL: usize = 6;
 }
@@ -37,6 +39,8 @@ mod header {
 pub(super) const HEADERS: usize = header::OLDER;
 /// Those of a lease whose spill has two sides.
 pub(super) const TRACKED_HEADERS: usize = header::OTHER_SPILL;
+/// The columns that such a lease has at the least: one for the previous lease, and the phaser.
+pub(super) const TRACKED_COLUMNS: usize = 1 + PHASES;
 
 const ROWS_SHIFT: u32 = 32;
 const ROWS_BITS: u32 = 24;
@@ -57,8 +61,8 @@ impl<'a> Lease<'a> {
     ///
     /// # Safety
     /// From there on are as many rows as the state tells, and below it [`HEADERS`] rows or, for the
-    /// methods that ask for the other side of the spill, [`TRACKED_HEADERS`]; each has the columns of
-    /// the lease. All cells live as long as `'a`.
+    /// methods that ask for the other side of the spill or its phaser, [`TRACKED_HEADERS`]; each has the
+    /// columns of the lease, in the latter case at least [`TRACKED_COLUMNS`]. All cells live as long as `'a`.
     pub(super) unsafe fn new(first: NonNull<AtomicU64>, stride: usize) -> Self {
         Self { first, stride, matrix: PhantomData }
     }
@@ -150,6 +154,11 @@ impl<'a> Lease<'a> {
         self.header([header::SPILL, header::OTHER_SPILL][side], column)
     }
 
+    /// Of a tracked set's spill, what tells its sides apart.
+    pub(super) fn phaser(&self) -> Phaser<'a> {
+        Phaser::new(std::array::from_fn(|phase| self.header(header::PHASER, 1 + phase)))
+    }
+
     #[inline(always)]
     pub(super) fn taken(&self, column: usize) -> &'a AtomicU64 {
         self.header(header::TAKEN, column)
@@ -192,27 +201,27 @@ impl<'a> Lease<'a> {
         (0..rows).fold(0, |sum, row| add_cell(sum, self.cell(row, column)))
     }
 
-    /// Adds all rows to `totals`: four at a time, two, or one, since to load and store a total costs
-    /// more than to load a cell.
-    pub(super) fn add_rows(&self, totals: &mut [u64]) {
+    /// Adds all rows of the columns from `first` on to `totals`: four at a time, two, or one, since to
+    /// load and store a total costs more than to load a cell.
+    pub(super) fn add_rows(&self, first: usize, totals: &mut [u64]) {
         let (rows, mut row) = (self.rows(), 0);
         while row + 4 <= rows {
-            self.add_together::<4>(row, totals);
+            self.add_together::<4>(row, first, totals);
             row += 4;
         }
         if row + 2 <= rows {
-            self.add_together::<2>(row, totals);
+            self.add_together::<2>(row, first, totals);
             row += 2;
         }
         if row < rows {
-            self.add_together::<1>(row, totals);
+            self.add_together::<1>(row, first, totals);
         }
     }
 
     /// Adds the cells of `ROWS` rows from `row` on to `totals`.
     #[inline(always)]
-    fn add_together<const ROWS: usize>(&self, row: usize, totals: &mut [u64]) {
-        for (column, total) in totals.iter_mut().enumerate() {
+    fn add_together<const ROWS: usize>(&self, row: usize, first: usize, totals: &mut [u64]) {
+        for (column, total) in (first..).zip(totals) {
             *total =
                 (row..row + ROWS).fold(*total, |sum, row| add_cell(sum, self.cell(row, column)));
         }

@@ -57,7 +57,6 @@ impl fmt::Display for Config {
     }
 }
 
-#[expect(clippy::large_enum_variant, reason = "there are few, and they are not moved")]
 enum Subject {
     Counter(Counter),
     Level(UpDownCounter),
