@@ -157,7 +157,7 @@ impl UpDownCounter {
     }
 
     /// Makes the level `value`. What others add meanwhile comes on top, as if it came later.
-    #[cfg(feature = "metrics")]
+    #[cfg(any(feature = "metrics", feature = "prometheus"))]
     pub(crate) fn set_to(&self, value: i64) {
         let add = |sum: u64| self.add(value.wrapping_sub(sum.cast_signed()));
         self.matrix.with_sum(UpDown::UPS, add);

@@ -118,7 +118,7 @@ impl<C: Columns> Matrix<C> {
     }
 
     /// Calls `with` with the sum, while no other thread takes or does the same.
-    #[cfg(feature = "metrics")]
+    #[cfg(any(feature = "metrics", feature = "prometheus"))]
     pub(crate) fn with_sum<T>(&self, column: usize, with: impl FnOnce(u64) -> T) -> T {
         self.prepare();
         // Without memory for a lease there is no lock, and nothing to do about it.
