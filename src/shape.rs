@@ -82,7 +82,9 @@ impl Shape {
                 // its bucket's width.
                 let shift = u64::from((value | 1 << g).ilog2()) - u64::from(g);
                 // What is above the range goes into the last bucket.
-                ((shift << g) + (value >> shift)).min(last.into()) as usize
+                #[expect(clippy::cast_possible_truncation, reason = "at most `last`")]
+                let index = ((shift << g) + (value >> shift)).min(last.into()) as usize;
+                index
             }
             Self::Explicit(bounds) => bounds.partition_point(|&bound| bound < value),
         }
