@@ -78,7 +78,7 @@ impl Error for BuildError {}
 /// |---|---|---|
 /// | [`backend`](Self::backend) | `Auto` | `PerCpu` is the fastest where it works; the portable one elsewhere |
 /// | [`shards`](Self::shards) | from the machine | as many as there are threads that can add at the same time |
-/// | [`read_lock`](Self::read_lock) | `false` | most readers are scrapers, which do not care whether an add in flight is in this scrape or the next |
+/// | [`read_lock`](Self::read_lock) | not set | most readers are scrapers, which do not care whether an add in flight is in this scrape or the next; levels that are too busy for that are locked |
 /// | [`padded`](Self::padded) | `false` | few counters are read so often that their neighbours would notice |
 ///
 /// ```
@@ -102,7 +102,7 @@ impl Error for BuildError {}
 pub struct Builder<T> {
     backend: Backend,
     shards: Option<usize>,
-    read_lock: bool,
+    read_lock: Option<bool>,
     padded: bool,
     /// How many counters, for a type that has a choice.
     pub(crate) len: usize,
@@ -114,7 +114,7 @@ impl<T> Builder<T> {
         Self {
             backend: Backend::Auto,
             shards: None,
-            read_lock: false,
+            read_lock: None,
             padded: false,
             len,
             target: PhantomData,
@@ -148,12 +148,16 @@ impl<T> Builder<T> {
     /// when it ended (`false`, the default). Adds never wait either way; a locked sum excludes other
     /// readers, and costs about twice an unlocked one, or more with few shards or while others add.
     ///
+    /// For an [`UpDownCounter`](crate::UpDownCounter), not to set it is a choice of its own: sums then
+    /// lock only a level that is too busy to be read otherwise. With `false` they never do, and may
+    /// read such a level too high; see [there](crate::UpDownCounter#a-sum-while-others-add).
+    ///
     /// The adds of a [`Counter`](crate::Counter) and an [`UpDownCounter`](crate::UpDownCounter) cost
     /// the same either way. Those of a [`CounterSet`](crate::CounterSet) pay for consistent
     /// [`snapshot`](crate::CounterSet::snapshot)s: each counts itself in and out. Single adds through
     /// `PerCpu` need not, as long as the kernel has membarrier(2).
     pub const fn read_lock(mut self, read_lock: bool) -> Self {
-        self.read_lock = read_lock;
+        self.read_lock = Some(read_lock);
         self
     }
 
@@ -208,7 +212,7 @@ impl<T> Builder<T> {
     pub(crate) const fn checked(&self) -> Settings {
         match self.check() {
             Ok(()) => Settings::new(self.backend, self.shards)
-                .linearizable(self.read_lock)
+                .with_read_lock(self.read_lock)
                 .padded(self.padded),
             Err(BuildError::ShardsOutOfRange { shards }) => {
                 panic!("{}", shards_out_of_range(shards).as_str())

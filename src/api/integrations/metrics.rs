@@ -62,7 +62,7 @@ impl GaugeFn for UpDownCounter {
     }
 
     fn set(&self, value: f64) {
-        self.set_to(whole(value));
+        Self::set(self, whole(value));
     }
 }
 
