@@ -138,6 +138,30 @@ impl<T> Builder<T> {
         self
     }
 
+    /// Returns the backend asked for.
+    #[must_use]
+    pub const fn get_backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Returns the number of shards asked for, if any.
+    #[must_use]
+    pub const fn get_shards(&self) -> Option<usize> {
+        self.shards
+    }
+
+    /// Returns what [`read_lock`](Self::read_lock) was set to, if it was.
+    #[must_use]
+    pub const fn get_read_lock(&self) -> Option<bool> {
+        self.read_lock
+    }
+
+    /// Returns whether the counter is to have cache lines of its own.
+    #[must_use]
+    pub const fn get_padded(&self) -> bool {
+        self.padded
+    }
+
     /// What can be checked without asking the machine, at compile time too.
     const fn check(&self) -> Result<(), BuildError> {
         if self.len > MAX_LEN {

@@ -74,6 +74,21 @@ impl UpDownCounter {
         Self::builder().build()
     }
 
+    /// Makes a level that starts at `n`, with every setting at its default.
+    ///
+    /// ```
+    /// use striped_counter::UpDownCounter;
+    ///
+    /// static FREE: UpDownCounter = UpDownCounter::with_initial(100);
+    /// FREE.dec();
+    /// assert_eq!(FREE.sum(), 99);
+    /// ```
+    #[must_use]
+    pub const fn with_initial(n: i64) -> Self {
+        let columns = UpDown::starting_at(n.cast_unsigned());
+        Self { matrix: Matrix::new(columns, Self::builder().checked()) }
+    }
+
     /// Chooses the backend, the number of shards, the read lock, the padding; see [`Builder`].
     pub const fn builder() -> Builder<Self> {
         Builder::new(1)
@@ -192,6 +207,21 @@ impl UpDownCounter {
         self.matrix.with_sum(UpDown::UPS, add);
     }
 
+    /// Returns the level, without waiting for a lock, since nobody else has the counter.
+    #[must_use]
+    #[doc(alias = "get_mut")]
+    #[doc(alias = "into_inner")]
+    pub fn sum_mut(&mut self) -> i64 {
+        self.matrix.sum_mut(UpDown::UPS).cast_signed()
+    }
+
+    /// Makes the level `value`: a [`set`](Self::set) without waiting for a lock, since nobody else has
+    /// the counter.
+    #[doc(alias = "get_mut")]
+    pub fn set_mut(&mut self, value: i64) {
+        self.matrix.set_mut(UpDown::UPS, value.cast_unsigned());
+    }
+
     /// Leases the shards now instead of on the first add; see
     /// [`Counter::warm_up`](crate::Counter::warm_up).
     pub fn warm_up(&self) -> bool {
@@ -202,6 +232,12 @@ impl UpDownCounter {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
+    }
+
+    /// Returns whether the counter was built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn has_read_lock(&self) -> bool {
+        self.matrix.settings().is_linearizable()
     }
 
     /// Returns the number of shards, now or after the first add: a power of two for `Striped`.

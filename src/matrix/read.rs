@@ -2,7 +2,7 @@
 //!
 //! `docs/ordering.md` has the proofs, and the interleavings that break weaker choices.
 
-use super::{columns::Columns, leases::Early, matrix::Matrix, rows::Lease};
+use super::{columns::Columns, leases::Early, matrix::Matrix, rows::{Lease, add_cell}};
 use crate::{
     lock::Guard,
     sync::{Ordering, pause, spin_loop},
@@ -67,7 +67,12 @@ impl<C: Columns> Matrix<C> {
     fn level(&self, column: usize, downs: usize) -> u64 {
         let look = || {
             let spilled = || self.spilled(column);
-            Look::new(|| self.taken(column), || self.collect(downs), spilled, || self.collect(column))
+            Look::new(
+                || self.taken(column),
+                || self.collect(downs),
+                spilled,
+                || self.collect(column),
+            )
         };
         let mut best = look();
         for _ in 1..LOOKS {
@@ -159,6 +164,44 @@ impl<C: Columns> Matrix<C> {
             None => self.unlocked_total(column),
         };
         with(total.wrapping_sub(self.taken(column)))
+    }
+
+    /// Whether the sum of `column`, of a counter that only goes up, is `n` or more.
+    pub(crate) fn at_least(&self, column: usize, n: u64) -> bool {
+        if self.settings().is_linearizable() {
+            return self.sum(column) >= n;
+        }
+        // In the order of a sum.
+        let taken = self.taken(column);
+        let mut sum = self.spilled(column).wrapping_sub(taken);
+        let Ok(newest) = self.newest() else { return sum >= n };
+        // More was taken than was spilled, so the difference is not there yet.
+        let is_enough = |sum: u64| sum.wrapping_add(taken) >= taken && sum >= n;
+        for lease in newest.with_older() {
+            // Of what the rows held before only the sum is known.
+            if lease.base(column) != 0 {
+                sum = sum.wrapping_add(net(lease, column));
+                continue;
+            }
+            for row in 0..lease.rows() {
+                if is_enough(sum) {
+                    return true;
+                }
+                sum = add_cell(sum, lease.cell(row, column));
+            }
+        }
+        sum >= n
+    }
+
+    /// The sum, of a matrix that nobody else has.
+    pub(crate) fn sum_mut(&mut self, column: usize) -> u64 {
+        self.unlocked_total(column).wrapping_sub(self.taken(column))
+    }
+
+    /// Makes the sum `value`, of a matrix that nobody else has.
+    pub(crate) fn set_mut(&mut self, column: usize, value: u64) {
+        let lacking = value.wrapping_sub(self.sum_mut(column));
+        self.columns().spill(self.oldest(), column, lacking);
     }
 
     /// The lock that readers hold, and adders never wait for: that of the lease, if there is one.
@@ -284,10 +327,8 @@ impl Look {
         pause();
         let spill_lost = spilled_before.wrapping_sub(spilled()).cast_signed().max(0);
         let downs_since = downs().wrapping_sub(downs_before);
-        let sum = ups
-            .wrapping_add(spilled_before)
-            .wrapping_sub(downs_before)
-            .wrapping_sub(taken_before);
+        let sum =
+            ups.wrapping_add(spilled_before).wrapping_sub(downs_before).wrapping_sub(taken_before);
         // After a take meanwhile, nothing is known.
         let excess = if taken() == taken_before {
             downs_since.saturating_add(spill_lost.cast_unsigned())

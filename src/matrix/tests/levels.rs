@@ -126,6 +126,9 @@ fn seeded_one_look_at_a_level_reads_more_than_there_was() {
     }
     for backend in BACKENDS {
         let highest = readings(backend, None, look).into_iter().max();
-        assert!(highest > Some(*LEVELS.end()), "{backend}: {highest:?}, and so no test of anything");
+        assert!(
+            highest > Some(*LEVELS.end()),
+            "{backend}: {highest:?}, and so no test of anything"
+        );
     }
 }
