@@ -2,7 +2,12 @@
 //!
 //! `docs/ordering.md` has the proofs, and the interleavings that break weaker choices.
 
-use super::{columns::Columns, leases::Early, matrix::Matrix, rows::{Lease, add_cell}};
+use super::{
+    columns::Columns,
+    leases::Early,
+    matrix::Matrix,
+    rows::{Lease, add_cell},
+};
 use crate::{
     lock::Guard,
     sync::{Ordering, pause, spin_loop},

@@ -1,7 +1,7 @@
 //! The builder takes good settings, and says what is wrong with bad ones.
 
-use crate::common::per_cpu_works;
-use striped_counter::{Backend, BuildError, Counter};
+use crate::common::{on_every_backend, per_cpu_works};
+use striped_counter::{Backend, BuildError, Builder, Counter, CounterSet, UpDownCounter};
 
 fn with(backend: Backend, shards: usize) -> Result<Counter, BuildError> {
     Counter::builder().backend(backend).shards(shards).try_build()
