@@ -20,7 +20,7 @@ const BACKENDS: [Backend; 3] = [Backend::PerCpu, Backend::PerThread, Backend::St
 
 /// More than a small machine has CPUs, and than `PerThread` has rows there at first.
 const THREADS: usize = 5;
-const LEVELS: RangeInclusive<i64> = 0..=THREADS as i64;
+const LEVELS: RangeInclusive<i64> = 0..=5;
 
 /// How often each of these levels is read, from its first add on.
 const READS: usize = 300;
