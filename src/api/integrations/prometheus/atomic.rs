@@ -85,7 +85,7 @@ impl Atomic for UpDownCounter {
     }
 
     fn set(&self, value: i64) {
-        self.set_to(value);
+        self.set(value);
     }
 
     fn get(&self) -> i64 {
