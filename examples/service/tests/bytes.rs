@@ -90,7 +90,7 @@ fn a_body_that_is_cut_off_is_not_counted_whole() {
     loop {
         stream.read_exact(&mut part).unwrap();
         let sent = until_at_rest(&service);
-        if sent % BODY as u64 != 0 {
+        if !sent.is_multiple_of(BODY as u64) {
             break;
         }
         assert!(start.elapsed() < PATIENCE, "only whole bodies are counted: {sent} bytes");
