@@ -20,8 +20,8 @@
 //! `opentelemetry` has no such notion, so it gets the total of all adds, which never goes down, whatever
 //! is taken.
 //!
-//! Each module speaks the versions of its crate that `docs/integrations.md` lists. These modules follow the crates that they serve: a new major version of one of those may change a
-//! module here in a minor version of this crate.
+//! Each module speaks the versions of its crate that `docs/integrations.md` lists. A new major version of
+//! one of these crates may change its module in a minor version of this crate.
 
 #[cfg(any(feature = "opentelemetry", feature = "prometheus", feature = "prometheus-client"))]
 mod buckets;
