@@ -224,7 +224,8 @@ impl Counter {
     ///
     /// ```
     /// let mut counter = striped_counter::Counter::with_initial(5);
-    /// counter.set_mut(counter.sum_mut() * 2);
+    /// let twice = 2 * counter.sum_mut();
+    /// counter.set_mut(twice);
     /// assert_eq!(counter.sum(), 10);
     /// ```
     #[must_use]
