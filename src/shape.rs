@@ -68,23 +68,28 @@ impl Shape {
         }
     }
 
-    /// The bucket that `value` goes to, below [`buckets`](Self::buckets). Six instructions and no branch
-    /// for log-linear buckets.
-    #[inline(always)]
+    /// The bucket that `value` goes to.
     pub(crate) fn index(self, value: u64) -> usize {
-        match self {
-            Self::LogLinear { grouping_power: g, max_value_power } => {
-                // Above the range: into the last bucket.
-                let value = value.min(u64::MAX >> (MAX_VALUE_POWER - max_value_power));
+        self.index_up_to(self.buckets() - 1, value)
+    }
+
+    /// [`index`](Self::index) for those who know the `last` bucket: some ten instructions and no branch for
+    /// log-linear buckets.
+    #[inline(always)]
+    pub(crate) fn index_up_to(self, last: usize, value: u64) -> usize {
+        let index = match self {
+            Self::LogLinear { grouping_power: g, .. } => {
                 // How far the value's highest bit is above the width of a group: the power of two of
                 // its bucket's width.
                 let shift = u64::from((value | 1 << g).ilog2()) - u64::from(g);
-                #[expect(clippy::cast_possible_truncation, reason = "below `buckets`")]
+                #[expect(clippy::cast_possible_truncation, reason = "at most 64 << 16")]
                 let index = ((shift << g) + (value >> shift)) as usize;
                 index
             }
             Self::Explicit(bounds) => bounds.partition_point(|&bound| bound < value),
-        }
+        };
+        // Above the range: into the last one.
+        index.min(last)
     }
 
     /// The values of the bucket at `index`.

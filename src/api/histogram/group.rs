@@ -55,12 +55,12 @@ impl Group {
     #[inline(always)]
     pub(super) fn record(&self, index: usize, value: u64, times: u64) {
         let first = index * self.width();
-        let bucket = first + self.shape.index(value);
+        let last = self.width() - 1;
         if self.has_sum {
-            let sum = first + self.width() - 1;
-            self.matrix.add_pair((sum, value.wrapping_mul(times)), (bucket, times));
+            let bucket = first + self.shape.index_up_to(last - 1, value);
+            self.matrix.add_pair((first + last, value.wrapping_mul(times)), (bucket, times));
         } else {
-            self.matrix.add_one(bucket, times);
+            self.matrix.add_one(first + self.shape.index_up_to(last, value), times);
         }
     }
 
