@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn bounds_are_spread_evenly_over_the_buckets_and_end_with_the_last() {
         let shape = log_linear(1, 8);
-        assert_eq!(shape.bounds_within(0..=u64::MAX, 0), []);
+        assert!(shape.bounds_within(0..=u64::MAX, 0).is_empty());
         assert_eq!(shape.bounds_within(0..=u64::MAX, 1), [191]);
         assert_eq!(shape.bounds_within(3..=100, 50), [3, 5, 7, 11, 15, 23, 31, 47, 63, 95]);
         assert_eq!(shape.bounds_within(3..=100, 5), [5, 11, 23, 47, 95]);

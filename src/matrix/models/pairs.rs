@@ -121,7 +121,7 @@ fn a_pair_is_two_adds_in_that_order() {
 fn a_first_pair_has_whatever_it_counts_in_its_sum() {
     for backend in BACKENDS {
         println!("{backend}");
-        within(2, move || {
+        within(1, move || {
             let histogram = Matrix::new(Many::new(2, false), settings(backend, false));
             let histogram = Arc::new(histogram);
             let other = spawn(&histogram, |histogram| {
