@@ -26,8 +26,9 @@ impl Group {
     /// On what the builder refuses, at compile time in a `static`.
     #[expect(clippy::cast_possible_truncation, reason = "a matrix has fewer columns")]
     pub(super) const fn new<T: OfHistograms>(builder: &Builder<T>) -> Self {
-        let settings = builder.checked();
+        // In the order of `check_histograms_here`.
         let (shape, has_sum, width) = builder.checked_buckets();
+        let settings = builder.checked();
         let columns = Many::new(builder.len * width, settings.is_linearizable());
         Self {
             matrix: Matrix::new(columns, settings),
@@ -55,12 +56,12 @@ impl Group {
     #[inline(always)]
     pub(super) fn record(&self, index: usize, value: u64, times: u64) {
         let first = index * self.width();
-        let last = self.width() - 1;
+        let bucket = first + self.shape.index(value);
         if self.has_sum {
-            let bucket = first + self.shape.index_up_to(last - 1, value);
-            self.matrix.add_pair((first + last, value.wrapping_mul(times)), (bucket, times));
+            let sum = first + self.width() - 1;
+            self.matrix.add_pair((sum, value.wrapping_mul(times)), (bucket, times));
         } else {
-            self.matrix.add_one(first + self.shape.index_up_to(last, value), times);
+            self.matrix.add_one(bucket, times);
         }
     }
 
