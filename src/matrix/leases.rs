@@ -3,9 +3,9 @@
 use super::{
     columns::{Columns, Demand},
     matrix::{Matrix, limit},
-    per_thread,
+    per_cpu, per_thread,
     plan::Plan,
-    route::Path,
+    route::{Mask, Path},
     rows::Lease,
     thread_id,
 };
@@ -50,9 +50,14 @@ impl<C: Columns> Matrix<C> {
         if self.rows() == 0 {
             self.place(&Plan::new(self.settings()));
         }
-        let Path::Numbered(mask) = self.path() else {
-            return; // No memory, or `PerCpu`, which needs no numbers.
-        };
+        match self.path() {
+            Path::Unknown => {} // No memory.
+            Path::PerCpu(_) | Path::DenseCpu(_) => per_cpu::enter(),
+            Path::Numbered(mask) => self.prepare_numbered(mask),
+        }
+    }
+
+    fn prepare_numbered(&self, mask: Mask) {
         thread_id::claim();
         match thread_id::current().get() {
             Some(row) if mask.is_owned() && row >= self.rows() => {

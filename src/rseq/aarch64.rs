@@ -1,4 +1,4 @@
-//! The critical section for aarch64. What it does, and why that is right, heads `glibc.rs`.
+//! The critical section for aarch64. What it does, and why that is right, heads `linux.rs`.
 //!
 //! An add to memory is a load, an add and a store here; the store is the commit. What another
 //! thread stores to the cell in between is not overwritten: no other thread does, as long as this one
@@ -86,7 +86,7 @@ macro_rules! section {
                 "b {missed}",
                 ".popsection",
                 area = out(reg) _,
-                offset = in(reg) $area.offset(),
+                offset = in(reg) $area.distance(),
                 target = in(reg) std::ptr::from_ref::<Target>($target),
                 n = in(reg) $n,
                 rseq_cs = const abi::RSEQ_CS,
@@ -179,7 +179,7 @@ pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target,
 /// nothing has been added.
 ///
 /// # Safety
-/// The contract at the head of `glibc.rs`.
+/// The contract at the head of `linux.rs`.
 #[inline(always)]
 pub(crate) unsafe fn add(
     area: Area,
@@ -236,7 +236,6 @@ pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
 }
 
 /// Where the calling thread's control block is.
-#[cfg(test)]
 pub(super) fn thread_pointer() -> usize {
     let pointer;
     // SAFETY: reads a register.

@@ -1,4 +1,4 @@
-//! The critical section for `x86_64`. What it does, and why that is right, heads `glibc.rs`.
+//! The critical section for `x86_64`. What it does, and why that is right, heads `linux.rs`.
 //!
 //! An add to memory would do for a commit, but the processors measured so far forward a store to the
 //! next load of the same address at once only if both have their address in one register (see
@@ -150,7 +150,7 @@ pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target,
 /// nothing has been added.
 ///
 /// # Safety
-/// The contract at the head of `glibc.rs`.
+/// The contract at the head of `linux.rs`.
 #[inline(always)]
 pub(crate) unsafe fn add(
     area: Area,
@@ -205,7 +205,6 @@ pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
 }
 
 /// Where the calling thread's control block is.
-#[cfg(test)]
 pub(super) fn thread_pointer() -> usize {
     let pointer;
     // SAFETY: reads the thread control block's pointer to itself.
