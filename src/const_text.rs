@@ -15,7 +15,7 @@ impl Text {
     }
 
     /// Why `n` cannot be what `setting` is set to.
-    pub(crate) const fn out_of_range(setting: &str, n: usize, from: usize, to: usize) -> Self {
+    pub(crate) const fn out_of_range(setting: &str, n: u64, from: u64, to: u64) -> Self {
         let wrong = Self::new().text(setting).text(": ").number(n);
         wrong.text(" is out of range, from ").number(from).text(" to ").number(to)
     }
@@ -29,9 +29,9 @@ impl Text {
         self
     }
 
-    pub(crate) const fn number(self, n: usize) -> Self {
+    pub(crate) const fn number(self, n: u64) -> Self {
         let higher = if n < 10 { self } else { self.number(n / 10) };
-        higher.byte(b"0123456789"[n % 10])
+        higher.byte(b"0123456789"[(n % 10) as usize])
     }
 
     const fn byte(mut self, byte: u8) -> Self {
@@ -56,7 +56,7 @@ mod tests {
     fn texts_and_numbers_are_strung_together() {
         const TEXT: Text = Text::new().text("from ").number(0).text(" to ").number(4096);
         assert_eq!(TEXT.as_str(), "from 0 to 4096");
-        for n in [9, 10, 99, 100, 1_234_567_890, usize::MAX] {
+        for n in [9, 10, 99, 100, 1_234_567_890, u64::MAX] {
             assert_eq!(Text::new().number(n).as_str(), n.to_string());
         }
         assert_eq!(Text::new().text("é").as_str(), "é");

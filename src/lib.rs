@@ -14,6 +14,9 @@ compile_error!("striped-counter needs 64-bit atomics, which this target does not
 
 #[cfg(not(all(test, loom)))]
 mod api;
+#[cfg(all(feature = "cli", not(all(test, any(loom, shuttle)))))]
+pub mod bench;
+mod build_error;
 mod builder;
 pub mod classic;
 mod const_text;
@@ -24,13 +27,17 @@ mod matrix;
 mod membarrier;
 mod rseq;
 mod settings;
+mod shape;
 mod sync;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod testing;
 
 #[cfg(not(all(test, loom)))]
 pub use api::{
-    Counter, CounterRef, CounterSet, Deltas, Guard, Iter, SetDeltas, UpDownCounter, integrations,
+    Counter, CounterRef, CounterSet, Deltas, Guard, Histogram, HistogramDeltas, HistogramRef,
+    HistogramSet, HistogramSnapshot, Iter, SetDeltas, ShapeMismatch, Timer, UpDownCounter,
+    integrations,
 };
-pub use builder::{BuildError, Builder};
+pub use build_error::BuildError;
+pub use builder::Builder;
 pub use settings::{Backend, ParseBackendError};

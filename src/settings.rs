@@ -1,10 +1,23 @@
-//! What a counter can be told: the backend, the number of shards, the read lock, the padding.
+//! What a counter can be told, and within which ranges.
 
 use std::{error::Error, fmt, num::NonZero, ops::RangeInclusive, str::FromStr};
 
 /// The shard counts that [`Builder::shards`](crate::Builder::shards) takes. A sum walks every shard:
 /// beyond 4096 it costs more cache misses than further shards could save.
 pub(crate) const SHARDS: RangeInclusive<usize> = 1..=4096;
+
+/// The most counters in a set, and columns of its histograms: 128 MiB per shard.
+pub(crate) const MAX_LEN: usize = 1 << 24;
+
+/// The grouping powers of histograms. At 16 a bucket is 0.0015 % wide, finer than the five digits of
+/// `HdrHistogram`.
+pub(crate) const GROUPING_POWERS: RangeInclusive<u8> = 0..=16;
+
+/// The highest power of two that a histogram's range may end at: all of `u64`.
+pub(crate) const MAX_VALUE_POWER: u8 = 64;
+
+/// How many explicit bounds a histogram may have: a search takes a step per doubling.
+pub(crate) const BOUNDS: RangeInclusive<usize> = 1..=1_024;
 
 /// How a thread finds its shard and adds to it.
 ///

@@ -1,17 +1,16 @@
 //! Counters, and threads, that come and go.
 
-use crate::{
-    Scale, backends, cells, cost,
-    lab::{files::File, memory::resident, stats::float},
-    note, titled,
-};
+use crate::{Scale, cells, cost, note, titled};
 use std::{
     hint::black_box,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
-use striped_counter::{Builder, Counter, CounterSet, UpDownCounter};
+use striped_counter::{
+    Builder, Counter, CounterSet, UpDownCounter,
+    bench::lab::{backends::backends, files::File, memory::resident, stats::float},
+};
 
 /// What it takes to make, to add once, and to drop.
 pub(crate) fn lives(_scale: &Scale) -> (String, Option<File>) {

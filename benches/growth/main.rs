@@ -1,36 +1,22 @@
 //! How cost grows: sums and memory against shards, threads and counters, what it takes to make and
 //! to drop a counter, and a hundred thousand threads that come and go.
 //!
-//! `cargo bench --bench growth` prints tables, and writes `growth-sum.svg`, `growth-threads.svg` and
-//! `growth-counters.svg` into the directory that `GROWTH_OUT` names, or the package's own. After `--`,
-//! `sums`, `threads`, `shards`, `counters`, `first`, `lives` and `churn` name the tables to make; with
-//! `--test` it does little of everything, to see that it works. How adds grow with threads and with
-//! counters, the contention tool tells. Exit code: 0, or 1 if a result could not be written, or 2 if
+//! `cargo bench --features cli --bench growth` prints tables, and writes `growth-sum.svg`,
+//! `growth-threads.svg` and `growth-counters.svg` into the directory that `GROWTH_OUT` names, or the
+//! package's own. After `--`, `sums`, `threads`, `shards`, `counters`, `first`, `lives` and `churn` name the
+//! tables to make. How adds grow with threads and with counters, the contention tool tells.
+//!
+//! As criterion's benchmarks do, it only does a little of everything unless cargo says `--bench`, or where it
+//! says `--test` as well: `cargo test --benches` is quick, and writes pictures only if `GROWTH_OUT` says where.
+//! With `--list` it lists the tables. Exit code: 0, or 1 if a result could not be written, or 2 if
 //! `GROWTH_OUT` is no directory that takes them.
 
-#[path = "../../src/bin/contention/lab/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "shared with the contention tool, which uses the rest")]
-mod lab;
 mod lives;
 mod memory;
 #[path = "../common/touch.rs"]
 mod touch;
 
 use crossbeam_utils::CachePadded;
-use lab::{
-    chart::{
-        Chart, Curve,
-        style::{BLACK, BLUE, GREEN, SQUARE, Shape, Style, UP, VERMILION},
-        svg,
-    },
-    clock::thread_time,
-    files::{File, check, save},
-    machine::Machine,
-    memory::{job, note as memory_note},
-    output::{exit, fail, print},
-    stats::{Spread, float},
-    text::align,
-};
 use std::{
     env,
     error::Error,
@@ -42,8 +28,25 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
+use striped_counter::bench::lab::{
+    chart::{
+        Chart, Curve,
+        style::{BLACK, BLUE, GREEN, SQUARE, Shape, Style, UP, VERMILION},
+        svg,
+    },
+    clock::thread_time,
+    files::{File, check, save},
+    machine::Machine,
+    memory::{Counting, job, note as memory_note},
+    output::{exit, fail, print},
+    stats::{Spread, float},
+    text::align,
+};
 use striped_counter::{Backend, Counter};
 use touch::touch;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// Padded lines from a shard to the next.
 const APART: usize = 4;
@@ -89,18 +92,31 @@ fn main() -> ExitCode {
     if let Some(job) = job() {
         return exit(memory::run(&job));
     }
-    let scale = if env::args_os().any(|argument| argument == "--test") { LITTLE } else { WHOLE };
-    let out = env::var_os("GROWTH_OUT").map_or_else(PathBuf::new, PathBuf::from);
-    match check(&out, &PICTURES.map(file_name)) {
-        Ok(()) => exit(run(&scale, &out)),
-        Err(error) => {
-            let error = format!("GROWTH_OUT: '{}': cannot write there: {error}", out.display());
-            fail(ExitCode::from(2), &error)
-        }
+    let told = |option: &str| env::args_os().any(|argument| argument == option);
+    if told("--list") {
+        return exit(list());
     }
+    let brief = told("--test") || !told("--bench");
+    let out = env::var_os("GROWTH_OUT").map(PathBuf::from);
+    let out = out.or_else(|| (!brief).then(PathBuf::new));
+    if let Err(error) = out.as_deref().map_or(Ok(()), check_out) {
+        return fail(ExitCode::from(2), &error);
+    }
+    exit(run(if brief { &LITTLE } else { &WHOLE }, out.as_deref()))
 }
 
-fn run(scale: &Scale, out: &Path) -> Result<(), Box<dyn Error>> {
+fn check_out(out: &Path) -> Result<(), String> {
+    check(out, &PICTURES.map(file_name))
+        .map_err(|error| format!("GROWTH_OUT: '{}': cannot write there: {error}", out.display()))
+}
+
+/// Names the tables, as a test harness names its tests.
+fn list() -> Result<(), Box<dyn Error>> {
+    let lines = SECTIONS.map(|(name, _)| format!("{name}: benchmark\n"));
+    Ok(print(&lines.concat())?)
+}
+
+fn run(scale: &Scale, out: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let note = memory_note().map_or_else(String::new, |note| format!("Note: {note}.\n"));
     print(&format!("{}\n{note}", Machine::here()))?;
     let mut files = Vec::new();
@@ -112,7 +128,7 @@ fn run(scale: &Scale, out: &Path) -> Result<(), Box<dyn Error>> {
         print(&format!("\n{table}\n"))?;
         files.extend(file);
     }
-    Ok(save(out, &files)?)
+    Ok(out.map_or(Ok(()), |out| save(out, &files))?)
 }
 
 fn note(what: &str) {
@@ -147,11 +163,6 @@ fn cost(window: Duration, mut operation: impl FnMut()) -> f64 {
         spent.as_secs_f64() * 1e9 / float(all)
     };
     Spread::of((0..REPEATS).map(|_| once()).collect()).median
-}
-
-fn backends() -> impl Iterator<Item = Backend> {
-    let works = |backend: &Backend| Counter::builder().backend(*backend).try_build().is_ok();
-    [Backend::PerCpu, Backend::PerThread, Backend::Striped].into_iter().filter(works)
 }
 
 fn striped(shards: usize, read_lock: bool) -> Counter {

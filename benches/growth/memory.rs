@@ -3,17 +3,7 @@
 //!
 //! Each figure is measured in a process of its own, by this same program: see `lab/memory.rs`.
 
-use crate::{
-    Scale, backends, cells, chart, curve,
-    lab::{
-        chart::style::{BLACK, GREEN, ORANGE, SQUARE, Shape, Style, UP, VERMILION},
-        files::File,
-        machine::cpus,
-        memory::{Bytes, done, fresh, growth},
-        stats::float,
-    },
-    note, picture, row, steps, style, titled,
-};
+use crate::{Scale, cells, chart, curve, note, picture, row, steps, style, titled};
 use crossbeam_utils::CachePadded;
 use std::{
     error::Error,
@@ -24,7 +14,17 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
+use striped_counter::{
+    Backend, Builder, Counter, CounterSet, UpDownCounter,
+    bench::lab::{
+        backends::backends,
+        chart::style::{BLACK, GREEN, ORANGE, SQUARE, Shape, Style, UP, VERMILION},
+        files::File,
+        machine::cpus,
+        memory::{Bytes, done, fresh, growth},
+        stats::float,
+    },
+};
 
 /// Counters of which some tables are.
 const THOUSAND: usize = 1_000;

@@ -1,7 +1,8 @@
 //! The counter that only goes up.
 
 use crate::{
-    builder::{BuildError, Builder},
+    build_error::BuildError,
+    builder::Builder,
     matrix::{Matrix, One},
     settings::Backend,
 };

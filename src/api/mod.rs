@@ -2,10 +2,14 @@
 //! at compile time: its models use the matrix as it is.
 
 mod counter;
+mod histogram;
 pub mod integrations;
 mod set;
 mod up_down;
 
 pub use counter::{Counter, Deltas};
+pub use histogram::{
+    Histogram, HistogramDeltas, HistogramRef, HistogramSet, HistogramSnapshot, ShapeMismatch, Timer,
+};
 pub use set::{CounterRef, CounterSet, Iter, SetDeltas};
 pub use up_down::{Guard, UpDownCounter};

@@ -1,7 +1,8 @@
 //! The counter that goes up and down: a level.
 
 use crate::{
-    builder::{BuildError, Builder},
+    build_error::BuildError,
+    builder::Builder,
     matrix::{Matrix, UpDown},
     settings::Backend,
 };

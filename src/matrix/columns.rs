@@ -10,7 +10,7 @@ use crate::sync::{AtomicU64, Ordering, const_fn};
 
 /// The columns of a matrix.
 pub(crate) trait Columns {
-    /// Whether counters share chunks, whose stride is known at compile time.
+    /// Whether all chunks are shared ones, whose stride is known at compile time.
     const SHARED: bool;
 
     /// Cells from a row to the next.
@@ -57,6 +57,28 @@ pub(crate) struct Demand<'a> {
     pub(super) taken: u64,
 }
 
+/// Leases `columns` columns of a chunk that is shared with others, from the pool of leases so wide.
+#[expect(unsafe_code, reason = "a claim becomes a lease")]
+pub(super) fn lease_of_pool(width: Width, columns: usize, demand: Demand<'_>) -> Option<Lease<'_>> {
+    let Demand { plan, older, .. } = demand;
+    debug_assert!(columns <= width.columns());
+    let (number, shape) = Pools::find(plan.writers, width, plan.rows, plan.default_rows);
+    let claim = pools().get(number.into()).claim(shape)?;
+    // SAFETY: the claim is of a pool whose leases are at least that many columns wide, with as many
+    // rows as planned or more; and chunks are never unmapped.
+    let lease = unsafe { Lease::new(claim.first, STRIDE) };
+    lease.begin(plan.rows, number, older);
+    if !claim.fresh {
+        (0..columns).for_each(|column| lease.rebase(column));
+    }
+    Some(lease)
+}
+
+/// Gives back what [`lease_of_pool`] has returned.
+pub(super) fn give_back_to_pool(lease: Lease<'_>) {
+    pools().get(lease.pool()).release(lease.first());
+}
+
 /// One counter, or two columns for a level's ups and downs, in a chunk that is shared with others.
 ///
 /// The spill of a level is that of its ups, and signed.
@@ -101,30 +123,20 @@ impl<const WIDTH: usize> Columns for Few<WIDTH> {
         (WIDTH == 2).then_some(UpDown::DOWNS)
     }
 
-    #[expect(unsafe_code, reason = "a claim becomes a lease")]
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>> {
-        let Demand { plan, padded, older, taken } = demand;
         let width = match WIDTH {
-            _ if padded => Width::Line,
+            _ if demand.padded => Width::Line,
             1 => Width::One,
             _ => Width::Two,
         };
-        let (number, shape) = Pools::find(plan.writers, width, plan.rows, plan.default_rows);
-        let claim = pools().get(number.into()).claim(shape)?;
-        // SAFETY: the claim is of a pool whose leases are at least `WIDTH` columns wide, with as many
-        // rows as planned or more; and chunks are never unmapped.
-        let lease = unsafe { Lease::new(claim.first, STRIDE) };
-        lease.begin(plan.rows, number, older);
-        if !claim.fresh {
-            (0..WIDTH).for_each(|column| lease.rebase(column));
-        }
+        let lease = lease_of_pool(width, WIDTH, demand)?;
         // Relaxed: nobody else sees the lease yet.
-        lease.taken(0).store(taken, Ordering::Relaxed);
+        lease.taken(0).store(demand.taken, Ordering::Relaxed);
         Some(lease)
     }
 
     fn give_back(&self, lease: Lease<'_>) {
-        pools().get(lease.pool()).release(lease.first());
+        give_back_to_pool(lease);
     }
 
     fn spill(&self, oldest: Option<Lease<'_>>, column: usize, n: u64) {

@@ -122,7 +122,7 @@ impl<C: Columns> Matrix<C> {
 
     #[inline(always)]
     #[expect(unsafe_code, reason = "the critical section writes through a pointer")]
-    fn add_in_section(&self, area: Area, column: usize, n: u64) -> bool {
+    pub(super) fn add_in_section(&self, area: Area, column: usize, n: u64) -> bool {
         if C::SHARED && column == 0 {
             // SAFETY: the route says that restartable sequences work, and that the chunk's cells are
             // written in no other way; see `pool::Writers`. The first cell of the lease was stored for
@@ -173,7 +173,7 @@ impl<C: Columns> Matrix<C> {
     /// Where every add goes that may not touch a shard just now.
     #[cold]
     #[inline(never)]
-    fn add_slow(&self, column: usize, n: u64) {
+    pub(super) fn add_slow(&self, column: usize, n: u64) {
         self.prepare();
         self.columns.spill(self.oldest(), column, n);
     }

@@ -24,7 +24,7 @@
 //! `matrix.rs` has the add, `leases.rs` its slow path, `route.rs` how it finds its row, and `per_cpu.rs`, `per_thread.rs` and
 //! `striped.rs` what it does there: the first a critical section of its own, the other two an add to a
 //! cell. `plan.rs` turns settings into rows. `columns.rs` and `many.rs` have what differs between the
-//! types, `pool.rs` and `rows.rs` the memory. `read.rs` and `snapshot.rs` are the whole read path.
+//! types, `pool.rs` hands out leases, `rows.rs` finds the cells of one, and `memory.rs` has the memory. `read.rs` and `snapshot.rs` are the whole read path.
 //! `thread_id.rs` hands out thread numbers, and `thread_end.rs` has them given back.
 
 mod columns;
@@ -32,10 +32,13 @@ mod leases;
 mod many;
 #[allow(clippy::module_inception, reason = "the type that the folder is named after")]
 mod matrix;
+mod memory;
 #[cfg(all(test, any(loom, shuttle)))]
 mod models;
+mod pairs;
 mod per_cpu;
 mod per_thread;
+mod phaser;
 mod plan;
 mod pool;
 mod read;
@@ -52,3 +55,4 @@ pub(crate) use columns::{One, UpDown};
 pub(crate) use many::Many;
 pub(crate) use matrix::Matrix;
 pub(crate) use per_cpu::area;
+pub(crate) use snapshot::Span;

@@ -13,8 +13,9 @@
 //! ever waits. A fork between a claim and its use costs the child a few columns and nothing else.
 
 use super::{
+    memory::{map, unmap},
     route::MAX_THREADS,
-    rows::{CELLS, HEADERS, map, unmap},
+    rows::{CELLS, HEADERS},
 };
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, const_fn};
 use std::{
@@ -182,7 +183,7 @@ pub(super) enum Width {
 }
 
 impl Width {
-    const fn columns(self) -> usize {
+    pub(super) const fn columns(self) -> usize {
         match self {
             Self::One => 1,
             Self::Two => 2,
@@ -253,7 +254,7 @@ pub(super) fn pools() -> &'static Pools {
 #[cfg(all(test, any(loom, shuttle)))]
 impl Drop for Pools {
     fn drop(&mut self) {
-        super::rows::unmap_all();
+        super::memory::unmap_all();
     }
 }
 

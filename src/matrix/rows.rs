@@ -1,12 +1,10 @@
-//! Memory for rows of cells, and how cells are found in it.
-//!
-//! All memory of the matrix is runs of zeroed cells, from the kernel or the allocator; nothing else
-//! is ever put into it.
+//! How cells are found in memory.
 //!
 //! A [`Lease`] is the columns of one counter, seen from its first cell of row 0. The rows of the
 //! shards lie from there upwards, `stride` cells apart. Below it, as many cells apart, lie the
 //! *header rows*, with what each column has once rather than once per shard.
 
+use super::phaser::{PHASES, Phaser};
 use crate::{
     lock::{self, Guard},
     sync::{AtomicU64, Ordering},
@@ -30,8 +28,9 @@ mod header {
     pub(super) const BASE: usize = 3;
     /// Of the first column: the lock in the lower half, then the number of rows, then the pool.
     pub(super) const STATE: usize = 4;
-    /// Of the first column: the counter's previous lease, or 0.
+    /// Of the first column: the counter's previous lease, or 0. Of the next: the phaser of a tracked set.
     pub(super) const OLDER: usize = 5;
+    pub(super) const PHASER: usize = OLDER;
     /// The second side of the spill, which tracked sets alone have.
     pub(super) const OTHER_SPILL: usize = 6;
 }
@@ -40,6 +39,8 @@ mod header {
 pub(super) const HEADERS: usize = header::OLDER;
 /// Those of a lease whose spill has two sides.
 pub(super) const TRACKED_HEADERS: usize = header::OTHER_SPILL;
+/// The columns that such a lease has at the least: one for the previous lease, and the phaser.
+pub(super) const TRACKED_COLUMNS: usize = 1 + PHASES;
 
 const ROWS_SHIFT: u32 = 32;
 const ROWS_BITS: u32 = 24;
@@ -60,8 +61,8 @@ impl<'a> Lease<'a> {
     ///
     /// # Safety
     /// From there on are as many rows as the state tells, and below it [`HEADERS`] rows or, for the
-    /// methods that ask for the other side of the spill, [`TRACKED_HEADERS`]; each has the columns of
-    /// the lease. All cells live as long as `'a`.
+    /// methods that ask for the other side of the spill or its phaser, [`TRACKED_HEADERS`]; each has the
+    /// columns of the lease, in the latter case at least [`TRACKED_COLUMNS`]. All cells live as long as `'a`.
     pub(super) unsafe fn new(first: NonNull<AtomicU64>, stride: usize) -> Self {
         Self { first, stride, matrix: PhantomData }
     }
@@ -153,6 +154,11 @@ impl<'a> Lease<'a> {
         self.header([header::SPILL, header::OTHER_SPILL][side], column)
     }
 
+    /// Of a tracked set's spill, what tells its sides apart.
+    pub(super) fn phaser(&self) -> Phaser<'a> {
+        Phaser::new(std::array::from_fn(|phase| self.header(header::PHASER, 1 + phase)))
+    }
+
     #[inline(always)]
     pub(super) fn taken(&self, column: usize) -> &'a AtomicU64 {
         self.header(header::TAKEN, column)
@@ -195,27 +201,27 @@ impl<'a> Lease<'a> {
         (0..rows).fold(0, |sum, row| add_cell(sum, self.cell(row, column)))
     }
 
-    /// Adds all rows to `totals`: four at a time, two, or one, since to load and store a total costs
-    /// more than to load a cell.
-    pub(super) fn add_rows(&self, totals: &mut [u64]) {
+    /// Adds all rows of the columns from `first` on to `totals`: four at a time, two, or one, since to
+    /// load and store a total costs more than to load a cell.
+    pub(super) fn add_rows(&self, first: usize, totals: &mut [u64]) {
         let (rows, mut row) = (self.rows(), 0);
         while row + 4 <= rows {
-            self.add_together::<4>(row, totals);
+            self.add_together::<4>(row, first, totals);
             row += 4;
         }
         if row + 2 <= rows {
-            self.add_together::<2>(row, totals);
+            self.add_together::<2>(row, first, totals);
             row += 2;
         }
         if row < rows {
-            self.add_together::<1>(row, totals);
+            self.add_together::<1>(row, first, totals);
         }
     }
 
     /// Adds the cells of `ROWS` rows from `row` on to `totals`.
     #[inline(always)]
-    fn add_together<const ROWS: usize>(&self, row: usize, totals: &mut [u64]) {
-        for (column, total) in totals.iter_mut().enumerate() {
+    fn add_together<const ROWS: usize>(&self, row: usize, first: usize, totals: &mut [u64]) {
+        for (column, total) in (first..).zip(totals) {
             *total =
                 (row..row + ROWS).fold(*total, |sum, row| add_cell(sum, self.cell(row, column)));
         }
@@ -228,138 +234,4 @@ pub(super) fn add_cell(sum: u64, cell: &AtomicU64) -> u64 {
     // Acquire: partners the release of an add, so that whatever happened before an add that is seen
     // is seen by all that is read later.
     sum.wrapping_add(cell.load(Ordering::Acquire))
-}
-
-#[cfg(all(test, any(loom, shuttle)))]
-pub(super) use memory::{MOST_GRANTED, unmap_all};
-pub(super) use memory::{map, unmap};
-
-/// From the kernel: no lock of an allocator is met in an add, and an allocator that counts is not
-/// called. Pages that nobody writes to take no memory, and the first CPU to write to one has it on
-/// its own node.
-#[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
-#[expect(unsafe_code, reason = "system calls")]
-mod memory {
-    use super::AtomicU64;
-    use std::{
-        alloc::Layout,
-        ptr::{self, NonNull},
-    };
-
-    /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory.
-    pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
-        // Refuses more than half of the address space, across which no pointer may be offset.
-        let bytes = Layout::array::<AtomicU64>(count).ok()?.size();
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: asks for new memory, wherever there is some.
-        let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
-        if memory == libc::MAP_FAILED {
-            return None;
-        }
-        // Of a huge page a single write takes all. However small this is, the kernel may make one large
-        // mapping of it and its neighbours.
-        // SAFETY: the memory is the caller's. A refusal changes nothing but how much is resident.
-        unsafe { libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE) };
-        NonNull::new(memory.cast())
-    }
-
-    /// # Safety
-    /// `memory` is `count` cells from `map`, and nobody uses them any more.
-    pub(in crate::matrix) unsafe fn unmap(memory: NonNull<AtomicU64>, count: usize) {
-        // SAFETY: the caller's.
-        unsafe { libc::munmap(memory.as_ptr().cast(), count * size_of::<AtomicU64>()) };
-    }
-}
-
-/// From the allocator.
-#[cfg(not(all(target_os = "linux", not(all(test, any(loom, shuttle))))))]
-#[expect(unsafe_code, reason = "allocates and frees by hand")]
-mod memory {
-    use super::{AtomicU64, CELLS};
-    use std::{
-        alloc::{Layout, alloc_zeroed, dealloc},
-        cell::Cell,
-        ptr::NonNull,
-    };
-
-    std::thread_local! {
-        /// Whether this thread is in the allocator on our behalf.
-        static ALLOCATING: Cell<bool> = const { Cell::new(false) };
-    }
-
-    #[cfg(all(test, any(loom, shuttle)))]
-    std::thread_local! {
-        /// In the models, whose threads are all this one: what is to be unmapped yet.
-        static MAPPED: std::cell::RefCell<Vec<(NonNull<AtomicU64>, usize)>> =
-            const { std::cell::RefCell::new(Vec::new()) };
-    }
-
-    /// Unmaps all there is. Nobody may use it any more.
-    #[cfg(all(test, any(loom, shuttle)))]
-    pub(in crate::matrix) fn unmap_all() {
-        for (memory, count) in MAPPED.take() {
-            // SAFETY: from `map`, and the interleaving is over that used it.
-            unsafe { unmap(memory, count) };
-        }
-    }
-
-    #[cfg(all(test, any(loom, shuttle)))]
-    crate::sync::lazy_static! {
-        /// In the models, more cells than this are refused.
-        pub(in crate::matrix) static ref MOST_GRANTED: AtomicU64 = AtomicU64::new(u64::MAX);
-    }
-
-    fn layout(count: usize) -> Option<Layout> {
-        Layout::array::<AtomicU64>(count).ok()?.align_to(CELLS * size_of::<u64>()).ok()
-    }
-
-    /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory, or if this
-    /// is an add of the allocator's that is just being asked for some.
-    pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
-        #[cfg(all(test, any(loom, shuttle)))]
-        if count as u64 > MOST_GRANTED.load(super::Ordering::Relaxed) {
-            return None;
-        }
-        if count == 0 || ALLOCATING.replace(true) {
-            return None;
-        }
-        let memory = layout(count).and_then(|layout| {
-            // SAFETY: the layout is not empty.
-            NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<AtomicU64>())
-        });
-        ALLOCATING.set(false);
-        #[cfg(all(test, any(loom, shuttle)))]
-        MAPPED.with_borrow_mut(|mapped| mapped.extend(memory.map(|memory| (memory, count))));
-        memory.inspect(|memory| zero(*memory, count))
-    }
-
-    /// The models' atomics are more than a number, and zero bytes make none.
-    fn zero(memory: NonNull<AtomicU64>, count: usize) {
-        if cfg!(all(test, any(loom, shuttle))) {
-            for index in 0..count {
-                // SAFETY: the index is within the allocation.
-                let cell = unsafe { memory.add(index) };
-                // SAFETY: the cell is valid for writes, and nobody else sees it yet.
-                unsafe { cell.write(AtomicU64::new(0)) };
-            }
-        }
-    }
-
-    /// # Safety
-    /// `memory` is `count` cells from `map`, and nobody uses them any more.
-    pub(in crate::matrix) unsafe fn unmap(memory: NonNull<AtomicU64>, count: usize) {
-        #[cfg(all(test, any(loom, shuttle)))]
-        MAPPED.with_borrow_mut(|mapped| mapped.retain(|(mapped, _)| *mapped != memory));
-        if let Some(layout) = layout(count) {
-            for index in 0..count {
-                // SAFETY: the index is within the allocation.
-                let cell = unsafe { memory.add(index) };
-                // SAFETY: the cell was made by `map`, and is dropped once.
-                unsafe { cell.drop_in_place() };
-            }
-            // SAFETY: allocated by `map` with this layout.
-            unsafe { dealloc(memory.as_ptr().cast(), layout) };
-        }
-    }
 }

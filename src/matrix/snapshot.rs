@@ -26,13 +26,27 @@ use super::{
     many::Many,
     matrix::{Matrix, Row},
     route::Path,
-    rows::add_cell,
+    rows::{Lease, add_cell},
 };
 use crate::{
     lock::Guard,
     membarrier,
     sync::{Ordering, yield_now},
 };
+
+/// Adjacent columns that are read together.
+#[derive(Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) first: usize,
+    /// Whether the last of them is read once all the others have been, spill and all. It is added to
+    /// before them, so that whatever is seen of them has its part in it.
+    pub(crate) last_is_late: bool,
+}
+
+impl Span {
+    /// From the first column on, in no order.
+    pub(crate) const ALL: Self = Self { first: 0, last_is_late: false };
+}
 
 /// Where an operation adds.
 enum Shard<'a> {
@@ -97,7 +111,7 @@ impl Matrix<Many> {
 
     /// Out of line: it is many adds long, and every one of them is inlined into it.
     #[inline(never)]
-    fn operate(&self, adds: &[(usize, u64)]) {
+    pub(super) fn operate(&self, adds: &[(usize, u64)]) {
         // An operation that begins while adds are diverted is not one more for the cut to wait for.
         let mut diverted = self.is_diverted();
         if !diverted {
@@ -126,47 +140,47 @@ impl Matrix<Many> {
         self.columns().spill_all(self.oldest(), adds);
     }
 
-    /// Writes the sums of all columns to `sums`: those of a cut if the set is tracked.
-    pub(crate) fn sums(&self, sums: &mut [u64]) {
-        self.read(sums, |sums| {
+    /// Writes the sums of the columns of `span` to `sums`: those of a cut if the set is tracked.
+    pub(crate) fn sums(&self, span: Span, sums: &mut [u64]) {
+        self.read(span, sums, |sums| {
             let Some(oldest) = self.oldest() else { return };
-            for (column, sum) in sums.iter_mut().enumerate() {
+            for (column, sum) in (span.first..).zip(sums) {
                 // Acquire: as in `Matrix::taken`.
                 *sum = oldest.taken(column).load(Ordering::Acquire).wrapping_neg();
             }
         });
     }
 
-    /// Writes the totals of all columns to `totals`: those of a cut if the set is tracked.
-    pub(crate) fn totals(&self, totals: &mut [u64]) {
-        self.read(totals, |_| {});
+    /// Writes the totals of the columns of `span` to `totals`: those of a cut if the set is tracked.
+    pub(crate) fn totals(&self, span: Span, totals: &mut [u64]) {
+        self.read(span, totals, |_| {});
     }
 
     /// Adds the totals to what `begin` makes of zeros. That comes before the cells, as in
     /// `Matrix::sum`, and under the lock if there is to be one.
-    fn read(&self, totals: &mut [u64], begin: impl FnOnce(&mut [u64])) {
+    fn read(&self, span: Span, totals: &mut [u64], begin: impl FnOnce(&mut [u64])) {
         totals.fill(0);
         if !self.columns().tracked() {
             begin(totals);
-            self.add_unlocked(totals);
+            self.add_unlocked(span, totals);
         } else if let Ok(lock) = self.lock() {
             begin(totals);
-            self.add_cut(&lock, totals);
+            self.add_cut(&lock, span, totals);
         }
         // Else nothing was added when the lock was looked for, and that is the moment of the cut.
     }
 
-    /// Writes the sums of all columns to `sums`, which then start again from zero.
-    pub(crate) fn take_all(&self, sums: &mut [u64]) {
+    /// Writes the sums of the columns of `span` to `sums`, which then start again from zero.
+    pub(crate) fn take_all(&self, span: Span, sums: &mut [u64]) {
         sums.fill(0);
         // Without a lease nothing was ever added.
         let Ok(lock) = self.lock() else { return };
         if self.columns().tracked() {
-            self.add_cut(&lock, sums);
+            self.add_cut(&lock, span, sums);
         } else {
-            self.add_unlocked(sums);
+            self.add_unlocked(span, sums);
         }
-        for (column, sum) in sums.iter_mut().enumerate() {
+        for (column, sum) in (span.first..).zip(sums) {
             let taken = self.taken(column);
             self.set_taken(&lock, column, *sum);
             *sum = sum.wrapping_sub(taken);
@@ -174,37 +188,46 @@ impl Matrix<Many> {
     }
 
     /// Adds the totals at one moment.
-    pub(super) fn add_cut(&self, lock: &Guard<'_>, totals: &mut [u64]) {
+    pub(super) fn add_cut(&self, lock: &Guard<'_>, span: Span, totals: &mut [u64]) {
+        let Some(oldest) = self.oldest() else { return };
         let _diverted = self.divert(lock);
         // Partners `light` in `operate`.
         membarrier::heavy();
         self.await_operations();
-        self.add_rows(totals);
-        let idle = self.columns().idle_side();
-        self.add_spills(idle, totals);
-        self.columns().flip();
-        self.add_spills(1 - idle, totals);
+        self.add_rows(span.first, totals);
+        let phaser = oldest.phaser();
+        let idle = 1 - phaser.side();
+        add_spills(oldest, idle, span.first, totals);
+        phaser.flip();
+        add_spills(oldest, 1 - idle, span.first, totals);
     }
 
     /// Adds the totals, each between its true counts at the beginning and at the end.
-    pub(super) fn add_unlocked(&self, totals: &mut [u64]) {
-        self.add_rows(totals);
-        self.add_spills(0, totals);
-    }
-
-    /// Adds all rows of all leases, one after another. A set's cells begin at 0, so there is no base.
-    fn add_rows(&self, totals: &mut [u64]) {
-        if let Ok(newest) = self.newest() {
-            newest.with_older().for_each(|lease| lease.add_rows(totals));
+    pub(super) fn add_unlocked(&self, span: Span, totals: &mut [u64]) {
+        let (early, late) = totals.split_at_mut(totals.len() - usize::from(span.last_is_late));
+        self.add_pass(span.first, early);
+        if !late.is_empty() {
+            self.add_pass(span.first + early.len(), late);
         }
     }
 
-    /// Adds the spill of `side`; an untracked set has side 0 alone.
-    fn add_spills(&self, side: usize, totals: &mut [u64]) {
-        let Some(oldest) = self.oldest() else { return };
-        for (column, total) in totals.iter_mut().enumerate() {
-            // The acquire partners the release in `spill_all`.
-            *total = add_cell(*total, oldest.spill_side(side, column));
+    fn add_pass(&self, first: usize, totals: &mut [u64]) {
+        self.add_rows(first, totals);
+        if let Some(oldest) = self.oldest() {
+            add_spills(oldest, 0, first, totals);
+        }
+    }
+
+    /// Adds all rows of all leases, one after another, less what the cells held when they were leased.
+    fn add_rows(&self, first: usize, totals: &mut [u64]) {
+        let Ok(newest) = self.newest() else { return };
+        for lease in newest.with_older() {
+            lease.add_rows(first, totals);
+            if self.columns().is_shared() {
+                for (column, total) in (first..).zip(&mut *totals) {
+                    *total = total.wrapping_sub(lease.base(column));
+                }
+            }
         }
     }
 
@@ -218,5 +241,13 @@ impl Matrix<Many> {
 
     pub(super) fn column_now(&self, column: usize) -> u64 {
         self.collect(column).wrapping_add(self.spilled(column))
+    }
+}
+
+/// Adds the spill of `side`; an untracked set has side 0 alone.
+fn add_spills(oldest: Lease<'_>, side: usize, first: usize, totals: &mut [u64]) {
+    for (column, total) in (first..).zip(totals) {
+        // The acquire partners the release in `spill_all`.
+        *total = add_cell(*total, oldest.spill_side(side, column));
     }
 }

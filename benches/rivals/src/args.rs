@@ -1,14 +1,9 @@
 //! The command line, checked before anything is measured.
 
-use crate::{
-    lab::{
-        files,
-        text::{not_text, number},
-    },
-    report,
-};
-use clap::{CommandFactory as _, Parser, error::ErrorKind};
-use std::{env, path::PathBuf, time::Duration};
+use crate::report;
+use clap::Parser;
+use std::{path::PathBuf, time::Duration};
+use striped_counter::bench::lab::{options, text::number};
 
 /// Compares the counters of striped_counter with those that one would use instead.
 ///
@@ -38,20 +33,10 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn from_command_line() -> Result<Self, clap::Error> {
-        let args = Self::try_parse().map_err(|error| match error.kind() {
-            // Clap does not say where.
-            ErrorKind::InvalidUtf8 => refuse(&not_text(env::args_os())),
-            _ => error,
-        });
-        let mut args = args?;
+        let mut args: Self = options::parse()?;
         args.threads.sort_unstable();
         args.threads.dedup();
-        files::check(&args.out, &report::NAMES.map(str::to_owned)).map_err(|error| {
-            let value = args.out.display();
-            refuse(&format!(
-                "invalid value '{value}' for '--out <DIR>': cannot write there: {error}"
-            ))
-        })?;
+        options::check_out::<Self>(&args.out, &report::NAMES.map(str::to_owned))?;
         Ok(args)
     }
 
@@ -63,8 +48,4 @@ impl Args {
     pub(crate) fn method(&self) -> String {
         format!("median of {} repeats of {} ms", self.repeats, self.ms)
     }
-}
-
-fn refuse(message: &str) -> clap::Error {
-    Args::command().error(ErrorKind::ValueValidation, message)
 }

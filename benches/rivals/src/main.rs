@@ -13,12 +13,8 @@
 //! | `rounds` | all runs, round after round, and what they come to |
 //! | `report` | tables, CSV, picture, the machine |
 //! | `verdict` | who is the fastest, and by how much |
-//! | `lab` | what measuring takes: shared with the contention tool |
 
 mod args;
-#[path = "../../../src/bin/contention/lab/mod.rs"]
-#[allow(dead_code, reason = "shared with the contention tool, which uses the rest")]
-mod lab;
 mod report;
 mod roster;
 mod rounds;
@@ -26,12 +22,15 @@ mod subject;
 mod verdict;
 
 use args::Args;
-use lab::{
+use std::{error::Error, process::ExitCode};
+use striped_counter::bench::lab::{
     files,
-    memory::job,
+    memory::{Counting, job},
     output::{exit, print},
 };
-use std::{error::Error, process::ExitCode};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     let args = Args::from_command_line().unwrap_or_else(|error| error.exit());
@@ -44,6 +43,8 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let saved = files::save(&args.out, &report::files(args, &rows)?);
     print(&report::tables(args, &rows))?;
     saved?;
-    let ours = rows.iter().find(|row| row.entry.family.is_ours() && row.lost > 0);
-    ours.map_or(Ok(()), |row| Err(format!("{} lost {} counts", row.entry.name, row.lost).into()))
+    let ours = rows.iter().find(|row| row.entry.family.is_ours() && row.measured.lost > 0);
+    ours.map_or(Ok(()), |row| {
+        Err(format!("{} lost {} counts", row.entry.name, row.measured.lost).into())
+    })
 }

@@ -2,25 +2,26 @@
 
 use crate::{
     args::Args,
-    lab::{
-        chart::{
-            Chart, Curve, sort,
-            style::{
-                BLACK, BLUE, DIAMOND, DOWN, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, SQUARE, Shape,
-                Style, UP, VERMILION,
-            },
-            svg,
-        },
-        files::File,
-        machine::Machine,
-        stats::{Spread, float},
-        text::{align, csv_cell},
-    },
-    rounds::{Costs, Row, Section},
+    rounds::{Row, Section},
     subject::Family,
     verdict,
 };
 use std::{env, error::Error, fmt::Write as _, process::Command};
+use striped_counter::bench::lab::{
+    chart::{
+        Chart, Curve, sort,
+        style::{
+            BLACK, BLUE, DIAMOND, DOWN, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, SQUARE, Shape,
+            Style, UP, VERMILION,
+        },
+        svg,
+    },
+    files::File,
+    machine::Machine,
+    rounds::Costs,
+    stats::{Spread, float},
+    text::{align, csv_cell},
+};
 
 /// The name of a statistic, and how to get it.
 type Statistic = (&'static str, fn(&Spread) -> f64);
@@ -84,7 +85,7 @@ fn against_threads(title: &str, rows: &[&Row], figure: fn(Costs) -> Spread) -> S
         for &n in &threads {
             let same =
                 |other: &&&Row| other.entry.name == row.entry.name && other.load.threads == n;
-            let spread = rows.iter().find(same).and_then(|row| row.adds).map(figure);
+            let spread = rows.iter().find(same).and_then(|row| row.measured.adds).map(figure);
             line.extend(spread.map_or(["-".to_owned(), String::new()], |s| {
                 [format!("{:.2}", s.median), format!("{:.2}-{:.2}", s.min, s.max)]
             }));
@@ -99,7 +100,7 @@ fn sums(rows: &[&Row]) -> String {
         vec![cells(["subject", "how", "CPU ns/sum", "min", "max", "bytes asked", "resident"])];
     for row in rows {
         let mut line = cells([row.entry.name, row.entry.family.name()]);
-        line.extend(three(row.sums));
+        line.extend(three(row.measured.sums));
         line.extend(bytes(row).map(|bytes| bytes.unwrap_or_else(|| "-".to_owned())));
         lines.push(line);
     }
@@ -120,7 +121,7 @@ fn mixed(rows: &[&Row]) -> String {
     let mut lines = vec![cells(header)];
     for row in rows {
         let mut line = cells([row.entry.name, row.entry.family.name()]);
-        line.extend(three(row.adds).into_iter().chain(three(row.sums)));
+        line.extend(three(row.measured.adds).into_iter().chain(three(row.measured.sums)));
         lines.push(line);
     }
     format!("\nOne thread adds, another one sums without pause\n{}", align(&lines, Some(0)))
@@ -137,9 +138,9 @@ fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
 }
 
 fn lost(rows: &[Row]) -> String {
-    let losers = rows.iter().filter(|row| row.lost > 0);
+    let losers = rows.iter().filter(|row| row.measured.lost > 0);
     let losers: Vec<_> = losers
-        .map(|row| format!("{} ({}): {}\n", row.entry.name, row.section.name(), row.lost))
+        .map(|row| format!("{} ({}): {}\n", row.entry.name, row.section.name(), row.measured.lost))
         .collect();
     if losers.is_empty() {
         return "\nAll sums were exact.\n".to_owned();
@@ -168,10 +169,10 @@ fn csv(args: &Args, rows: &[Row]) -> String {
                 csv_cell(row.entry.family.name()),
                 row.load.threads,
                 row.load.readers,
-                figures(row.adds),
-                figures(row.sums),
+                figures(row.measured.adds),
+                figures(row.measured.sums),
                 bytes(row).map(Option::unwrap_or_default).join(","),
-                row.lost,
+                row.measured.lost,
                 args.repeats,
                 args.window().as_millis(),
                 machine.cpus,
@@ -189,7 +190,7 @@ fn chart(args: &Args, rows: &[Row]) -> Chart {
     let mut curves: Vec<Curve> = Vec::new();
     let mut families = Vec::new();
     for row in rows {
-        let Some(costs) = row.adds else { continue };
+        let Some(costs) = row.measured.adds else { continue };
         let point = (float(row.load.threads as u64), costs.cpu.median);
         let known = |curve: &&mut Curve| curve.label.as_deref() == Some(row.entry.name);
         if let Some(curve) = curves.iter_mut().find(known) {

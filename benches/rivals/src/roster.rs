@@ -3,13 +3,7 @@
 //! Sharded rivals that can be told have as many shards as our `Striped` has by default. Adds to one
 //! of many counters go to random ones of a thousand.
 
-use crate::{
-    lab::{
-        index::{Draw, Index},
-        memory::Bytes,
-    },
-    subject::{Family, Load, STEPS, Sample, Subject, bytes, run},
-};
+use crate::subject::{Family, Subject, bytes, run};
 use contatori::counters::Observable as _;
 use crossbeam_utils::{CachePadded, sync::ShardedLock};
 use numaperf_topo::Topology;
@@ -23,6 +17,12 @@ use std::{
 };
 use striped_counter::{
     Backend, Counter, CounterSet,
+    bench::lab::{
+        backends::works,
+        index::{Draw, Index},
+        measure::{Load, STEPS, Sample},
+        memory::Bytes,
+    },
     classic::{FastReadCounter, FastWriteCounter, SingleThreadCounter},
 };
 use type_census::counter::{Counter as _, DistributedCounter};
@@ -82,7 +82,7 @@ macro_rules! set {
             |$it, number| {
                 let mut draw = Draw::new(COUNTERS, Index::Random, number);
                 move || {
-                    let $index = draw.next();
+                    let $index = draw.index();
                     _ = $add;
                 }
             },
@@ -116,10 +116,6 @@ fn counter(backend: Backend) -> Counter {
     Counter::builder().backend(backend).build()
 }
 
-fn per_cpu_works() -> bool {
-    Counter::builder().backend(Backend::PerCpu).try_build().is_ok()
-}
-
 fn ours() -> Vec<Entry> {
     let per_cpu =
         entry!("PerCpu", Ours, Counter, counter(Backend::PerCpu), |it| it.inc(), it.sum());
@@ -127,7 +123,7 @@ fn ours() -> Vec<Entry> {
         entry!("PerThread", Ours, Counter, counter(Backend::PerThread), |it| it.inc(), it.sum()),
         entry!("Striped", OursShared, Counter, counter(Backend::Striped), |it| it.inc(), it.sum()),
     ];
-    per_cpu_works().then_some(per_cpu).into_iter().chain(rest).collect()
+    works(Backend::PerCpu).is_ok().then_some(per_cpu).into_iter().chain(rest).collect()
 }
 
 /// nm's totals are those of the process: what there was before is not ours.
@@ -444,5 +440,5 @@ pub(crate) fn sets() -> Vec<Entry> {
             total(it.iter().map(|count| count.load(Relaxed)))
         ),
     ];
-    per_cpu_works().then_some(per_cpu).into_iter().chain(rest).collect()
+    works(Backend::PerCpu).is_ok().then_some(per_cpu).into_iter().chain(rest).collect()
 }

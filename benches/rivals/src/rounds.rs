@@ -1,19 +1,16 @@
-//! All runs, round after round, and what they come to.
-//!
-//! A round runs every point once. So the repeats of a point are spread over the whole time, and a
-//! machine that drifts, or has a bad moment, does it to all subjects alike.
+//! What is measured, and what the repeats come to.
 
 use crate::{
     args::Args,
-    lab::{
-        memory::{Bytes, done, fresh},
-        stats::Spread,
-    },
     roster::{Entry, counters, sets},
-    subject::{ADDERS, Cost, Family, Load, MANY, Sample},
+    subject::{ADDERS, Family, MANY},
 };
-use indicatif::{ProgressBar, ProgressStyle};
-use std::{error::Error, io};
+use std::{error::Error, fmt};
+use striped_counter::bench::lab::{
+    measure::Load,
+    memory::{Bytes, done, fresh},
+    rounds::{self, Measured},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
@@ -40,44 +37,35 @@ impl Section {
     }
 }
 
-#[derive(Clone, Copy)]
 struct Point {
     section: Section,
     entry: Entry,
     load: Load,
 }
 
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.section.name(), self.entry.name)
+    }
+}
+
 /// What the repeats of a point come to.
-#[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) section: Section,
     pub(crate) entry: Entry,
     pub(crate) load: Load,
-    pub(crate) adds: Option<Costs>,
-    pub(crate) sums: Option<Costs>,
+    pub(crate) measured: Measured,
     /// Per counter: asked of the allocator or in place, and resident.
     pub(crate) bytes: Option<Bytes>,
-    /// In all repeats together.
-    pub(crate) lost: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Costs {
-    pub(crate) rate: Spread,
-    pub(crate) cpu: Spread,
-}
-
-impl Costs {
-    fn of(costs: &[Cost]) -> Option<Self> {
-        let spread = |figure: fn(&Cost) -> f64| Spread::of(costs.iter().map(figure).collect());
-        (!costs.is_empty())
-            .then(|| Self { rate: spread(|cost| cost.rate), cpu: spread(|cost| cost.cpu) })
-    }
 }
 
 fn points(args: &Args) -> Vec<Point> {
     let window = args.window();
-    let load = |threads, readers| Load { threads, readers, window };
+    let load = |threads, readers| {
+        // A sum without adders still has to read what several threads have written.
+        let fill = if threads == 0 { ADDERS } else { 0 };
+        Load { threads, readers, fill, window }
+    };
     let mut points = Vec::new();
     for (section, entries) in [(Section::Add, counters()), (Section::Set, sets())] {
         for &threads in &args.threads {
@@ -93,25 +81,17 @@ fn points(args: &Args) -> Vec<Point> {
 }
 
 /// Runs every point as often as `args` say.
-pub(crate) fn measure(args: &Args) -> io::Result<Vec<Row>> {
+pub(crate) fn measure(args: &Args) -> Result<Vec<Row>, Box<dyn Error>> {
     let points = points(args);
-    let bar = progress_bar(points.len() * usize::from(args.repeats));
-    let mut samples = vec![Vec::new(); points.len()];
-    for _ in 0..args.repeats {
-        for (point, samples) in points.iter().zip(&mut samples) {
-            bar.set_message(format!("{}: {}", point.section.name(), point.entry.name));
-            samples.push((point.entry.run)(point.load)?);
-            bar.inc(1);
-        }
-    }
-    bar.finish_and_clear();
+    let measured =
+        rounds::measure(&points, args.repeats, |point| Ok((point.entry.run)(point.load)?))?;
     let sizes = sizes();
-    let bytes = |point: &Point| {
-        let known = sizes.iter().find(|(name, _)| *name == point.entry.name);
-        known.and_then(|(_, bytes)| *bytes)
+    let row = |(point, measured): (Point, Measured)| {
+        let Point { section, entry, load } = point;
+        let known = sizes.iter().find(|(name, _)| *name == entry.name);
+        Row { section, entry, load, measured, bytes: known.and_then(|(_, bytes)| *bytes) }
     };
-    let row = |(point, samples): (&Point, &Vec<_>)| row(point, samples, bytes(point));
-    Ok(points.iter().zip(&samples).map(row).collect())
+    Ok(points.into_iter().zip(measured).map(row).collect())
 }
 
 /// What each entry takes, in a process of its own, which is told its name.
@@ -134,25 +114,4 @@ pub(crate) fn measure_bytes(name: &str) -> Result<(), Box<dyn Error>> {
     let counters = counters().into_iter().map(|entry| (entry, MANY));
     let bytes = counters.chain(sets().into_iter().map(|entry| (entry, 1))).find_map(known);
     Ok(done(bytes.ok_or("no such entry")?)?)
-}
-
-fn row(point: &Point, samples: &[Sample], bytes: Option<Bytes>) -> Row {
-    let costs = |cost: fn(&Sample) -> Option<Cost>| {
-        Costs::of(&samples.iter().filter_map(cost).collect::<Vec<_>>())
-    };
-    Row {
-        section: point.section,
-        entry: point.entry,
-        load: point.load,
-        adds: costs(|sample| sample.adds),
-        sums: costs(|sample| sample.sums),
-        bytes,
-        lost: samples.iter().map(|sample| sample.lost).sum(),
-    }
-}
-
-/// On the error output if that is a terminal, else nowhere. It is drawn between runs only.
-fn progress_bar(runs: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:20} {pos}/{len}, {eta} left  {wide_msg}");
-    ProgressBar::new(runs as u64).with_style(style.expect("the template is well formed"))
 }

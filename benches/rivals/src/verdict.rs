@@ -28,7 +28,7 @@ fn line(section: Section, threads: usize, rows: &[&Row]) -> String {
             let summed = !matches!(family, Family::OneThread | Family::Buffered);
             !family.is_ours() && summed && sharing(family)
         });
-        let costs = able.filter_map(|row| Some((row.entry.name, row.adds?.cpu.median)));
+        let costs = able.filter_map(|row| Some((row.entry.name, row.measured.adds?.cpu.median)));
         costs.min_by(|a, b| a.1.total_cmp(&b.1))
     };
     let fastest = rivals(&|_| true);
@@ -36,7 +36,7 @@ fn line(section: Section, threads: usize, rows: &[&Row]) -> String {
     let (Some(fastest), Some(sharing)) = (fastest, sharing) else { return String::new() };
     let ours = rows.iter().filter(|row| row.entry.family == Family::Ours);
     let ours: Vec<_> = ours
-        .filter_map(|row| Some((row.entry.name, row.adds?.cpu.median)))
+        .filter_map(|row| Some((row.entry.name, row.measured.adds?.cpu.median)))
         .map(|(name, cost)| format!("{name} {:.2} and {:.2}", cost / fastest.1, cost / sharing.1))
         .collect();
     let plural = if threads == 1 { "" } else { "s" };

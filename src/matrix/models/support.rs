@@ -7,7 +7,7 @@
 pub(super) use super::{BACKENDS, HIGH, settings};
 pub(super) use crate::{
     lock::Guard,
-    matrix::{Matrix, One, UpDown, columns::Columns, rows::MOST_GRANTED, thread_id::assume},
+    matrix::{Matrix, One, UpDown, columns::Columns, memory::MOST_GRANTED, thread_id::assume},
     settings::Backend,
     sync::{AtomicU64, Ordering},
 };

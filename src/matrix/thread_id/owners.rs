@@ -11,7 +11,7 @@ pub(super) use linux::{for_each_dead, forget, note};
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "system calls, and notes reached by pointer")]
 mod linux {
-    use crate::matrix::{route::MAX_THREADS, rows};
+    use crate::matrix::{memory, route::MAX_THREADS};
     use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
     use std::ptr::{self, NonNull};
 
@@ -147,7 +147,7 @@ mod linux {
         if !NOTES.load(Ordering::Relaxed).is_null() {
             return Some(());
         }
-        let notes = rows::map(CELLS)?;
+        let notes = memory::map(CELLS)?;
         let bytes = CELLS * size_of::<AtomicU64>();
         // SAFETY: the memory was just mapped, with this many bytes.
         let wiped =
@@ -161,7 +161,7 @@ mod linux {
         };
         if !wiped || raced() {
             // SAFETY: mapped above, and known to nobody else.
-            unsafe { rows::unmap(notes, CELLS) };
+            unsafe { memory::unmap(notes, CELLS) };
         }
         wiped.then_some(())
     }

@@ -1,0 +1,89 @@
+//! What a histogram and a set of them have in common: the columns, and which of them is what.
+
+use super::HistogramSnapshot;
+use crate::{
+    builder::{Builder, OfHistograms},
+    matrix::{Many, Matrix, Span},
+    shape::Shape,
+};
+
+/// Histograms of one shape in one matrix. Each has a column per bucket, and behind these one for its sum.
+pub(super) struct Group {
+    pub(super) matrix: Matrix<Many>,
+    shape: Shape,
+    /// How many histograms there are.
+    len: u32,
+    /// Columns per histogram.
+    width: u32,
+    has_sum: bool,
+}
+
+/// Reads the columns of a span into as many numbers.
+type Read = fn(&Matrix<Many>, Span, &mut [u64]);
+
+impl Group {
+    /// # Panics
+    /// On what the builder refuses, at compile time in a `static`.
+    #[expect(clippy::cast_possible_truncation, reason = "a matrix has fewer columns")]
+    pub(super) const fn new<T: OfHistograms>(builder: &Builder<T>) -> Self {
+        let settings = builder.checked();
+        let (shape, has_sum, width) = builder.checked_buckets();
+        let columns = Many::new(builder.len * width, settings.is_linearizable());
+        Self {
+            matrix: Matrix::new(columns, settings),
+            shape,
+            len: builder.len as u32,
+            width: width as u32,
+            has_sum,
+        }
+    }
+
+    /// How many histograms there are.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    #[inline(always)]
+    fn width(&self) -> usize {
+        self.width as usize
+    }
+
+    /// Records `value` so many times in the histogram at `index`, which is in range.
+    ///
+    /// The sum before the bucket, for readers that look at the buckets before the sum.
+    #[inline(always)]
+    pub(super) fn record(&self, index: usize, value: u64, times: u64) {
+        let first = index * self.width();
+        let bucket = first + self.shape.index(value);
+        if self.has_sum {
+            let sum = first + self.width() - 1;
+            self.matrix.add_pair((sum, value.wrapping_mul(times)), (bucket, times));
+        } else {
+            self.matrix.add_one(bucket, times);
+        }
+    }
+
+    /// Returns what `read` makes of the histogram at `index`.
+    pub(super) fn read(&self, index: usize, read: Read) -> HistogramSnapshot {
+        let mut numbers = vec![0; self.width()];
+        let span = Span { first: index * self.width(), last_is_late: self.has_sum };
+        read(&self.matrix, span, &mut numbers);
+        self.snapshot_of(&numbers)
+    }
+
+    /// Returns what `read` makes of all histograms: with a read lock at one moment.
+    pub(super) fn read_all(&self, read: Read) -> Vec<HistogramSnapshot> {
+        if !self.matrix.settings().is_linearizable() {
+            return (0..self.len()).map(|index| self.read(index, read)).collect();
+        }
+        let mut numbers = vec![0; self.matrix.columns().len()];
+        read(&self.matrix, Span::ALL, &mut numbers);
+        numbers.chunks_exact(self.width()).map(|numbers| self.snapshot_of(numbers)).collect()
+    }
+
+    fn snapshot_of(&self, numbers: &[u64]) -> HistogramSnapshot {
+        let (counts, sum) = numbers.split_at(self.width() - usize::from(self.has_sum));
+        HistogramSnapshot::new(self.shape, counts, sum.first().copied())
+    }
+}

@@ -1,0 +1,350 @@
+//! Many histograms of one shape in one matrix.
+
+use super::{HistogramSnapshot, Timer, group::Group, timer::nanoseconds};
+use crate::{
+    build_error::BuildError,
+    builder::{Builder, OfHistograms},
+    matrix::Matrix,
+    settings::Backend,
+};
+use std::{fmt, iter::FusedIterator, time::Duration};
+
+/// A set of histograms with the same buckets, known by their index: one per route, method or status.
+///
+/// Each of them is what a [`Histogram`](super::Histogram) is, with the same promises; see there. They stand
+/// next to one another in a shard, without padding in between. Indexing is as with a slice: out of range
+/// panics with the index and the length.
+///
+/// # Cost
+///
+/// A record costs as much as a `Histogram`'s. Memory: 64 bytes in place, and 8 bytes per shard for each
+/// bucket and sum of each histogram, each shard rounded up to lines of 128 bytes, and five shards more (six
+/// with a read lock). It is mapped from the system by pages, and a page that nothing was recorded in takes
+/// no memory.
+///
+/// # Example
+///
+/// ```
+/// use striped_counter::HistogramSet;
+///
+/// #[derive(Clone, Copy)]
+/// enum Route { Home, Search }
+///
+/// static LATENCY: HistogramSet = HistogramSet::builder(2).bounds(&[100, 1_000, 10_000]).build();
+///
+/// LATENCY.record(Route::Search as usize, 250);
+/// LATENCY.record(Route::Search as usize, 700);
+/// LATENCY.record(Route::Home as usize, 20);
+/// let search = LATENCY.snapshot(Route::Search as usize);
+/// assert_eq!((search.count(), search.sum()), (2, Some(950)));
+/// ```
+#[doc(alias = "HistogramVec")]
+#[doc(alias = "Family")]
+pub struct HistogramSet {
+    group: Group,
+}
+
+impl HistogramSet {
+    /// Makes `len` empty histograms with every setting at its default; equals
+    /// `HistogramSet::builder(len).build()`.
+    ///
+    /// # Panics
+    /// If `len` is above 31,714: at compile time in a `static`.
+    #[must_use]
+    pub const fn new(len: usize) -> Self {
+        Self::builder(len).build()
+    }
+
+    /// Makes `len` histograms, of which you choose the buckets, whether there is a sum, the backend, the
+    /// number of shards, the read lock; see [`Builder`].
+    pub const fn builder(len: usize) -> Builder<Self> {
+        Builder::new(len)
+    }
+
+    /// Returns how many histograms there are.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.group.len()
+    }
+
+    /// Returns whether there are none.
+    #[must_use]
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Records `value` in the histogram at `index`; see [`Histogram::record`](super::Histogram::record).
+    ///
+    /// # Panics
+    /// If `index` is out of range.
+    #[inline]
+    #[track_caller]
+    pub fn record(&self, index: usize, value: u64) {
+        self.record_n(index, value, 1);
+    }
+
+    /// Records `value` so many `times` at once in the histogram at `index`.
+    ///
+    /// # Panics
+    /// If `index` is out of range.
+    #[inline]
+    #[track_caller]
+    pub fn record_n(&self, index: usize, value: u64, times: u64) {
+        self.check(index);
+        self.group.record(index, value, times);
+    }
+
+    /// Records `duration` in nanoseconds in the histogram at `index`.
+    ///
+    /// # Panics
+    /// If `index` is out of range.
+    #[inline]
+    #[track_caller]
+    pub fn record_duration(&self, index: usize, duration: Duration) {
+        self.record(index, nanoseconds(duration));
+    }
+
+    /// Starts to measure time, which is recorded in the histogram at `index` when the timer is dropped; see
+    /// [`Timer`].
+    ///
+    /// # Panics
+    /// If `index` is out of range.
+    #[track_caller]
+    pub fn start_timer(&self, index: usize) -> Timer<'_> {
+        self.check(index);
+        Timer::new(&self.group, index)
+    }
+
+    /// Returns what was recorded in the histogram at `index`, less what has been taken; see
+    /// [`Histogram::snapshot`](super::Histogram::snapshot).
+    ///
+    /// # Panics
+    /// If `index` is out of range.
+    #[must_use]
+    #[track_caller]
+    pub fn snapshot(&self, index: usize) -> HistogramSnapshot {
+        self.check(index);
+        self.group.read(index, Matrix::sums)
+    }
+
+    /// Returns everything ever recorded in the histogram at `index`, whatever has been taken. What was
+    /// recorded between two of them is [`later.since(&earlier)`](HistogramSnapshot::since).
+    ///
+    /// # Panics
+    /// If `index` is out of range.
+    #[must_use]
+    #[track_caller]
+    pub fn total(&self, index: usize) -> HistogramSnapshot {
+        self.check(index);
+        self.group.read(index, Matrix::totals)
+    }
+
+    /// Returns the snapshot of the histogram at `index`, which then starts again from nothing; see
+    /// [`Histogram::take`](super::Histogram::take).
+    ///
+    /// # Panics
+    /// If `index` is out of range.
+    #[must_use = "what is taken is gone from the histogram; nobody else will see it"]
+    #[track_caller]
+    pub fn take(&self, index: usize) -> HistogramSnapshot {
+        self.check(index);
+        self.group.read(index, Matrix::take_all)
+    }
+
+    /// Returns a [`snapshot`](Self::snapshot) of each histogram: with
+    /// [`read_lock(true)`](Builder::read_lock) all of one moment.
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<HistogramSnapshot> {
+        self.group.read_all(Matrix::sums)
+    }
+
+    /// Returns the [`total`](Self::total) of each histogram, what a scrape needs: with
+    /// [`read_lock(true)`](Builder::read_lock) all of one moment.
+    #[must_use]
+    pub fn totals(&self) -> Vec<HistogramSnapshot> {
+        self.group.read_all(Matrix::totals)
+    }
+
+    /// [Takes](Self::take) each histogram: with [`read_lock(true)`](Builder::read_lock) all at one moment.
+    #[must_use = "what is taken is gone from the histograms; nobody else will see it"]
+    pub fn take_all(&self) -> Vec<HistogramSnapshot> {
+        self.group.read_all(Matrix::take_all)
+    }
+
+    /// Returns the histogram at `index`, if there is one.
+    ///
+    /// ```
+    /// let set = striped_counter::HistogramSet::new(2);
+    /// let home = set.get(0).unwrap();
+    /// home.record(250);
+    /// assert_eq!(home.snapshot().count(), 1);
+    /// assert!(set.get(2).is_none());
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<HistogramRef<'_>> {
+        (index < self.len()).then_some(HistogramRef { set: self, index })
+    }
+
+    /// Returns an iterator over the histograms, in the order of their indices.
+    ///
+    /// ```
+    /// let set = striped_counter::HistogramSet::new(3);
+    /// set.iter().for_each(|histogram| histogram.record(7));
+    /// assert!(set.totals().iter().all(|total| total.sum() == Some(7)));
+    /// ```
+    pub fn iter(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = HistogramRef<'_>> + ExactSizeIterator + FusedIterator {
+        (0..self.len()).map(|index| HistogramRef { set: self, index })
+    }
+
+    /// Leases or maps the shards now instead of on the first record; see
+    /// [`Counter::warm_up`](crate::Counter::warm_up).
+    pub fn warm_up(&self) -> bool {
+        self.group.matrix.warm_up()
+    }
+
+    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.group.matrix.backend()
+    }
+
+    /// Returns the number of shards, now or after the first record: a power of two for `Striped`.
+    /// Grows with the number of live threads for `PerThread`.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.group.matrix.shards()
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn check(&self, index: usize) {
+        if index >= self.len() {
+            out_of_range(index, self.len());
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn out_of_range(index: usize, len: usize) -> ! {
+    panic!("index out of range: the set has {len} histograms but the index is {index}")
+}
+
+impl OfHistograms for HistogramSet {}
+
+impl Builder<HistogramSet> {
+    /// Makes the set.
+    ///
+    /// # Panics
+    /// If the histograms have more than 2^24 buckets and sums in all, and as
+    /// [`Builder<Histogram>::build`](Builder::build) does: at compile time in a `static`.
+    #[must_use]
+    pub const fn build(self) -> HistogramSet {
+        HistogramSet { group: Group::new(&self) }
+    }
+
+    /// Makes the set, or returns what is wrong with the settings.
+    ///
+    /// # Errors
+    /// If the histograms have more than 2^24 buckets and sums in all, and as
+    /// [`Builder<Histogram>::try_build`](Builder::try_build) does.
+    ///
+    /// ```
+    /// use striped_counter::HistogramSet;
+    ///
+    /// let error = HistogramSet::builder(100_000).try_build().unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "len: 100000 is out of range, from 0 to 31714 for histograms of 529 buckets and sums",
+    /// );
+    /// ```
+    pub fn try_build(self) -> Result<HistogramSet, BuildError> {
+        self.check_histograms_here()?;
+        Ok(self.build())
+    }
+}
+
+impl fmt::Debug for HistogramSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts: Vec<_> = self.snapshots().iter().map(HistogramSnapshot::count).collect();
+        f.debug_struct("HistogramSet")
+            .field("counts", &counts)
+            .field("backend", &self.backend())
+            .field("shards", &self.shards())
+            .finish()
+    }
+}
+
+/// A histogram of a [`HistogramSet`], found by [`HistogramSet::get`]. A handle: copies are the same
+/// histogram.
+#[derive(Clone, Copy)]
+pub struct HistogramRef<'a> {
+    set: &'a HistogramSet,
+    index: usize,
+}
+
+impl<'a> HistogramRef<'a> {
+    /// Records `value`; see [`HistogramSet::record`].
+    #[inline]
+    pub fn record(&self, value: u64) {
+        self.record_n(value, 1);
+    }
+
+    /// Records `value` so many `times` at once.
+    #[inline]
+    pub fn record_n(&self, value: u64, times: u64) {
+        self.set.group.record(self.index, value, times);
+    }
+
+    /// Records `duration` in nanoseconds.
+    #[inline]
+    pub fn record_duration(&self, duration: Duration) {
+        self.record(nanoseconds(duration));
+    }
+
+    /// Starts to measure time, which is recorded when the timer is dropped; see [`Timer`].
+    pub fn start_timer(&self) -> Timer<'a> {
+        Timer::new(&self.set.group, self.index)
+    }
+
+    /// Returns what was recorded, less what has been taken; see [`HistogramSet::snapshot`].
+    #[must_use]
+    pub fn snapshot(&self) -> HistogramSnapshot {
+        self.set.snapshot(self.index)
+    }
+
+    /// Returns everything ever recorded, whatever has been taken; see [`HistogramSet::total`].
+    #[must_use]
+    pub fn total(&self) -> HistogramSnapshot {
+        self.set.total(self.index)
+    }
+
+    /// Returns the snapshot and starts again from nothing; see [`HistogramSet::take`].
+    #[must_use = "what is taken is gone from the histogram; nobody else will see it"]
+    pub fn take(&self) -> HistogramSnapshot {
+        self.set.take(self.index)
+    }
+
+    /// Returns the histogram's index in its set.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+}
+
+impl fmt::Debug for HistogramRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let snapshot = self.snapshot();
+        f.debug_struct("HistogramRef")
+            .field("index", &self.index)
+            .field("count", &snapshot.count())
+            .field("sum", &snapshot.sum())
+            .finish()
+    }
+}

@@ -1,0 +1,308 @@
+//! What was read of a histogram: plain data, and what can be told from it.
+
+use crate::shape::Shape;
+use std::{error::Error, fmt, ops::RangeInclusive};
+
+/// What a histogram held when it was read: the number of values per bucket, and their sum.
+///
+/// Plain data, which shares nothing with the histogram: 8 bytes per bucket. The count *is* the sum of the
+/// buckets, so the two cannot disagree. Counts and sums are modulo 2^64.
+///
+/// # Errors of quantiles
+///
+/// A histogram knows of a value only which bucket it is in. [`quantile_bounds`](Self::quantile_bounds)
+/// returns that bucket: the true quantile lies in it, always. With log-linear buckets of grouping power `g`
+/// it is one value wide below 2^`g`, and from there on narrower than 2^-`g` of the quantile, as far as the
+/// range goes. [`quantile`](Self::quantile) is one number from within, which for smooth distributions is
+/// much closer.
+///
+/// Quantiles of several snapshots cannot be averaged: [`merge`](Self::merge) the snapshots, then ask for
+/// the quantile.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HistogramSnapshot {
+    shape: Shape,
+    /// One per bucket.
+    counts: Box<[u64]>,
+    sum: Option<u64>,
+}
+
+impl HistogramSnapshot {
+    /// `counts` has one for each bucket of `shape`.
+    pub(crate) fn new(shape: Shape, counts: impl Into<Box<[u64]>>, sum: Option<u64>) -> Self {
+        let counts = counts.into();
+        debug_assert_eq!(counts.len(), shape.buckets());
+        Self { shape, counts, sum }
+    }
+
+    /// Returns how many values were recorded: the sum of all buckets.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().fold(0, |sum, &count| sum.wrapping_add(count))
+    }
+
+    /// Returns the sum of all values, exactly; `None` if the histogram keeps none.
+    #[must_use]
+    pub fn sum(&self) -> Option<u64> {
+        self.sum
+    }
+
+    /// Returns the sum divided by the count; `None` if nothing was recorded, or there is no sum.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        let count = self.count();
+        let sum = self.sum.filter(|_| count > 0)?;
+        Some(float(sum) / float(count))
+    }
+
+    /// Returns an estimate of the value that a fraction `q` of all values do not exceed: 0.5 for the
+    /// median, 0.99 for the 99th percentile; `None` if nothing was recorded.
+    ///
+    /// It lies within [`quantile_bounds`](Self::quantile_bounds), and between them where the values would
+    /// be if their density were linear in the bucket, with the slope between its neighbours. In the last
+    /// bucket, which is open, it is the lowest value, as with Prometheus' `histogram_quantile`.
+    ///
+    /// Walks the buckets up to the one in question.
+    ///
+    /// # Panics
+    /// If `q` is not from 0 to 1.
+    #[must_use]
+    #[track_caller]
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        let Place { bucket, nth } = self.place(q)?;
+        let range = self.shape.range(bucket);
+        let (low, high) = (float(*range.start()), float(*range.end()));
+        if self.is_open(bucket) {
+            return Some(low);
+        }
+        // The middle of the nth of as many equal parts of the bucket's area.
+        let part = (float(nth) - 0.5) / float(self.counts[bucket]);
+        let value = low + self.inverse(bucket, part) * self.width(bucket) - 0.5;
+        // Whole values: half a value either side of the range is still the range's.
+        Some(value.clamp(low, high))
+    }
+
+    /// Returns the values of the bucket that has the quantile `q`; `None` if nothing was recorded.
+    ///
+    /// Of n values in ascending order the quantile is the one at position ⌈q·n⌉, at least the first. It lies
+    /// within these bounds, always. In the last bucket, which is open, they end at [`u64::MAX`].
+    ///
+    /// Walks the buckets up to the one in question.
+    ///
+    /// # Panics
+    /// If `q` is not from 0 to 1.
+    #[must_use]
+    #[track_caller]
+    pub fn quantile_bounds(&self, q: f64) -> Option<RangeInclusive<u64>> {
+        self.place(q).map(|place| self.shape.range(place.bucket))
+    }
+
+    /// Returns a lower bound of all values: the lowest value of the first bucket that has any; `None` if
+    /// nothing was recorded.
+    #[must_use]
+    pub fn min(&self) -> Option<u64> {
+        let first = self.counts.iter().position(|&count| count > 0)?;
+        Some(*self.shape.range(first).start())
+    }
+
+    /// Returns an upper bound of all values: the highest value of the last bucket that has any, which is
+    /// [`u64::MAX`] for the open one; `None` if nothing was recorded.
+    #[must_use]
+    pub fn max(&self) -> Option<u64> {
+        let last = self.counts.iter().rposition(|&count| count > 0)?;
+        Some(*self.shape.range(last).end())
+    }
+
+    /// Returns an iterator over all buckets in ascending order, the empty ones too: the values of each, and
+    /// how many were recorded. The ranges follow one another, from 0 to [`u64::MAX`].
+    pub fn buckets(&self) -> impl Iterator<Item = (RangeInclusive<u64>, u64)> {
+        let ranges = (0..self.counts.len()).map(|bucket| self.shape.range(bucket));
+        ranges.zip(self.counts.iter().copied())
+    }
+
+    /// Returns for each of `bounds` how many values are at most that high, as Prometheus' `le` has it:
+    /// all of the buckets that end at or below the bound.
+    ///
+    /// Exact for bounds that buckets end at,. Of a
+    /// bucket that a bound splits, nothing is counted: a value is not below a bound until that is certain.
+    /// So values in the last bucket, which is open, are counted by the bound [`u64::MAX`] alone.
+    #[must_use]
+    pub fn cumulative(&self, bounds: &[u64]) -> Vec<u64> {
+        let mut sum = 0_u64;
+        let up_to = |&count: &u64| {
+            sum = sum.wrapping_add(count);
+            sum
+        };
+        let up_to: Vec<_> = self.counts.iter().map(up_to).collect();
+        let below = |&bound: &u64| {
+            let bucket = self.shape.index(bound);
+            let whole = *self.shape.range(bucket).end() == bound;
+            if whole { up_to[bucket] } else { bucket.checked_sub(1).map_or(0, |last| up_to[last]) }
+        };
+        bounds.iter().map(below).collect()
+    }
+
+    /// Returns the values of both, as if one histogram had recorded them. There is a sum if both have one.
+    ///
+    /// # Errors
+    /// If the buckets differ: see [`downsample`](Self::downsample).
+    pub fn merge(&self, other: &Self) -> Result<Self, ShapeMismatch> {
+        self.combine(other, u64::wrapping_add)
+    }
+
+    /// Returns the values that were recorded since `earlier`, a snapshot of the same histogram. There is a
+    /// sum if both have one.
+    ///
+    /// Counts and sums are subtracted modulo 2^64: if `earlier` is the later one they wrap around.
+    ///
+    /// # Errors
+    /// If the buckets differ.
+    pub fn since(&self, earlier: &Self) -> Result<Self, ShapeMismatch> {
+        self.combine(earlier, u64::wrapping_sub)
+    }
+
+    fn combine(&self, other: &Self, with: fn(u64, u64) -> u64) -> Result<Self, ShapeMismatch> {
+        if self.shape != other.shape {
+            return Err(ShapeMismatch { is: self.shape, wanted: Wanted::As(other.shape) });
+        }
+        let counts = self.counts.iter().zip(&other.counts).map(|(&a, &b)| with(a, b));
+        let sum = self.sum.zip(other.sum).map(|(a, b)| with(a, b));
+        Ok(Self { shape: self.shape, counts: counts.collect(), sum })
+    }
+
+    /// Returns the same values in coarser log-linear buckets, as if they had been recorded with that
+    /// grouping power: exactly, since neighbours are added up.
+    ///
+    /// # Errors
+    /// If `grouping_power` is above the snapshot's, or its buckets have explicit bounds.
+    pub fn downsample(&self, grouping_power: u8) -> Result<Self, ShapeMismatch> {
+        let shape = match self.shape {
+            Shape::LogLinear { grouping_power: finer, max_value_power }
+                if grouping_power <= finer =>
+            {
+                Shape::LogLinear { grouping_power, max_value_power }
+            }
+            is => return Err(ShapeMismatch { is, wanted: Wanted::Coarser { grouping_power } }),
+        };
+        let mut counts = vec![0_u64; shape.buckets()];
+        for (range, count) in self.buckets() {
+            let sum = &mut counts[shape.index(*range.start())];
+            *sum = sum.wrapping_add(count);
+        }
+        Ok(Self::new(shape, counts, self.sum))
+    }
+}
+
+impl HistogramSnapshot {
+    /// Where the quantile `q` is.
+    #[track_caller]
+    fn place(&self, q: f64) -> Option<Place> {
+        assert!((0.0..=1.0).contains(&q), "quantile: {q} is out of range, from 0 to 1");
+        let rank = rank(q, self.count())?;
+        let mut before = 0;
+        for (bucket, &count) in self.counts.iter().enumerate() {
+            if count >= rank - before {
+                return Some(Place { bucket, nth: rank - before });
+            }
+            before += count;
+        }
+        // Counts that wrap around have no order: not after fewer than 2^64 values.
+        None
+    }
+
+    fn is_open(&self, bucket: usize) -> bool {
+        bucket + 1 == self.counts.len()
+    }
+
+    /// How many values a bucket has room for. The open one has no width that means anything.
+    fn width(&self, bucket: usize) -> f64 {
+        let range = self.shape.range(bucket);
+        float(range.end() - range.start()) + 1.0
+    }
+
+    /// How much of its width a bucket takes to have `part` of its values, from 0 to 1.
+    ///
+    /// The density is taken to be 1 + a (u - 1/2) at u of the width, so `part` = u + a (u² - u) / 2, solved
+    /// for u without a division by a.
+    fn inverse(&self, bucket: usize, part: f64) -> f64 {
+        let a = self.slope(bucket);
+        let b = 1.0 - a / 2.0;
+        2.0 * part / (b + (b * b + 2.0 * a * part).sqrt())
+    }
+
+    /// How much the density grows from a bucket's lower end to its upper, in relation to its mean: the
+    /// slope between its neighbours. At most 2 either way, or there were less than nothing at one end.
+    fn slope(&self, bucket: usize) -> f64 {
+        if bucket == 0 || self.is_open(bucket + 1) {
+            return 0.0;
+        }
+        let density = |bucket: usize| float(self.counts[bucket]) / self.width(bucket);
+        let rise = density(bucket + 1) - density(bucket - 1);
+        let width = self.width(bucket);
+        let run = width + f64::midpoint(self.width(bucket - 1), self.width(bucket + 1));
+        (rise / run * width / density(bucket)).clamp(-2.0, 2.0)
+    }
+}
+
+/// One of the values, in ascending order.
+struct Place {
+    bucket: usize,
+    /// Which one of the bucket's, from 1.
+    nth: u64,
+}
+
+/// The position of the quantile `q` of `count` values, from 1.
+fn rank(q: f64, count: u64) -> Option<u64> {
+    // The fraction that is meant is seldom a binary one: 0.07 is a little more, and 7 % of 100 values would
+    // be 8. So all but the last bit counts.
+    let rank = (q * (1.0 - f64::EPSILON) * float(count)).ceil();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let rank = rank as u64;
+    (count > 0).then(|| rank.clamp(1, count))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "estimates need no more than 53 bits")]
+fn float(n: u64) -> f64 {
+    n as f64
+}
+
+/// The buckets that have any values.
+impl fmt::Debug for HistogramSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let buckets: Vec<_> = self.buckets().filter(|(_, count)| *count > 0).collect();
+        f.debug_struct("HistogramSnapshot")
+            .field("count", &self.count())
+            .field("sum", &self.sum)
+            .field("buckets", &buckets)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Buckets do not fit: those of two snapshots differ, or cannot become what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShapeMismatch {
+    is: Shape,
+    wanted: Wanted,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wanted {
+    As(Shape),
+    Coarser { grouping_power: u8 },
+}
+
+impl fmt::Display for ShapeMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { is, wanted } = self;
+        match wanted {
+            Wanted::As(other) => write!(f, "the buckets differ: {is}, against {other}"),
+            Wanted::Coarser { grouping_power } => {
+                write!(f, "{is} cannot be downsampled to grouping power {grouping_power}")
+            }
+        }
+    }
+}
+
+impl Error for ShapeMismatch {}
+
+#[cfg(test)]
+mod tests;

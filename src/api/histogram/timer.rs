@@ -1,0 +1,88 @@
+//! The time between two moments, recorded at the second.
+
+use super::group::Group;
+use std::{
+    fmt, mem,
+    time::{Duration, Instant},
+};
+
+/// Records the time since it was started when it is dropped, made by
+/// [`Histogram::start_timer`](super::Histogram::start_timer), of a set by
+/// [`HistogramSet::start_timer`](super::HistogramSet::start_timer).
+///
+/// In nanoseconds, by the monotonic clock, as with
+/// [`record_duration`](super::Histogram::record_duration). It records during a panic, too. Where the
+/// histogram is in an `Arc` that the timer would have to keep, take an [`Instant`] and record its
+/// [`elapsed`](Instant::elapsed).
+///
+/// ```
+/// use striped_counter::Histogram;
+///
+/// static LATENCY: Histogram = Histogram::new();
+///
+/// fn handle(request: &str) -> usize {
+///     let _timer = LATENCY.start_timer();
+///     request.len()
+/// }
+/// handle("GET /");
+/// assert_eq!(LATENCY.snapshot().count(), 1);
+/// ```
+#[must_use = "a timer that is dropped at once has timed nothing"]
+pub struct Timer<'a> {
+    group: &'a Group,
+    index: usize,
+    start: Instant,
+}
+
+impl<'a> Timer<'a> {
+    pub(super) fn new(group: &'a Group, index: usize) -> Self {
+        Self { group, index, start: Instant::now() }
+    }
+
+    /// Records the time now, and returns it.
+    ///
+    /// ```
+    /// let latency = striped_counter::Histogram::new();
+    /// let took = latency.start_timer().stop();
+    /// assert_eq!(latency.snapshot().sum().map(u128::from), Some(took.as_nanos()));
+    /// ```
+    #[expect(clippy::must_use_candidate, reason = "called for what it records")]
+    pub fn stop(self) -> Duration {
+        let elapsed = self.start.elapsed();
+        self.group.record(self.index, nanoseconds(elapsed), 1);
+        mem::forget(self);
+        elapsed
+    }
+
+    /// Records nothing, and returns the time.
+    ///
+    /// ```
+    /// let latency = striped_counter::Histogram::new();
+    /// let _ = latency.start_timer().discard();
+    /// assert_eq!(latency.snapshot().count(), 0);
+    /// ```
+    #[expect(clippy::must_use_candidate, reason = "called for what it does not record")]
+    pub fn discard(self) -> Duration {
+        let elapsed = self.start.elapsed();
+        mem::forget(self);
+        elapsed
+    }
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        self.group.record(self.index, nanoseconds(self.start.elapsed()), 1);
+    }
+}
+
+impl fmt::Debug for Timer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timer").field("elapsed", &self.start.elapsed()).finish_non_exhaustive()
+    }
+}
+
+/// At most [`u64::MAX`], which is 584 years.
+#[inline]
+pub(super) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

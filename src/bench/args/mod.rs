@@ -1,0 +1,256 @@
+//! The command line, checked before anything is measured.
+
+#[cfg(test)]
+mod tests;
+mod values;
+
+use crate::Backend;
+use crate::bench::{
+    forecast::{Request, tells_transfer},
+    kind::Kind,
+    lab::{
+        backends::{BACKENDS, backends},
+        machine, options,
+        text::number,
+    },
+};
+use clap::{Parser, ValueEnum};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+use values::{COUNTERS, COUNTS, NANOSECONDS, ascending, backend, doubling};
+
+/// Shorter than this, a window is a lottery; longer, it tells nothing new.
+const DEFAULT_WINDOW: RangeInclusive<u64> = 20..=250;
+
+/// Measures the contention curve of this machine: what an add costs, with how many threads,
+/// on every backend of striped_counter, against AtomicU64 and other alternatives.
+///
+/// Prints tables, writes contention.csv and contention.svg, and ends with the builder line
+/// that it recommends for this machine. Checks the exact sum after every run. A default run
+/// takes about a minute; leave the machine alone meanwhile.
+///
+/// With --type UpDownCounter or CounterSet it measures these, and puts the type into the names
+/// of the files: contention-CounterSet.csv.
+///
+/// Exit code: 0, or 1 if a sum was wrong or a result could not be written, or 2 on a wrong
+/// option.
+#[derive(Debug, Parser)]
+#[command(name = "contention", version, verbatim_doc_comment, allow_negative_numbers = true)]
+#[expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
+struct Args {
+    /// Which type of counter to measure.
+    #[arg(long = "type", value_name = "TYPE", value_enum, ignore_case = true)]
+    #[arg(verbatim_doc_comment, default_value = "Counter")]
+    kind: Kind,
+
+    /// How many threads add: a list of numbers from 1 to 4096.
+    /// The sweep over shards and the mixed load use the largest, batches the smallest.
+    /// [default: 1,2,4 and so on to twice the number of CPUs; 1,2 of a CounterSet]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
+    #[arg(verbatim_doc_comment)]
+    threads: Vec<usize>,
+
+    /// How many shards Striped has: a list of numbers from 1 to 4096, rounded up to powers of two.
+    /// Not of a CounterSet.
+    /// [default: 1,2,4 and so on to four times the number of CPUs, or to 16]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
+    #[arg(verbatim_doc_comment)]
+    shards: Vec<usize>,
+
+    /// How many counters there are, of a CounterSet only: a list of numbers from 1 to 100000.
+    /// [default: 1,1000,10000,100000]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTERS))]
+    #[arg(verbatim_doc_comment)]
+    counters: Vec<usize>,
+
+    /// Which backends to measure: a list of PerCpu, PerThread, Striped.
+    /// The sweeps over shards are of Striped, and left out without it.
+    /// [default: all that work here]
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = backend)]
+    #[arg(verbatim_doc_comment)]
+    backends: Vec<Backend>,
+
+    /// How many threads sum in the mixed load: a list of numbers from 1 to 4096.
+    /// They never pause, which is the worst case. Not of a CounterSet.
+    /// [default: 1]
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
+    #[arg(verbatim_doc_comment)]
+    readers: Vec<usize>,
+
+    /// How long one repeat of a point takes: 1 to 60000 milliseconds.
+    /// [default: as long as all together take 48 seconds, or 24 seconds of a CounterSet, which
+    /// takes as much again to set up and to check, but 20 to 250 milliseconds]
+    #[arg(long, value_name = "MS", value_parser = number(1..=60_000_u64), verbatim_doc_comment)]
+    ms: Option<u64>,
+
+    /// How often each point is measured: 1 to 1000. Median, minimum and maximum are shown.
+    #[arg(long, value_name = "N", value_parser = number(1..=1_000_u16), verbatim_doc_comment)]
+    #[arg(default_value = "5")]
+    repeats: u16,
+
+    /// Forecasts the curves for a machine with this many CPUs, 2 to 4096, from a model of two costs,
+    /// and draws them dashed: that of an add by a thread alone, and that of moving a cache line.
+    /// Both are measured here, if 1 and a number from 2 to that of the CPUs are among --threads.
+    /// Not of a CounterSet.
+    #[arg(long, value_name = "CPUS", value_parser = number(2..=4_096_usize), verbatim_doc_comment)]
+    forecast: Option<usize>,
+
+    /// For the forecast: what an add to an AtomicU64 takes a thread alone, 0.01 to 10000 ns.
+    /// What the backends take is scaled with it.
+    #[arg(long, value_name = "NS", value_parser = number(NANOSECONDS), verbatim_doc_comment)]
+    #[arg(requires = "forecast")]
+    local_ns: Option<f64>,
+
+    /// For the forecast: what it takes to move a cache line between CPUs, 0.01 to 10000 ns.
+    #[arg(long, value_name = "NS", value_parser = number(NANOSECONDS), verbatim_doc_comment)]
+    #[arg(requires = "forecast")]
+    transfer_ns: Option<f64>,
+
+    /// What goes to the standard output.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", verbatim_doc_comment)]
+    format: Format,
+
+    /// The directory in which contention.csv and contention.svg are written, or replaced.
+    #[arg(long, value_name = "DIR", default_value = ".", verbatim_doc_comment)]
+    out: PathBuf,
+
+    /// Do not draw contention.svg.
+    #[arg(long, verbatim_doc_comment)]
+    no_plot: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned tables, and the recommendation.
+    Table,
+    /// What contention.csv has: a row for each point and statistic, without the recommendation.
+    Csv,
+    /// The same rows as objects, and the recommendation.
+    Json,
+}
+
+/// The options, with all defaults filled in.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) kind: Kind,
+    pub(crate) forecast: Option<Request>,
+    /// Ascending, at least one; so are `shards`, `counters` and `readers`.
+    pub(crate) threads: Vec<usize>,
+    pub(crate) shards: Vec<usize>,
+    pub(crate) counters: Vec<usize>,
+    pub(crate) backends: Vec<Backend>,
+    pub(crate) readers: Vec<usize>,
+    ms: Option<u64>,
+    pub(crate) repeats: u16,
+    pub(crate) format: Format,
+    pub(crate) out: PathBuf,
+    pub(crate) plot: bool,
+    /// The names of subjects that the program has brought along.
+    pub(crate) own: Vec<&'static str>,
+}
+
+impl Args {
+    /// Refuses what does not apply to the type.
+    fn check_type(&self) -> Result<(), clap::Error> {
+        let set = self.kind == Kind::CounterSet;
+        let inapplicable = [
+            ("--shards", set && !self.shards.is_empty()),
+            ("--readers", set && !self.readers.is_empty()),
+            ("--counters", !set && !self.counters.is_empty()),
+            ("--forecast", set && self.forecast.is_some()),
+        ];
+        inapplicable.into_iter().find(|(_, given)| *given).map_or(Ok(()), |(option, _)| {
+            Err(refuse(&format!("'{option}' does not apply to '--type {}'", self.kind)))
+        })
+    }
+}
+
+impl Args {
+    /// What is to be forecast from what is measured with `threads` threads.
+    fn forecast(&self, threads: &[usize], cpus: usize) -> Result<Option<Request>, clap::Error> {
+        let Some(forecast) = self.forecast else { return Ok(None) };
+        if !threads.contains(&1) {
+            return Err(refuse("'--forecast <CPUS>' needs 1 among '--threads <N,...>'"));
+        }
+        let told = threads.iter().any(|&threads| tells_transfer(threads, cpus));
+        if !told && self.transfer_ns.is_none() {
+            return Err(refuse(&format!(
+                "'--forecast <CPUS>' needs a number from 2 to {cpus}, that of the CPUs, among \
+                 '--threads <N,...>', or '--transfer-ns <NS>'"
+            )));
+        }
+        Ok(Some(Request { cpus: forecast, local: self.local_ns, transfer: self.transfer_ns }))
+    }
+}
+
+impl Settings {
+    pub(crate) fn from_command_line(own: Vec<&'static str>) -> Result<Self, clap::Error> {
+        let settings = Self::new(options::parse()?, own)?;
+        options::check_out::<Args>(&settings.out, &settings.names())?;
+        Ok(settings)
+    }
+
+    fn new(args: Args, own: Vec<&'static str>) -> Result<Self, clap::Error> {
+        let cpus = machine::cpus();
+        let backends = if args.backends.is_empty() {
+            backends().collect::<Vec<_>>()
+        } else {
+            BACKENDS.into_iter().filter(|backend| args.backends.contains(backend)).collect()
+        };
+        args.check_type()?;
+        if !own.is_empty() && args.kind != Kind::Counter {
+            return Err(refuse(&format!(
+                "'--type {}' does not apply to subjects of your own",
+                args.kind
+            )));
+        }
+        if !args.shards.is_empty() && !backends.contains(&Backend::Striped) {
+            return Err(refuse("'--shards <N,...>' needs Striped among '--backends <NAME,...>'"));
+        }
+        let most = if args.kind == Kind::CounterSet { 2 } else { 2 * cpus };
+        let threads = ascending(args.threads.iter().copied()).unwrap_or_else(|| doubling(most));
+        Ok(Self {
+            kind: args.kind,
+            forecast: args.forecast(&threads, cpus)?,
+            threads,
+            shards: ascending(args.shards.into_iter().map(usize::next_power_of_two))
+                .unwrap_or_else(|| doubling((4 * cpus).next_power_of_two().max(16))),
+            backends,
+            counters: ascending(args.counters).unwrap_or_else(|| vec![1, 1_000, 10_000, 100_000]),
+            readers: ascending(args.readers).unwrap_or_else(|| vec![1]),
+            ms: args.ms,
+            repeats: args.repeats,
+            format: args.format,
+            out: args.out,
+            plot: !args.no_plot,
+            own,
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn parse(arguments: &[&str]) -> Result<Self, clap::Error> {
+        Self::new(Args::try_parse_from([&["contention"], arguments].concat())?, Vec::new())
+    }
+
+    /// The names of the files to write.
+    fn names(&self) -> Vec<String> {
+        let forecast = self.forecast.map(|_| self.kind.forecast_csv());
+        let plot = self.plot.then(|| self.kind.svg());
+        [self.kind.csv()].into_iter().chain(forecast).chain(plot).collect()
+    }
+
+    pub(crate) fn most_threads(&self) -> usize {
+        self.threads.last().copied().unwrap_or(1)
+    }
+
+    /// How long one of `points` points is measured each time.
+    pub(crate) fn window(&self, points: usize) -> Duration {
+        let runs = points as u64 * u64::from(self.repeats);
+        let fitting =
+            (self.kind.budget() / runs).clamp(*DEFAULT_WINDOW.start(), *DEFAULT_WINDOW.end());
+        Duration::from_millis(self.ms.unwrap_or(fitting))
+    }
+}
+
+fn refuse(message: &str) -> clap::Error {
+    options::refuse::<Args>(message)
+}

@@ -1,0 +1,199 @@
+//! A forecast for machines with more CPUs than this one. It is a model, and never in one row with a
+//! measurement.
+//!
+//! The model has two costs and one count:
+//!
+//! - *local*: an add to a line that the adder's CPU holds already: what an add takes with one thread;
+//! - *transfer*: what it takes to get a line from the CPU that holds it;
+//! - *adders a line*: how many threads, each on a CPU of its own, add to the same line.
+//!
+//! Where several add to a line it goes round among them, and each waits for all others to have had
+//! it: an add takes adders times transfer. Otherwise it takes what is local. So a plain atomic costs
+//! in proportion to the threads, and a counter with a shard for each adder costs the same for ever.
+//!
+//! What it leaves out makes large machines look better than they are: transfers take longer the
+//! farther the CPUs are apart, and sibling threads share a core. `docs/benchmarks.md` compares it
+//! with published figures for 128 CPUs.
+
+use crate::bench::{lab::stats::float, rows::Row, subjects::Name};
+use std::iter;
+
+/// What the command line asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) cpus: usize,
+    /// In ns, for the plain atomic; what is local to the others is scaled with it.
+    pub(crate) local: Option<f64>,
+    /// In ns.
+    pub(crate) transfer: Option<f64>,
+}
+
+/// One point of a forecast.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Predicted {
+    pub(crate) subject: Name,
+    /// As many as CPUs that they run on.
+    pub(crate) threads: usize,
+    /// In ns.
+    pub(crate) cost: f64,
+}
+
+impl Predicted {
+    /// Millions of adds a second, of all threads together.
+    pub(crate) fn rate(&self) -> f64 {
+        float(self.threads as u64) / self.cost * 1e3
+    }
+}
+
+/// A forecast for a machine of `cpus` CPUs.
+#[derive(Clone, Debug)]
+pub(crate) struct Forecast {
+    pub(crate) cpus: usize,
+    pub(crate) transfer: f64,
+    /// A subject after another, and in each the threads ascending.
+    pub(crate) rows: Vec<Predicted>,
+}
+
+impl Forecast {
+    /// From what was measured on `cpus` CPUs; `None` if that does not tell the costs, and nor does
+    /// the request.
+    pub(crate) fn new(request: Request, measured: &[Row], cpus: usize) -> Option<Self> {
+        let measured = Measured(measured);
+        let transfer = request.transfer.or_else(|| measured.transfer(cpus))?;
+        let scale = match request.local {
+            Some(local) => local / measured.local(measured.atomic()?)?,
+            None => 1.0,
+        };
+        let threads: Vec<_> = doubling(request.cpus).collect();
+        let mut rows = Vec::new();
+        for subject in measured.subjects() {
+            let Some(local) = measured.local(subject) else { continue };
+            rows.extend(threads.iter().map(|&threads| {
+                let cost = cost(local * scale, transfer, adders_a_line(subject, threads));
+                Predicted { subject, threads, cost }
+            }));
+        }
+        Some(Self { cpus: request.cpus, transfer, rows })
+    }
+}
+
+/// What an add takes in ns.
+fn cost(local: f64, transfer: f64, adders_a_line: usize) -> f64 {
+    if adders_a_line <= 1 { local } else { local.max(float(adders_a_line as u64) * transfer) }
+}
+
+/// Every backend has, by default, a shard for each thread that has a CPU.
+fn adders_a_line(subject: Name, threads: usize) -> usize {
+    if subject.atomic() { threads } else { 1 }
+}
+
+/// Whether `threads` threads on `cpus` CPUs tell what a transfer costs: each has to have a CPU, or
+/// they take turns at the line without fetching it.
+pub(crate) fn tells_transfer(threads: usize, cpus: usize) -> bool {
+    (2..=cpus).contains(&threads)
+}
+
+/// 1, 2, 4 and so on below `last`, and `last`.
+fn doubling(last: usize) -> impl Iterator<Item = usize> {
+    iter::successors(Some(1), |n| Some(n * 2)).take_while(move |&n| n < last).chain([last])
+}
+
+/// The rows of the section on threads.
+struct Measured<'a>(&'a [Row]);
+
+impl Measured<'_> {
+    fn rows(&self) -> impl Iterator<Item = (Name, usize, f64)> {
+        let main = self.0.iter().filter(|row| row.point.section.is_main());
+        main.filter_map(|row| {
+            Some((row.point.subject, row.point.threads, row.measured.adds?.cpu.median))
+        })
+    }
+
+    /// Those that the model knows enough of: the backends, and the plain atomic.
+    fn subjects(&self) -> impl Iterator<Item = Name> {
+        let known = |name: &Name| matches!(name, Name::Backend(_)) || name.atomic();
+        self.rows().filter(|row| row.1 == 1).map(|row| row.0).filter(known)
+    }
+
+    fn atomic(&self) -> Option<Name> {
+        self.subjects().find(|name| name.atomic())
+    }
+
+    fn local(&self, subject: Name) -> Option<f64> {
+        self.rows().find(|row| (row.0, row.1) == (subject, 1)).map(|row| row.2)
+    }
+
+    /// From the most threads that had a CPU each.
+    fn transfer(&self, cpus: usize) -> Option<f64> {
+        let contended = self.rows().filter(|row| row.0.atomic() && tells_transfer(row.1, cpus));
+        let (_, threads, cost) = contended.max_by_key(|row| row.1)?;
+        Some(cost / float(threads as u64))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::Backend;
+    use crate::bench::rows::tests::row;
+
+    const STRIPED: Name = Name::Backend(Backend::Striped);
+    const REQUEST: Request = Request { cpus: 8, local: None, transfer: None };
+
+    fn measured() -> [Row; 5] {
+        [
+            row(STRIPED, 1, 2.0),
+            row(Name::AtomicU64, 1, 2.5),
+            row(Name::Mutex, 1, 5.0),
+            row(STRIPED, 2, 2.0),
+            row(Name::AtomicU64, 2, 20.0),
+        ]
+    }
+
+    pub(crate) fn forecast() -> Forecast {
+        Forecast::new(REQUEST, &measured(), 2).unwrap()
+    }
+
+    fn costs(forecast: &Forecast, subject: Name) -> Vec<f64> {
+        let rows = forecast.rows.iter().filter(|row| row.subject == subject);
+        rows.map(|row| row.cost).collect()
+    }
+
+    #[test]
+    fn an_atomic_costs_in_proportion_and_a_shard_an_adder_costs_the_same() {
+        let forecast = forecast();
+        assert_eq!(costs(&forecast, Name::AtomicU64), [2.5, 20.0, 40.0, 80.0]);
+        assert_eq!(costs(&forecast, STRIPED), [2.0; 4]);
+        assert!(costs(&forecast, Name::Mutex).is_empty(), "the model knows nothing of sleep");
+    }
+
+    #[test]
+    fn costs_may_be_given() {
+        let request = Request { local: Some(5.0), transfer: Some(30.0), ..REQUEST };
+        let forecast = Forecast::new(request, &measured(), 2).unwrap();
+        assert_eq!(costs(&forecast, Name::AtomicU64), [5.0, 60.0, 120.0, 240.0]);
+        assert_eq!(costs(&forecast, STRIPED), [4.0; 4]);
+    }
+
+    #[test]
+    fn threads_that_take_turns_do_not_tell_what_a_transfer_costs() {
+        assert!(Forecast::new(REQUEST, &measured(), 1).is_none());
+        assert!(Forecast::new(REQUEST, &measured()[..3], 2).is_none());
+    }
+
+    /// Cost in ns of the plain atomic on an AMD Milan with 1, 2, 8, 64 and 128 CPUs adding: the
+    /// medians in perfbook's `CodeSamples/count/data/amd-milan.2024.09.22a`, `count_atomic:u`.
+    const MILAN: [(usize, f64); 5] =
+        [(1, 2.53), (2, 11.21), (8, 51.69), (64, 584.27), (128, 1604.99)];
+
+    /// What docs/benchmarks.md says of it: too cheap, by less than a seventh within eight CPUs, and
+    /// by somewhat more than half with 128.
+    #[test]
+    fn published_figures_are_higher_the_farther_the_forecast_reaches() {
+        let [(_, local), (_, two), ..] = MILAN;
+        let shares = MILAN.map(|(cpus, measured)| cost(local, two / 2.0, cpus) / measured);
+        assert!(shares.is_sorted_by(|a, b| a + 1e-9 >= *b), "{shares:?}");
+        assert!((0.86..1.0).contains(&shares[2]), "{shares:?}");
+        assert!((0.44..0.5).contains(&shares[4]), "{shares:?}");
+    }
+}

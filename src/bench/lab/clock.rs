@@ -1,0 +1,44 @@
+//! The CPU time of the calling thread: what an add costs, whoever else wants the CPU meanwhile.
+
+use std::time::Duration;
+
+/// What a reader of the results has to know about this clock.
+#[cfg(target_os = "linux")]
+pub const NOTE: Option<&str> = None;
+
+/// What a reader of the results has to know about this clock.
+#[cfg(not(target_os = "linux"))]
+pub const NOTE: Option<&str> =
+    Some("no CPU clock of a thread is read on this platform: CPU times are wall times");
+
+/// The time that the calling thread has run, from an origin of its own.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "std has no clock of a thread's CPU time")]
+pub fn thread_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a timespec to write to, and nothing else refers to it.
+    let code = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(code, 0, "CLOCK_THREAD_CPUTIME_ID: {}", std::io::Error::last_os_error());
+    let seconds = u64::try_from(time.tv_sec).expect("a CPU time is not negative");
+    let nanos = u32::try_from(time.tv_nsec).expect("nanoseconds are below 10^9");
+    Duration::new(seconds, nanos)
+}
+
+/// The time that the calling thread has run, from an origin of its own.
+#[cfg(not(target_os = "linux"))]
+pub fn thread_time() -> Duration {
+    use std::{sync::LazyLock, time::Instant};
+    static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    ORIGIN.elapsed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_goes_backwards() {
+        let before = thread_time();
+        assert!(thread_time() >= before);
+    }
+}

@@ -1,0 +1,125 @@
+//! Which of many counters the next add goes to.
+//!
+//! Drawn anew for every add, so that no cache and no branch predictor can know it; and by
+//! arithmetic alone, so that no table takes room in the cache.
+
+use std::fmt;
+
+/// How an index is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// Each is as likely as another.
+    Random,
+    /// n u^8 rounded down, where u is uniform: an index below k has the probability (k/n)^(1/8),
+    /// which is Zipf's law with the exponent 7/8. Half of all adds go to 1 counter in 256.
+    Skewed,
+}
+
+impl Index {
+    pub const ALL: [Self; 2] = [Self::Random, Self::Skewed];
+
+    /// What a reader of the results has to know.
+    pub const NOTE: &str = "index: random is uniform; skewed is n u^8 rounded down, where u \
+        is uniform, so that\nhalf of all adds go to 1 counter in 256 (Zipf's law with the exponent \
+        7/8). To draw one\ntakes what \"index alone\" does, which overlaps with the adds: it is in \
+        all figures.\n";
+}
+
+impl fmt::Display for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Random => "random",
+            Self::Skewed => "skewed",
+        })
+    }
+}
+
+/// Draws indexes: the same ones again from the same seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    state: u64,
+    counters: u64,
+    index: Index,
+}
+
+impl Draw {
+    /// Of `counters` counters, at most 2^32, for the adder of this number.
+    pub fn new(counters: usize, index: Index, adder: usize) -> Self {
+        // Far apart, so that no two adders draw the same ones shortly after one another.
+        Self { state: (adder as u64) << 56 | adder as u64, counters: counters as u64, index }
+    }
+
+    #[inline(always)]
+    pub fn index(&mut self) -> usize {
+        let uniform = self.uniform();
+        let drawn = match self.index {
+            Index::Random => uniform,
+            Index::Skewed => square(square(square(uniform))),
+        };
+        ((drawn * self.counters) >> 32) as usize
+    }
+
+    /// Of 2^32 equal steps from 0 to 1, one. By Wang Yi's wyrand: one multiplication, and none
+    /// waits for that of the number before.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+    fn uniform(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0xa076_1d64_78bd_642f);
+        let product = u128::from(self.state) * u128::from(self.state ^ 0xe703_7ed1_a0b4_28db);
+        ((product >> 64) as u64 ^ product as u64) >> 32
+    }
+}
+
+/// Of a fraction in 2^32ths.
+#[inline(always)]
+fn square(fraction: u64) -> u64 {
+    (fraction * fraction) >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::lab::stats::float;
+
+    /// How many of 100,000 draws of 1,000 counters are below `k`.
+    fn share(index: Index, k: usize) -> f64 {
+        let mut draw = Draw::new(1_000, index, 3);
+        float((0..100_000).filter(|_| draw.index() < k).count() as u64) / 100_000.0
+    }
+
+    fn close(share: f64, expected: f64) {
+        assert!((share - expected).abs() < 0.01, "{share} is not about {expected}");
+    }
+
+    #[test]
+    fn random_is_uniform() {
+        close(share(Index::Random, 250), 0.25);
+        close(share(Index::Random, 999), 0.999);
+        close(share(Index::Random, 1_000), 1.0);
+    }
+
+    #[test]
+    fn skewed_is_as_documented() {
+        for k in [1_u32, 10, 100, 1_000] {
+            close(share(Index::Skewed, k as usize), (f64::from(k) / 1_000.0).powf(0.125));
+        }
+    }
+
+    #[test]
+    fn the_same_again_from_the_same_seed() {
+        let draws = |adder| {
+            let mut draw = Draw::new(100_000, Index::Random, adder);
+            (0..100).map(|_| draw.index()).collect::<Vec<_>>()
+        };
+        assert_eq!(draws(1), draws(1));
+        assert_ne!(draws(1), draws(2));
+    }
+
+    #[test]
+    fn one_counter_is_always_the_first() {
+        for index in Index::ALL {
+            let mut draw = Draw::new(1, index, 0);
+            assert!((0..1_000).all(|_| draw.index() == 0));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! One run: threads that add, threads that read, and the check of the sums.
+//!
+//! Nothing is pinned: the scheduler moves threads as it would in a service.
+
+use super::{
+    race::{Race, Tally, join, join_all, team},
+    stats::float,
+};
+use crossbeam_utils::CachePadded;
+use std::{fmt, hint::black_box, io, iter, thread, time::Duration};
+
+/// Steps between two looks at the stop flag, and sums: a sum may walk thousands of shards.
+pub const STEPS: u64 = 256;
+const SUMS: u64 = 16;
+
+/// Something to add to and to read. The loops are compiled for each type on its own.
+pub trait Subject {
+    /// How many adds a step is.
+    const ADDS: u64 = 1;
+    /// What the adder of this number calls for each step. It may keep things of its own, and do now
+    /// what only a first add has to do; by the end of a batch of [`STEPS`] all must be in the sum.
+    fn adder(&self, number: usize) -> impl FnMut();
+    /// What a reader does.
+    fn read(&self);
+    /// Whether it has the exact sums, given the number of steps that each adder did.
+    fn verify(&self, steps: &[u64]) -> Result<(), Wrong>;
+    /// How many shards there are, for subjects that have any.
+    fn shards(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// What the threads of a run do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Threads that add.
+    pub threads: usize,
+    /// Threads that sum.
+    pub readers: usize,
+    /// Threads that add before the window, each to its own shard as long as there is one.
+    pub fill: usize,
+    pub window: Duration,
+}
+
+/// What a run has measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    pub shards: Option<usize>,
+    pub adds: Option<Cost>,
+    pub sums: Option<Cost>,
+    /// What the check of the sums has found.
+    pub wrong: Option<Wrong>,
+}
+
+/// A sum that is not exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// Which one, of many.
+    pub counter: Option<usize>,
+    pub expected: u64,
+    pub found: u64,
+}
+
+impl Wrong {
+    /// Compares the sum of a single counter.
+    pub fn check(expected: u64, found: u64) -> Result<(), Self> {
+        if found == expected { Ok(()) } else { Err(Self { counter: None, expected, found }) }
+    }
+
+    /// How many adds are missing, or too many.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.expected.abs_diff(self.found)
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { counter, expected, found } = self;
+        f.write_str("the sum")?;
+        if let Some(counter) = counter {
+            write!(f, " of counter {counter}")?;
+        }
+        write!(f, " is wrong: expected {expected}, found {found}")
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+/// What an operation costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// Millions of operations a second, of all threads together.
+    pub rate: f64,
+    /// Wall time in ns that an operation takes its thread, waiting for a CPU included.
+    pub wall: f64,
+    /// CPU time in ns that an operation takes its thread.
+    pub cpu: f64,
+}
+
+impl Cost {
+    /// What all threads did, over the time from the first start to the last end, where a thread's
+    /// tally is of so many operations `each`.
+    fn of(tallies: &[Tally], each: u64) -> Option<Self> {
+        let start = tallies.iter().map(|tally| tally.start).min()?;
+        let end = tallies.iter().map(|tally| tally.end).max()?;
+        let wall: Duration = tallies.iter().map(|tally| tally.end - tally.start).sum();
+        let cpu: Duration = tallies.iter().map(|tally| tally.cpu).sum();
+        let operations = float(tallies.iter().map(|tally| tally.timed * each).sum());
+        Some(Self {
+            rate: operations / (end - start).as_secs_f64() / 1e6,
+            wall: wall.as_secs_f64() * 1e9 / operations,
+            cpu: cpu.as_secs_f64() * 1e9 / operations,
+        })
+    }
+}
+
+/// Measures a subject that threads share.
+pub fn shared<S: Subject + Sync>(subject: S, load: Load) -> io::Result<Sample> {
+    let subject = CachePadded::new(subject);
+    // The compiler is not to know what it is.
+    let subject: &S = black_box(&subject);
+    fill(subject, load.fill)?;
+    let race = &Race::new(load.window);
+    let adder = |number| {
+        let mut add = subject.adder(load.fill + number);
+        race.run(STEPS, || batch(&mut add))
+    };
+    let (adders, readers) = thread::scope(|scope| {
+        let start = race.hold();
+        let adders = team(scope, load.threads, adder)?;
+        let readers = team(scope, load.readers, |_| race.run(SUMS, || read(subject)))?;
+        start.go(load.threads + load.readers);
+        Ok::<_, io::Error>((join_all(adders), join_all(readers)))
+    })?;
+    let filled = iter::repeat_n(STEPS, load.fill);
+    let wrong = subject.verify(&filled.chain(adders.iter().map(steps)).collect::<Vec<_>>());
+    Ok(Sample {
+        shards: subject.shards(),
+        adds: Cost::of(&adders, S::ADDS),
+        sums: Cost::of(&readers, 1),
+        wrong: wrong.err(),
+    })
+}
+
+/// Measures a subject that cannot be shared: the one thread makes its own.
+pub fn alone<S: Subject>(make: impl Fn() -> S + Sync, load: Load) -> io::Result<Sample> {
+    let race = &Race::new(load.window);
+    let job = |_| {
+        let subject = CachePadded::new(make());
+        let subject: &S = black_box(&subject);
+        let mut add = subject.adder(0);
+        let tally = race.run(STEPS, || batch(&mut add));
+        (tally, subject.verify(&[steps(&tally)]).err())
+    };
+    let (tally, wrong) = thread::scope(|scope| {
+        let start = race.hold();
+        let mut adders = team(scope, 1, job)?;
+        start.go(1);
+        Ok::<_, io::Error>(join(adders.remove(0)))
+    })?;
+    Ok(Sample { shards: None, adds: Cost::of(&[tally], S::ADDS), sums: None, wrong })
+}
+
+/// A batch of steps, each as it would be done once: the compiler may neither merge them nor keep in
+/// a register what they read or write.
+#[inline(always)]
+fn batch(add: &mut impl FnMut()) {
+    for _ in 0..STEPS {
+        add();
+        black_box(());
+    }
+}
+
+/// A batch of sums, likewise.
+fn read(subject: &impl Subject) {
+    for _ in 0..SUMS {
+        subject.read();
+        black_box(());
+    }
+}
+
+/// Adds from `threads` threads. Each lives until the next has ended, so that no two of them go by
+/// the same number.
+fn fill<S: Subject + Sync>(subject: &S, threads: usize) -> io::Result<()> {
+    let Some(number) = threads.checked_sub(1) else { return Ok(()) };
+    let job = |_| {
+        batch(&mut subject.adder(number));
+        fill(subject, number)
+    };
+    thread::scope(|scope| team(scope, 1, job)?.into_iter().try_for_each(join))
+}
+
+fn steps(tally: &Tally) -> u64 {
+    tally.before + tally.timed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::subjects::single::{AtomicCounter, Plain, Single};
+    use std::time::Instant;
+
+    const LOAD: Load = Load { threads: 2, readers: 1, fill: 3, window: Duration::from_millis(1) };
+
+    /// Forgets its first add.
+    struct Forgetful(AtomicCounter);
+
+    impl Single for Forgetful {
+        fn add(&self) {
+            self.0.add();
+        }
+        fn sum(&self) -> u64 {
+            self.0.sum() - 1
+        }
+    }
+
+    #[test]
+    fn an_exact_sum_passes() {
+        let sample = shared(AtomicCounter::default(), LOAD).unwrap();
+        assert!(sample.adds.is_some() && sample.sums.is_some() && sample.wrong.is_none());
+        let sample = alone(Plain::default, LOAD).unwrap();
+        assert!(sample.sums.is_none() && sample.wrong.is_none());
+    }
+
+    #[test]
+    fn a_lost_add_is_found() {
+        let sample = shared(Forgetful(AtomicCounter::default()), LOAD).unwrap();
+        let wrong = sample.wrong.unwrap();
+        assert_eq!((wrong.found + 1, wrong.lost()), (wrong.expected, 1));
+        assert!(wrong.to_string().starts_with("the sum is wrong: expected "), "{wrong}");
+    }
+
+    #[test]
+    fn costs_are_of_all_threads_together() {
+        let start = Instant::now();
+        let tally = |ms: u64| Tally {
+            before: 16,
+            timed: 1_000_000,
+            start,
+            end: start + Duration::from_millis(ms),
+            cpu: Duration::from_millis(2),
+        };
+        let cost = Cost::of(&[tally(10), tally(20)], 1).unwrap();
+        let close = |figure: f64, expected: f64| (figure - expected).abs() < 1e-6;
+        assert!(
+            close(cost.rate, 100.0) && close(cost.wall, 15.0) && close(cost.cpu, 2.0),
+            "{cost:?}"
+        );
+        let tripled = Cost::of(&[tally(10), tally(20)], 3).unwrap();
+        assert!(close(tripled.rate, 300.0) && close(tripled.cpu * 3.0, 2.0), "{tripled:?}");
+        assert!(Cost::of(&[], 1).is_none());
+    }
+}

@@ -1,0 +1,223 @@
+//! Memory: bytes asked of the allocator, and how much more of it is resident.
+//!
+//! The allocator is the system's, and counts per thread, so that counting is one plain addition per
+//! allocation, and what other threads allocate meanwhile is not in it.
+//!
+//! What a library maps by itself, no allocator sees; `striped_counter` does so on Linux. [`growth`]
+//! therefore looks at what is resident as well. For that it needs a process of its own, a [`fresh`] one:
+//! memory that was used before, and given back, is still resident, and would look like none.
+
+#![expect(unsafe_code, reason = "an allocator is unsafe to implement")]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    env, fs,
+    hint::black_box,
+    io,
+    process::{self, Command, Stdio},
+    sync::{
+        Barrier, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::{self, Builder},
+};
+
+thread_local! {
+    /// Bytes allocated by this thread, less those freed by it, modulo 2^64. Needs no destructor
+    /// and no initialisation, so that it can be used at any time.
+    static BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What `make` makes, and how many bytes the calling thread allocated for it and did not free.
+pub fn allocated<T>(make: impl FnOnce() -> T) -> (T, usize) {
+    let before = BYTES.get();
+    let thing = make();
+    (thing, BYTES.get().wrapping_sub(before))
+}
+
+/// What a thing takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes {
+    /// Asked of the allocator, and where the caller says so in place.
+    pub asked: usize,
+    /// How much more of the process is resident, in whole pages; `None` where the system does not say, or
+    /// where that is none, since it found room in a page that was resident anyway.
+    pub resident: Option<usize>,
+}
+
+/// Makes a thing, has as many threads as `threads` touch it, all of them alive at the same time, and
+/// returns it with what it takes then. For a process that has done nothing else; ends it if there are
+/// no such threads to be had.
+pub fn growth<T: Send + Sync>(
+    threads: usize,
+    make: impl FnOnce() -> T,
+    touch: impl Fn(&T) + Sync,
+) -> (T, Bytes) {
+    let (thing, asked) = (OnceLock::new(), AtomicUsize::new(0));
+    let together = Barrier::new(threads + 1);
+    let job = || {
+        deepen();
+        // All are alive.
+        together.wait();
+        // It is made.
+        together.wait();
+        if let Some(thing) = thing.get() {
+            let ((), bytes) = allocated(|| touch(thing));
+            // All have touched it. Once more: the first time, some may have been in the way of others.
+            together.wait();
+            let ((), more) = allocated(|| touch(thing));
+            asked.fetch_add(bytes.wrapping_add(more), Ordering::Relaxed);
+        }
+        // All are done.
+        together.wait();
+        // What is resident has been looked up.
+        together.wait();
+    };
+    let resident = thread::scope(|scope| {
+        for _ in 0..threads {
+            if let Err(error) = Builder::new().spawn_scoped(scope, job) {
+                // The others would wait without end.
+                eprintln!("error: cannot start another thread: {error}");
+                process::exit(1);
+            }
+        }
+        together.wait();
+        // To look takes memory as well, the first time.
+        let _ = resident();
+        let before = resident();
+        let (new, bytes) = allocated(make);
+        asked.fetch_add(bytes, Ordering::Relaxed);
+        assert!(thing.set(new).is_ok(), "nobody else makes it");
+        (0..3).for_each(|_| _ = together.wait());
+        let after = resident();
+        together.wait();
+        after?.checked_sub(before?).filter(|bytes| *bytes > 0)
+    });
+    let thing = thing.into_inner().expect("it was made");
+    (thing, Bytes { asked: asked.into_inner(), resident })
+}
+
+/// Has a thread's stack resident as deep as it will be needed.
+fn deepen() {
+    black_box([1_u8; 16_000]);
+}
+
+/// Bytes of this process's memory that belong to no file and are resident. The file's own are left out:
+/// the first call of a function has its code read, which is not memory of what is called.
+pub fn resident() -> Option<usize> {
+    let rollup = fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    let line = rollup.lines().find(|line| line.starts_with("Anonymous:"))?;
+    line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib << 10)
+}
+
+/// What a reader of the results has to know about these figures.
+pub fn note() -> Option<&'static str> {
+    let unknown =
+        "what is resident is not known on this system: bytes asked of the allocator are all";
+    resident().is_none().then_some(unknown)
+}
+
+/// The environment variable with what a fresh process is to measure.
+const JOB: &str = "STRIPED_COUNTER_JOB";
+
+/// What this process was started to measure, if it is a [`fresh`] one.
+pub fn job() -> Option<String> {
+    env::var(JOB).ok()
+}
+
+/// Ends this process, which was started by [`fresh`], with its result.
+pub fn done(bytes: Bytes) -> io::Result<()> {
+    use io::Write as _;
+    let resident = bytes.resident.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
+    writeln!(io::stdout(), "{} {resident}", bytes.asked)
+}
+
+/// Starts this program once more, with the same options, to do `job` and nothing else, and returns what
+/// it has measured; `None` if it could not.
+pub fn fresh(job: &str) -> Option<Bytes> {
+    let mut command = Command::new(env::current_exe().ok()?);
+    command.args(env::args_os().skip(1)).env(JOB, job).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = command.output().ok()?;
+    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    let (asked, resident) = text.trim_end().split_once(' ')?;
+    Some(Bytes { asked: asked.parse().ok()?, resident: resident.parse().ok() })
+}
+
+/// The system's allocator, which counts. A program that wants to know what is asked makes it its own:
+/// `#[global_allocator] static ALLOCATOR: Counting = Counting;`
+#[derive(Debug)]
+pub struct Counting;
+
+// SAFETY: every method hands its arguments to the system's allocator, as they are, and returns what
+// that returns; counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(0, layout.size());
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(0, layout.size());
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(layout.size(), 0);
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { System.dealloc(pointer, layout) };
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(layout.size(), size);
+        // SAFETY: the caller's promise is the one that is asked for.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+fn count(freed: usize, allocated: usize) {
+    BYTES.set(BYTES.get().wrapping_sub(freed).wrapping_add(allocated));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[global_allocator]
+    static ALLOCATOR: Counting = Counting;
+
+    #[test]
+    fn what_is_kept_is_counted() {
+        let (kept, bytes) = allocated(|| {
+            drop(vec![0_u8; 1_000]);
+            let mut kept = Vec::<u64>::with_capacity(10);
+            kept.reserve_exact(20);
+            (kept, vec![0_u8; 3])
+        });
+        assert_eq!(bytes, 20 * size_of::<u64>() + 3);
+        assert_eq!(kept.1.len(), 3);
+    }
+
+    #[test]
+    fn a_thing_takes_what_is_asked_and_is_resident_once_touched() {
+        let bytes = 16 << 20;
+        let make = |byte: u8| vec![byte; bytes];
+        let read = |thing: &Vec<u8>| _ = black_box(thing[7]);
+        let (_, taken) = growth(3, || make(0), read);
+        assert_eq!(taken.asked, bytes);
+        // Nobody wrote to it.
+        assert!(taken.resident.is_none_or(|resident| resident < bytes), "{taken:?}");
+        let (_, taken) = growth(1, || make(1), read);
+        assert_eq!(taken.asked, bytes);
+        assert!(taken.resident.is_none_or(|resident| resident > bytes / 2), "{taken:?}");
+    }
+
+    #[test]
+    fn other_threads_are_not_counted() {
+        let work = || thread::spawn(|| vec![0_u8; 1 << 20]).join().unwrap();
+        let (kept, bytes) = allocated(work);
+        assert!(bytes < kept.len(), "{bytes}");
+    }
+}

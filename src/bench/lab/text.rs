@@ -1,0 +1,77 @@
+//! Text for people and for programs, and numbers from the command line.
+
+use std::{ffi::OsString, fmt, ops::RangeInclusive, str::FromStr};
+
+/// Reads a number within `range`.
+pub fn number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
+where
+    T: FromStr + PartialOrd + fmt::Display + Clone,
+{
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("not a number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// What to say of arguments of this process that are not text, as no option but a directory's may be.
+pub fn not_text(arguments: impl Iterator<Item = OsString>) -> String {
+    let wrong = arguments.filter(|argument| argument.to_str().is_none());
+    let wrong: Vec<_> = wrong.map(|argument| format!("'{}'", argument.display())).collect();
+    format!("invalid UTF-8 in {}: only '--out <DIR>' takes it", wrong.join(" and "))
+}
+
+/// Pads cells to the width of their columns: to the left in column `left`, else to the right.
+pub fn align(lines: &[Vec<String>], left: Option<usize>) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| {
+            if Some(column) == left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// A cell of a CSV file: quoted where it has to be.
+pub fn csv_cell(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned() {
+        let cells = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let lines = [
+            cells("threads subject ns"),
+            cells("1 PerThread 16.25"),
+            Vec::new(),
+            cells("16 é 1.50"),
+        ];
+        assert_eq!(
+            align(&lines, Some(1)),
+            "threads  subject       ns\n\
+             \x20     1  PerThread  16.25\n\
+             \n\
+             \x20    16  é           1.50\n"
+        );
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it() {
+        assert_eq!(csv_cell("1.5"), "1.5");
+        assert_eq!(csv_cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
+    }
+}

@@ -1,0 +1,139 @@
+//! What is measured: the backends of each type, and what one would use instead.
+
+mod level;
+mod many;
+mod own;
+pub(crate) mod single;
+
+pub(crate) use own::Own;
+
+use crate::bench::{
+    kind::Kind,
+    lab::{backends::BACKENDS, measure::Sample, memory::Bytes},
+    plan::Point,
+};
+use crate::{Backend, Builder};
+use std::{fmt, io, time::Duration};
+
+/// The name of a subject, as it stands in table, CSV column and legend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// The type that the run is about.
+    Backend(Backend),
+    /// The yardstick: every ratio is to this one.
+    AtomicU64,
+    /// The same for a level.
+    AtomicI64,
+    Mutex,
+    ThreadLocal,
+    FastRead,
+    FastWrite,
+    SingleThread,
+    Plain,
+    /// One that the program has brought along.
+    Own(&'static str),
+    /// As many counters as there are in the set.
+    Counters(Backend),
+    /// The same, each behind a reference count of its own.
+    Arcs(Backend),
+    /// The same, each with lines of its own.
+    Padded(Backend),
+    /// Padded atomics.
+    PaddedAtomics,
+    /// Atomics behind a reference count each.
+    ArcAtomics,
+    /// Adds to a set in batches.
+    Batch(Backend),
+    /// A bare loop over as much memory as the set has.
+    Loop(Backend),
+    /// No counter: what it takes to draw an index.
+    IndexAlone,
+}
+
+impl Name {
+    pub(crate) const BASELINES: [Self; 7] = [
+        Self::AtomicU64,
+        Self::Mutex,
+        Self::ThreadLocal,
+        Self::FastRead,
+        Self::FastWrite,
+        Self::SingleThread,
+        Self::Plain,
+    ];
+
+    /// Whether `name` is that of a backend or a baseline.
+    pub(crate) fn is_known(name: &str) -> bool {
+        let backends = BACKENDS.map(Self::Backend);
+        backends.iter().chain(&Self::BASELINES).any(|known| known.to_string() == name)
+    }
+
+    /// Whether only the thread that made it can use it.
+    pub(crate) fn single_thread(self) -> bool {
+        matches!(self, Self::SingleThread | Self::Plain | Self::IndexAlone)
+    }
+
+    /// Whether it is one plain atomic a counter.
+    pub(crate) fn atomic(self) -> bool {
+        matches!(self, Self::AtomicU64 | Self::AtomicI64)
+    }
+
+    /// Whether it can be built with a read lock.
+    pub(crate) fn lockable(self) -> bool {
+        matches!(self, Self::Backend(_) | Self::Batch(_))
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backend(backend) => backend.fmt(f),
+            Self::AtomicU64 => f.write_str("AtomicU64"),
+            Self::AtomicI64 => f.write_str("AtomicI64"),
+            Self::Mutex => f.write_str("Mutex"),
+            Self::ThreadLocal => f.write_str("ThreadLocalCounter"),
+            Self::FastRead => f.write_str("FastReadCounter"),
+            Self::FastWrite => f.write_str("FastWriteCounter"),
+            Self::SingleThread => f.write_str("SingleThreadCounter"),
+            Self::Plain => f.write_str("plain"),
+            Self::Own(name) => f.write_str(name),
+            Self::Counters(backend) => write!(f, "{backend} Counters"),
+            Self::Arcs(backend) => write!(f, "{backend} Arcs"),
+            Self::Padded(backend) => write!(f, "{backend} padded"),
+            Self::PaddedAtomics => f.write_str("AtomicU64 padded"),
+            Self::ArcAtomics => f.write_str("AtomicU64 Arcs"),
+            Self::Batch(backend) => write!(f, "{backend} batch"),
+            Self::Loop(backend) => write!(f, "{backend} bare loop"),
+            Self::IndexAlone => f.write_str("index alone"),
+        }
+    }
+}
+
+/// What the counters of `point` take together, for points of many counters. For a process of its own.
+pub(crate) fn bytes(point: &Point) -> Option<Bytes> {
+    (point.kind == Kind::CounterSet).then(|| many::bytes(point)).flatten()
+}
+
+/// One run of `point`, on a counter of its own.
+pub(crate) fn run(point: &Point, window: Duration, own: &[Own]) -> io::Result<Sample> {
+    let load = point.load(window);
+    let brought = own.iter().find(|own| point.subject == Name::Own(own.name));
+    if let Some(own) = brought {
+        return own.run(load);
+    }
+    match point.kind {
+        Kind::Counter => single::run(point, load),
+        Kind::UpDownCounter => level::run(point, load),
+        Kind::CounterSet => many::run(point, load),
+    }
+}
+
+/// `builder` with what `point` says.
+fn settings<T>(builder: Builder<T>, backend: Backend, point: &Point) -> Builder<T> {
+    let builder = builder.backend(backend).read_lock(point.read_lock);
+    point.shards.map_or(builder, |shards| builder.shards(shards))
+}
+
+/// Names that the plan of another type has.
+fn unplanned(point: &Point) -> ! {
+    unreachable!("not in the plan: {point}")
+}

@@ -1,0 +1,194 @@
+//! Runs of zeroed cells, from the kernel or the allocator. All memory of the matrix comes from here, and
+//! nothing but cells is ever put into it.
+
+use crate::sync::AtomicU64;
+
+#[cfg(all(test, any(loom, shuttle)))]
+pub(super) use source::{MOST_GRANTED, unmap_all};
+pub(super) use source::{map, unmap};
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
+
+/// From the kernel: no lock of an allocator is met in an add, and an allocator that counts is not
+/// called. Pages that nobody writes to take no memory, and the first CPU to write to one has it on
+/// its own node.
+///
+/// A few small runs are kept when they are given back, for those who make and drop counters as they go:
+/// two system calls and a page fault take twenty times as long.
+#[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
+#[expect(unsafe_code, reason = "system calls")]
+mod source {
+    use super::AtomicU64;
+    use crate::sync::{AtomicPtr, Ordering};
+    use std::{
+        alloc::Layout,
+        ptr::{self, NonNull},
+    };
+
+    /// Cells of a page; where pages are larger, that much of one.
+    const PAGE: usize = 4_096 / size_of::<AtomicU64>();
+    /// Runs are kept by their size: up to one page, two, four, eight.
+    const SIZES: usize = 4;
+    /// How many are kept of each.
+    const EACH: usize = 4;
+
+    /// What is kept: runs of zeros that belong to whoever swaps them out.
+    static KEPT: [[AtomicPtr<AtomicU64>; EACH]; SIZES] =
+        [const { [const { AtomicPtr::new(ptr::null_mut()) }; EACH] }; SIZES];
+
+    /// Which of the sizes a run of `count` cells has, if it is small enough.
+    fn size(count: usize) -> Option<usize> {
+        let size = count.div_ceil(PAGE).next_power_of_two().ilog2() as usize;
+        (size < SIZES).then_some(size)
+    }
+
+    /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory.
+    pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
+        let Some(size) = size(count) else { return map_new(count) };
+        // Acquire: partners the release in `keep`: the run is all zeros.
+        let mut kept = KEPT[size].iter().map(|run| run.swap(ptr::null_mut(), Ordering::Acquire));
+        kept.find_map(NonNull::new).or_else(|| map_new(PAGE << size))
+    }
+
+    /// # Safety
+    /// `memory` is `count` cells from `map`, and nobody uses them any more.
+    pub(in crate::matrix) unsafe fn unmap(memory: NonNull<AtomicU64>, count: usize) {
+        let Some(size) = size(count) else {
+            // SAFETY: so large a run was mapped as it is; the rest is the caller's.
+            return unsafe { unmap_now(memory, count) };
+        };
+        // SAFETY: the cells are the caller's, and a cell of zero bytes is a 0.
+        unsafe { memory.write_bytes(0, count) };
+        if !keep(memory, size) {
+            // SAFETY: so small a run was mapped with all cells of its size; the rest is the caller's.
+            unsafe { unmap_now(memory, PAGE << size) };
+        }
+    }
+
+    /// Keeps a run of zeros that nobody uses, if there is a free place.
+    fn keep(memory: NonNull<AtomicU64>, size: usize) -> bool {
+        KEPT[size].iter().any(|run| {
+            let null = ptr::null_mut();
+            // Release: partners the acquire in `map`.
+            run.compare_exchange(null, memory.as_ptr(), Ordering::Release, Ordering::Relaxed)
+                .is_ok()
+        })
+    }
+
+    fn map_new(count: usize) -> Option<NonNull<AtomicU64>> {
+        // Refuses more than half of the address space, across which no pointer may be offset.
+        let bytes = Layout::array::<AtomicU64>(count).ok()?.size();
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: asks for new memory, wherever there is some.
+        let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+        if memory == libc::MAP_FAILED {
+            return None;
+        }
+        // Of a huge page a single write takes all. However small this is, the kernel may make one large
+        // mapping of it and its neighbours.
+        // SAFETY: the memory is the caller's. A refusal changes nothing but how much is resident.
+        unsafe { libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE) };
+        NonNull::new(memory.cast())
+    }
+
+    /// # Safety
+    /// `memory` is `count` cells from `map_new`, and nobody uses them any more.
+    unsafe fn unmap_now(memory: NonNull<AtomicU64>, count: usize) {
+        // SAFETY: the caller's.
+        unsafe { libc::munmap(memory.as_ptr().cast(), count * size_of::<AtomicU64>()) };
+    }
+}
+
+/// From the allocator.
+#[cfg(not(all(target_os = "linux", not(all(test, any(loom, shuttle))))))]
+#[expect(unsafe_code, reason = "allocates and frees by hand")]
+mod source {
+    use super::{super::rows::CELLS, AtomicU64};
+    use std::{
+        alloc::{Layout, alloc_zeroed, dealloc},
+        cell::Cell,
+        ptr::NonNull,
+    };
+
+    std::thread_local! {
+        /// Whether this thread is in the allocator on our behalf.
+        static ALLOCATING: Cell<bool> = const { Cell::new(false) };
+    }
+
+    #[cfg(all(test, any(loom, shuttle)))]
+    std::thread_local! {
+        /// In the models, whose threads are all this one: what is to be unmapped yet.
+        static MAPPED: std::cell::RefCell<Vec<(NonNull<AtomicU64>, usize)>> =
+            const { std::cell::RefCell::new(Vec::new()) };
+    }
+
+    /// Unmaps all there is. Nobody may use it any more.
+    #[cfg(all(test, any(loom, shuttle)))]
+    pub(in crate::matrix) fn unmap_all() {
+        for (memory, count) in MAPPED.take() {
+            // SAFETY: from `map`, and the interleaving is over that used it.
+            unsafe { unmap(memory, count) };
+        }
+    }
+
+    #[cfg(all(test, any(loom, shuttle)))]
+    crate::sync::lazy_static! {
+        /// In the models, more cells than this are refused.
+        pub(in crate::matrix) static ref MOST_GRANTED: AtomicU64 = AtomicU64::new(u64::MAX);
+    }
+
+    fn layout(count: usize) -> Option<Layout> {
+        Layout::array::<AtomicU64>(count).ok()?.align_to(CELLS * size_of::<u64>()).ok()
+    }
+
+    /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory, or if this
+    /// is an add of the allocator's that is just being asked for some.
+    pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
+        #[cfg(all(test, any(loom, shuttle)))]
+        if count as u64 > MOST_GRANTED.load(crate::sync::Ordering::Relaxed) {
+            return None;
+        }
+        if count == 0 || ALLOCATING.replace(true) {
+            return None;
+        }
+        let memory = layout(count).and_then(|layout| {
+            // SAFETY: the layout is not empty.
+            NonNull::new(unsafe { alloc_zeroed(layout) }.cast::<AtomicU64>())
+        });
+        ALLOCATING.set(false);
+        #[cfg(all(test, any(loom, shuttle)))]
+        MAPPED.with_borrow_mut(|mapped| mapped.extend(memory.map(|memory| (memory, count))));
+        memory.inspect(|memory| zero(*memory, count))
+    }
+
+    /// The models' atomics are more than a number, and zero bytes make none.
+    fn zero(memory: NonNull<AtomicU64>, count: usize) {
+        if cfg!(all(test, any(loom, shuttle))) {
+            for index in 0..count {
+                // SAFETY: the index is within the allocation.
+                let cell = unsafe { memory.add(index) };
+                // SAFETY: the cell is valid for writes, and nobody else sees it yet.
+                unsafe { cell.write(AtomicU64::new(0)) };
+            }
+        }
+    }
+
+    /// # Safety
+    /// `memory` is `count` cells from `map`, and nobody uses them any more.
+    pub(in crate::matrix) unsafe fn unmap(memory: NonNull<AtomicU64>, count: usize) {
+        #[cfg(all(test, any(loom, shuttle)))]
+        MAPPED.with_borrow_mut(|mapped| mapped.retain(|(mapped, _)| *mapped != memory));
+        if let Some(layout) = layout(count) {
+            for index in 0..count {
+                // SAFETY: the index is within the allocation.
+                let cell = unsafe { memory.add(index) };
+                // SAFETY: the cell was made by `map`, and is dropped once.
+                unsafe { cell.drop_in_place() };
+            }
+            // SAFETY: allocated by `map` with this layout.
+            unsafe { dealloc(memory.as_ptr().cast(), layout) };
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Promise 1 of both adds: once every record happens-before the read, each is in its bucket and in the sum.
+
+use crate::{
+    Kind,
+    common::{affinity::Hopper, on_every_backend, together},
+    on_every_kind, values, worth,
+};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Barrier},
+};
+use striped_counter::{Histogram, HistogramSnapshot};
+
+/// Records `count` values, each the least of a bucket, and returns their sum.
+fn record(histogram: &Histogram, values: &[u64], thread: usize, count: usize) -> u64 {
+    let mine = (0..count).map(|i| values[(i * 7 + thread * 13) % values.len()]);
+    mine.inspect(|&value| histogram.record(value)).fold(0, u64::wrapping_add)
+}
+
+#[track_caller]
+fn assert_has(snapshot: &HistogramSnapshot, count: usize, sum: u64) {
+    assert_eq!((snapshot.count(), snapshot.sum()), (count as u64, Some(sum)));
+    assert_eq!(worth(snapshot), sum);
+}
+
+#[test]
+fn records_of_threads_that_run_at_once_are_all_in_their_buckets_and_in_the_sum() {
+    on_every_kind(|case, kind| {
+        for threads in [8, 60] {
+            let histogram = kind.histogram(case);
+            let values = values(&histogram.snapshot());
+            let tallies = together(threads, |thread| record(&histogram, &values, thread, 1_000));
+            let sum = tallies.iter().copied().fold(0, u64::wrapping_add);
+            assert_has(&histogram.snapshot(), threads * 1_000, sum);
+            assert_has(&histogram.total(), threads * 1_000, sum);
+        }
+    });
+}
+
+#[test]
+fn a_value_goes_to_the_bucket_whose_range_it_is_in() {
+    on_every_kind(|case, kind| {
+        let histogram = kind.histogram(case);
+        for (range, _) in histogram.snapshot().buckets() {
+            let before = histogram.snapshot();
+            histogram.record(*range.start());
+            histogram.record_n(*range.end(), 2);
+            let more = histogram.snapshot().since(&before).unwrap();
+            let counted: Vec<_> = more.buckets().filter(|(_, count)| *count > 0).collect();
+            let sum = range.start().wrapping_add(range.end().wrapping_mul(2));
+            assert_eq!(more.sum(), Some(sum));
+            assert_eq!(counted, [(range, 3)]);
+        }
+    });
+}
+
+#[test]
+fn a_first_use_by_many_threads_at_once_loses_no_record() {
+    const THREADS: usize = 6;
+    on_every_kind(|case, kind| {
+        let histograms: Vec<_> = (0..50).map(|_| kind.histogram(case)).collect();
+        let next = Barrier::new(THREADS);
+        together(THREADS, |_| {
+            for histogram in &histograms {
+                next.wait();
+                histogram.record(10);
+                histogram.record(61);
+            }
+        });
+        for histogram in &histograms {
+            let snapshot = histogram.snapshot();
+            let sum = Some(71 * THREADS as u64);
+            assert_eq!((snapshot.count(), snapshot.sum()), (2 * THREADS as u64, sum));
+        }
+    });
+}
+
+#[test]
+fn migration_between_the_two_adds_and_everywhere_else_loses_nothing() {
+    on_every_kind(|case, kind| {
+        let histogram = kind.histogram(case);
+        let values = values(&histogram.snapshot());
+        let tallies = together(4, |thread| {
+            let mut hopper = Hopper::pinned(0);
+            let round = |round| {
+                hopper.hop();
+                record(&histogram, &values, thread + round, 32)
+            };
+            (0..200).map(round).fold(0, u64::wrapping_add)
+        });
+        let sum = tallies.iter().copied().fold(0, u64::wrapping_add);
+        assert_has(&histogram.snapshot(), 4 * 200 * 32, sum);
+    });
+}
+
+/// A line is leased again, by a histogram with more or fewer columns, or by a padded counter.
+#[test]
+fn histograms_that_come_and_go_have_nothing_of_those_before_them() {
+    on_every_backend(|case| {
+        let lasting = Kind::Small.histogram(case);
+        let values = values(&lasting.snapshot());
+        let tallies = together(4, |thread| {
+            let mut tally = 0_u64;
+            for round in 0..60 {
+                let builder = case.set(Histogram::builder());
+                let passing = match round % 3 {
+                    0 => builder.bounds(crate::BOUNDS).build(),
+                    1 => builder.bounds(&[10]).sum(false).build(),
+                    _ => builder.grouping_power(0).max_value_power(14).build(),
+                };
+                let empty = passing.total();
+                assert_eq!((empty.count(), empty.sum().unwrap_or(0)), (0, 0));
+                passing.record(3);
+                record(&passing, &values, thread, 20);
+                assert_eq!((passing.snapshot().count(), passing.take().count()), (21, 21));
+                passing.record(3);
+                assert_eq!((passing.snapshot().count(), passing.total().count()), (1, 22));
+                let counter = case.set(striped_counter::Counter::builder()).padded(true).build();
+                (0..3).for_each(|_| counter.add(5));
+                assert_eq!(counter.take(), 15);
+                tally = tally.wrapping_add(record(&lasting, &values, thread, 20));
+            }
+            tally
+        });
+        let sum = tallies.iter().copied().fold(0, u64::wrapping_add);
+        assert_has(&lasting.snapshot(), 4 * 60 * 20, sum);
+    });
+}
+
+/// Records when it is dropped: as its thread ends.
+struct Farewell(Arc<Histogram>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        (0..50).for_each(|_| self.0.record(61));
+    }
+}
+
+thread_local! {
+    static FAREWELL: RefCell<Option<Farewell>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn records_from_destructors_of_thread_locals_count() {
+    on_every_kind(|case, kind| {
+        for first in [true, false] {
+            let histogram = Arc::new(kind.histogram(case));
+            let leave =
+                || FAREWELL.with_borrow_mut(|at| *at = Some(Farewell(Arc::clone(&histogram))));
+            for _ in 0..20 {
+                together(3, |_| {
+                    if first {
+                        leave();
+                    }
+                    histogram.record(61);
+                    leave();
+                });
+            }
+            // What was left first is dropped when it is replaced.
+            let each = if first { 101 } else { 51 };
+            let snapshot = histogram.snapshot();
+            assert_eq!((snapshot.count(), snapshot.sum()), (60 * each, Some(60 * each * 61)));
+        }
+    });
+}
+
+#[test]
+fn sums_and_counts_wrap_around() {
+    on_every_kind(|case, kind| {
+        let histogram = kind.histogram(case);
+        histogram.record(u64::MAX);
+        histogram.record(3);
+        assert_eq!((histogram.snapshot().count(), histogram.snapshot().sum()), (2, Some(2)));
+        histogram.record_n(u64::MAX, u64::MAX);
+        assert_eq!((histogram.snapshot().count(), histogram.snapshot().sum()), (1, Some(3)));
+        histogram.record_n(7, 0);
+        assert_eq!((histogram.snapshot().count(), histogram.snapshot().sum()), (1, Some(3)));
+    });
+}
