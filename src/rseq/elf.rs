@@ -4,32 +4,17 @@
 
 use std::ptr;
 
-// Where fields are, and the values that are looked for.
-pub(super) const MAGIC: u32 = u32::from_ne_bytes(*b"\x7fELF");
-const HEADER_PHOFF: usize = 32;
-const HEADER_PHENTSIZE: usize = 54;
-const HEADER_PHNUM: usize = 56;
-const SEGMENT_VADDR: usize = 16;
+// Where fields are, and the value that is looked for.
+pub(super) const SEGMENT_VADDR: usize = 16;
 const SEGMENT_MEMSZ: usize = 40;
 const SEGMENT_ALIGN: usize = 48;
-pub(super) const PT_DYNAMIC: u32 = 2;
-pub(super) const PT_PHDR: u32 = 6;
 const PT_TLS: u32 = 7;
-pub(super) const DT_STRTAB: usize = 5;
-pub(super) const DT_SYMTAB: usize = 6;
-pub(super) const DT_DEBUG: usize = 21;
-pub(super) const DT_GNU_HASH: usize = 0x6fff_fef5;
-/// `r_ldbase` in `struct r_debug` of glibc's `link.h`.
-pub(super) const DEBUG_LDBASE: usize = 32;
-pub(super) const SYMBOL_SIZE: usize = 24;
-pub(super) const SYMBOL_VALUE: usize = 8;
-pub(super) const SYMBOL_SECTION: usize = 6;
 
 /// Program headers.
 pub(super) struct Segments {
     pub(super) first: usize,
-    size: usize,
-    count: usize,
+    pub(super) size: usize,
+    pub(super) count: usize,
 }
 
 impl Segments {
@@ -42,24 +27,10 @@ impl Segments {
         }
     }
 
-    /// Those of the file that is mapped at `base`.
-    pub(super) fn of_file(base: usize) -> Self {
-        Self {
-            first: base + read::<usize>(base + HEADER_PHOFF),
-            size: read::<u16>(base + HEADER_PHENTSIZE).into(),
-            count: read::<u16>(base + HEADER_PHNUM).into(),
-        }
-    }
-
     /// The first header of that type.
-    fn header(&self, kind: u32) -> Option<usize> {
+    pub(super) fn header(&self, kind: u32) -> Option<usize> {
         let mut headers = (0..self.count).map(|index| self.first + index * self.size);
         headers.find(|&header| read::<u32>(header) == kind)
-    }
-
-    /// The address, as the file has it, of the first segment of that type.
-    pub(super) fn address(&self, kind: u32) -> Option<usize> {
-        Some(read::<usize>(self.header(kind)? + SEGMENT_VADDR))
     }
 
     /// Whether so many bytes at that distance from the thread pointer are thread-locals of the executable,

@@ -8,8 +8,27 @@
 
 #![expect(unsafe_code, reason = "names are read by address")]
 
-use super::elf::{self, Segments, auxiliary, read};
+use super::elf::{SEGMENT_VADDR, Segments, auxiliary, read};
 use std::{ffi::CStr, ptr};
+
+/// Where fields are in the structures of 64-bit ELF files, and the values that are looked for.
+mod elf {
+    pub(super) const MAGIC: u32 = u32::from_ne_bytes(*b"\x7fELF");
+    pub(super) const HEADER_PHOFF: usize = 32;
+    pub(super) const HEADER_PHENTSIZE: usize = 54;
+    pub(super) const HEADER_PHNUM: usize = 56;
+    pub(super) const PT_DYNAMIC: u32 = 2;
+    pub(super) const PT_PHDR: u32 = 6;
+    pub(super) const DT_STRTAB: usize = 5;
+    pub(super) const DT_SYMTAB: usize = 6;
+    pub(super) const DT_DEBUG: usize = 21;
+    pub(super) const DT_GNU_HASH: usize = 0x6fff_fef5;
+    /// `r_ldbase` in `struct r_debug` of glibc's `link.h`.
+    pub(super) const DEBUG_LDBASE: usize = 32;
+    pub(super) const SYMBOL_SIZE: usize = 24;
+    pub(super) const SYMBOL_VALUE: usize = 8;
+    pub(super) const SYMBOL_SECTION: usize = 6;
+}
 
 /// The loader's image, and the tables in it.
 pub(super) struct Image {
@@ -78,6 +97,22 @@ impl Image {
         // SAFETY: names in the table of strings end with a zero byte.
         let theirs = unsafe { CStr::from_ptr(theirs) };
         theirs == name && read::<u16>(self.at(index) + elf::SYMBOL_SECTION) != 0
+    }
+}
+
+impl Segments {
+    /// Those of the file that is mapped at `base`.
+    fn of_file(base: usize) -> Self {
+        Self {
+            first: base + read::<usize>(base + elf::HEADER_PHOFF),
+            size: read::<u16>(base + elf::HEADER_PHENTSIZE).into(),
+            count: read::<u16>(base + elf::HEADER_PHNUM).into(),
+        }
+    }
+
+    /// The address, as the file has it, of the first segment of that type.
+    fn address(&self, kind: u32) -> Option<usize> {
+        Some(read::<usize>(self.header(kind)? + SEGMENT_VADDR))
     }
 }
 
