@@ -8,20 +8,27 @@
 #[cfg(not(all(test, any(loom, shuttle))))]
 pub(crate) use real::{possible, usable};
 
+#[cfg(all(test, any(loom, shuttle)))]
+pub(crate) use modelled::{possible, usable};
+
 /// The models' machine has two CPUs.
 #[cfg(all(test, any(loom, shuttle)))]
-pub(crate) const fn usable() -> usize {
-    2
-}
+mod modelled {
+    pub(crate) const fn usable() -> usize {
+        2
+    }
 
-#[cfg(all(test, any(loom, shuttle)))]
-pub(crate) const fn possible() -> usize {
-    2
+    pub(crate) const fn possible() -> usize {
+        2
+    }
 }
 
 #[cfg(not(all(test, any(loom, shuttle))))]
 mod real {
-    use super::ask;
+    #[cfg(not(target_os = "linux"))]
+    use super::elsewhere as ask;
+    #[cfg(target_os = "linux")]
+    use super::linux as ask;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// How many CPUs the thread that asked first could run on, at least 1.
@@ -86,7 +93,7 @@ mod real {
     allow(dead_code, reason = "the models' machine has two CPUs")
 )]
 #[expect(unsafe_code, reason = "system calls")]
-mod ask {
+mod linux {
     use std::ffi::CStr;
 
     const POSSIBLE: &CStr = c"/sys/devices/system/cpu/possible";
@@ -151,6 +158,7 @@ mod ask {
     #[cfg(all(test, not(any(loom, shuttle))))]
     mod tests {
         use super::*;
+        use std::ffi::CString;
 
         #[test]
         fn lists_of_cpus_are_read() {
@@ -178,6 +186,38 @@ mod ask {
             assert!(possible() >= usize::try_from(configured).unwrap());
             assert!(read(c"/sys/no/such/file").is_none());
         }
+
+        /// Pins the calling thread to each CPU that it may run on, one after another.
+        #[test]
+        fn a_pinned_thread_has_one_cpu_and_the_numbers_up_to_it() {
+            let pin = |mask: &[u64; MASK_WORDS]| {
+                // SAFETY: the kernel reads the mask, which is as long as it is told.
+                let done = unsafe {
+                    libc::syscall(libc::SYS_sched_setaffinity, 0, size_of_val(mask), mask.as_ptr())
+                };
+                done == 0
+            };
+            let (all, highest) = affinity();
+            let pinned = (0..highest).filter(|cpu| {
+                let mut mask = [0; MASK_WORDS];
+                mask[cpu / 64] = 1 << (cpu % 64);
+                let allowed = pin(&mask);
+                assert!(!allowed || affinity() == (1, cpu + 1));
+                allowed
+            });
+            assert_eq!(pinned.count(), all);
+        }
+
+        #[test]
+        fn the_beginning_of_a_file_is_what_is_in_it() {
+            let long = b"0-3,8\n".repeat(100);
+            let path = std::env::temp_dir().join(format!("cpus.{}", std::process::id()));
+            std::fs::write(&path, &long).unwrap();
+            let read = read(&CString::new(path.to_str().unwrap()).unwrap());
+            std::fs::remove_file(&path).unwrap();
+            assert_eq!(read.unwrap(), long[..256]);
+            assert_eq!(super::read(c"/dev/null"), None, "an empty file has no beginning");
+        }
     }
 }
 
@@ -186,7 +226,7 @@ mod ask {
     all(test, any(loom, shuttle)),
     allow(dead_code, reason = "the models' machine has two CPUs")
 )]
-mod ask {
+mod elsewhere {
     pub(super) fn usable() -> usize {
         num_cpus::get()
     }

@@ -10,6 +10,12 @@
 mod models;
 
 use crate::sync::{AtomicU64, Ordering, spin_loop};
+#[cfg(not(any(target_os = "linux", all(test, any(loom, shuttle)))))]
+use elsewhere as sleep;
+#[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
+use linux as sleep;
+#[cfg(all(test, any(loom, shuttle)))]
+use modelled as sleep;
 
 const LOCKED: u64 = 1;
 /// Somebody may be waiting.
@@ -77,7 +83,7 @@ impl Drop for Guard<'_> {
 
 #[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
 #[expect(unsafe_code, reason = "a system call")]
-mod sleep {
+mod linux {
     use super::AtomicU64;
     use std::ffi::c_int;
 
@@ -112,7 +118,7 @@ mod sleep {
 
 /// In the models, as the kernel has it.
 #[cfg(all(test, any(loom, shuttle)))]
-mod sleep {
+mod modelled {
     use super::{AtomicU64, Ordering};
     use crate::sync::{Thread, current, park};
     use std::{cell::RefCell, ptr};
@@ -144,7 +150,7 @@ mod sleep {
 }
 
 #[cfg(not(any(target_os = "linux", all(test, any(loom, shuttle)))))]
-mod sleep {
+mod elsewhere {
     use super::AtomicU64;
     use crate::sync::yield_now;
 

@@ -93,6 +93,17 @@ impl Shape {
         self.low(index)..=self.high(index)
     }
 
+    /// At most `at_most` of the upper ends of buckets within `values`, ascending: as many buckets apart from
+    /// one another as they can be evenly, which for log-linear ones is even on a logarithmic scale. The last
+    /// one is always among them.
+    pub(crate) fn bounds_within(self, values: RangeInclusive<u64>, at_most: usize) -> Vec<u64> {
+        // Not the open one.
+        let ends = (0..self.buckets() - 1).map(|bucket| self.high(bucket));
+        let ends: Vec<_> = ends.filter(|end| values.contains(end)).collect();
+        let count = at_most.min(ends.len());
+        (1..=count).map(|nth| ends[nth * ends.len() / count - 1]).collect()
+    }
+
     fn low(self, index: usize) -> u64 {
         match self {
             Self::LogLinear { grouping_power: g, .. } => {
@@ -206,6 +217,19 @@ mod tests {
         }
         assert_eq!(Shape::explicit(&[1, 2, 3]).unwrap().buckets(), 4);
         assert_eq!(Shape::explicit(&[1, 2, u64::MAX]).unwrap().buckets(), 3);
+    }
+
+    #[test]
+    fn bounds_are_spread_evenly_over_the_buckets_and_end_with_the_last() {
+        let shape = log_linear(1, 8);
+        assert_eq!(shape.bounds_within(0..=u64::MAX, 0), []);
+        assert_eq!(shape.bounds_within(0..=u64::MAX, 1), [191]);
+        assert_eq!(shape.bounds_within(3..=100, 50), [3, 5, 7, 11, 15, 23, 31, 47, 63, 95]);
+        assert_eq!(shape.bounds_within(3..=100, 5), [5, 11, 23, 47, 95]);
+        assert_eq!(shape.bounds_within(3..=100, 3), [7, 23, 95]);
+        assert_eq!(shape.bounds_within(4..=4, 3), []);
+        assert_eq!(explicit(&[1, 5, 9]).bounds_within(0..=u64::MAX, 50), [1, 5, 9]);
+        assert_eq!(explicit(&[u64::MAX]).bounds_within(0..=u64::MAX, 50), []);
     }
 
     #[test]

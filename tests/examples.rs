@@ -19,7 +19,7 @@ fn example(name: &str) -> Option<Command> {
 
 #[test]
 fn a_wrong_argument_is_refused_with_name_value_and_range() {
-    let wrong: [(&str, &[&str], &[&str]); 9] = [
+    let wrong: [(&str, &[&str], &[&str]); 12] = [
         ("hot_path", &[""], &["BACKEND", "''", "Auto, PerCpu, PerThread, Striped"]),
         ("hot_path", &["perhaps"], &["BACKEND", "'perhaps'", "Striped"]),
         ("hot_path", &["Auto", ""], &["ADDS", "''", "from 0 to"]),
@@ -27,6 +27,9 @@ fn a_wrong_argument_is_refused_with_name_value_and_range() {
         ("hot_path", &["Auto", "NaN"], &["ADDS", "'NaN'", "from 0 to"]),
         ("hot_path", &["Auto", "18446744073709551616"], &["ADDS", "551616", "from 0 to"]),
         ("hot_path", &["Auto", "1", "2"], &["more arguments"]),
+        ("latency", &[""], &["SECONDS", "''", "from 1 to 3600"]),
+        ("latency", &["0"], &["SECONDS", "'0'", "from 1 to 3600"]),
+        ("latency", &["ten"], &["SECONDS", "'ten'", "from 1 to 3600"]),
         ("dogstatsd", &["nonsense"], &["ADDRESS", "'nonsense'", "HOST:PORT"]),
         ("dogstatsd", &["127.0.0.1:65536"], &["ADDRESS", "65536", "HOST:PORT"]),
     ];
@@ -38,8 +41,11 @@ fn a_wrong_argument_is_refused_with_name_value_and_range() {
 
 #[test]
 fn what_is_not_text_is_refused_and_shown() {
-    let wrong =
-        [("hot_path", ["BACKEND", "'1\u{fffd}'"]), ("dogstatsd", ["ADDRESS", "'1\u{fffd}'"])];
+    let wrong = [
+        ("hot_path", ["BACKEND", "'1\u{fffd}'"]),
+        ("latency", ["SECONDS", "'1\u{fffd}'"]),
+        ("dogstatsd", ["ADDRESS", "'1\u{fffd}'"]),
+    ];
     for (name, words) in wrong {
         let Some(mut command) = example(name) else { return };
         assert_refused(command.arg(not_text()), &words);
@@ -48,7 +54,7 @@ fn what_is_not_text_is_refused_and_shown() {
 
 #[test]
 fn a_reader_that_has_gone_away_is_no_panic() {
-    for name in ["hot_path", "named_set", "dogstatsd"] {
+    for name in ["hot_path", "named_set", "dogstatsd", "latency", "quantile_errors"] {
         let Some(mut command) = example(name) else { return };
         let errors = command.stdout(closed_pipe()).output().unwrap().stderr;
         let errors = String::from_utf8_lossy(&errors);
@@ -58,7 +64,7 @@ fn a_reader_that_has_gone_away_is_no_panic() {
 
 #[test]
 fn each_example_ends_well_by_itself() {
-    for name in ["hot_path", "named_set", "dogstatsd"] {
+    for name in ["hot_path", "named_set", "dogstatsd", "latency", "quantile_errors"] {
         let Some(mut command) = example(name) else { return };
         let ended = Ended::of(&mut command);
         assert!(ended.code == Some(0) && !ended.output.is_empty(), "{name}: {ended:?}");

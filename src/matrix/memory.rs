@@ -4,8 +4,11 @@
 use crate::sync::AtomicU64;
 
 #[cfg(all(test, any(loom, shuttle)))]
-pub(super) use source::{MOST_GRANTED, unmap_all};
-pub(super) use source::{map, unmap};
+pub(super) use elsewhere::{MOST_GRANTED, unmap_all};
+#[cfg(not(all(target_os = "linux", not(all(test, any(loom, shuttle))))))]
+pub(super) use elsewhere::{map, unmap};
+#[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
+pub(super) use linux::{map, unmap};
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
@@ -18,7 +21,7 @@ mod tests;
 /// two system calls and a page fault take twenty times as long.
 #[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
 #[expect(unsafe_code, reason = "system calls")]
-mod source {
+mod linux {
     use super::AtomicU64;
     use crate::sync::{AtomicPtr, Ordering};
     use std::{
@@ -104,7 +107,7 @@ mod source {
 /// From the allocator.
 #[cfg(not(all(target_os = "linux", not(all(test, any(loom, shuttle))))))]
 #[expect(unsafe_code, reason = "allocates and frees by hand")]
-mod source {
+mod elsewhere {
     use super::{super::rows::CELLS, AtomicU64};
     use std::{
         alloc::{Layout, alloc_zeroed, dealloc},

@@ -18,6 +18,17 @@ use std::{error::Error, fmt, ops::RangeInclusive};
 ///
 /// Quantiles of several snapshots cannot be averaged: [`merge`](Self::merge) the snapshots, then ask for
 /// the quantile.
+///
+/// ```
+/// use striped_counter::Histogram;
+///
+/// let latency = Histogram::new();
+/// (1..=1_000).for_each(|us| latency.record(us * 1_000));
+/// let snapshot = latency.snapshot();
+/// assert_eq!((snapshot.count(), snapshot.mean()), (1_000, Some(500_500.0)));
+/// assert!(snapshot.quantile_bounds(0.99).unwrap().contains(&990_000));
+/// assert!((499_000.0..=501_000.0).contains(&snapshot.quantile(0.5).unwrap()));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct HistogramSnapshot {
     shape: Shape,
@@ -125,6 +136,12 @@ impl HistogramSnapshot {
     /// Exact for bounds that buckets end at,. Of a
     /// bucket that a bound splits, nothing is counted: a value is not below a bound until that is certain.
     /// So values in the last bucket, which is open, are counted by the bound [`u64::MAX`] alone.
+    ///
+    /// ```
+    /// let sizes = striped_counter::Histogram::builder().bounds(&[10, 100]).build();
+    /// [5, 50, 500].into_iter().for_each(|size| sizes.record(size));
+    /// assert_eq!(sizes.snapshot().cumulative(&[10, 70, 100, u64::MAX]), [1, 1, 2, 3]);
+    /// ```
     #[must_use]
     pub fn cumulative(&self, bounds: &[u64]) -> Vec<u64> {
         let mut sum = 0_u64;
@@ -141,7 +158,34 @@ impl HistogramSnapshot {
         bounds.iter().map(below).collect()
     }
 
+    /// Returns at most `at_most` bounds within `values` that buckets end at, so that
+    /// [`cumulative`](Self::cumulative) counts are exact. They are spread evenly over the buckets, which for
+    /// log-linear ones is even on a logarithmic scale, and the last one is among them. They depend on the
+    /// buckets alone, not on what was recorded, so they stay the same from scrape to scrape.
+    ///
+    /// For exporters: each bound is a time series of its own there, so some 50 are enough.
+    ///
+    /// ```
+    /// let latency = striped_counter::Histogram::new().snapshot();
+    /// // From 100 microseconds to 10 seconds.
+    /// let bounds = latency.bounds_within(100_000..=10_000_000_000, 50);
+    /// assert_eq!(bounds.len(), 50);
+    /// ```
+    #[must_use]
+    pub fn bounds_within(&self, values: RangeInclusive<u64>, at_most: usize) -> Vec<u64> {
+        self.shape.bounds_within(values, at_most)
+    }
+
     /// Returns the values of both, as if one histogram had recorded them. There is a sum if both have one.
+    ///
+    /// ```
+    /// let shops = [1, 2].map(|_| striped_counter::Histogram::new());
+    /// shops[0].record(10);
+    /// shops[1].record(90);
+    /// let all = shops[0].snapshot().merge(&shops[1].snapshot())?;
+    /// assert_eq!((all.count(), all.sum()), (2, Some(100)));
+    /// # Ok::<(), striped_counter::ShapeMismatch>(())
+    /// ```
     ///
     /// # Errors
     /// If the buckets differ: see [`downsample`](Self::downsample).
@@ -153,6 +197,15 @@ impl HistogramSnapshot {
     /// sum if both have one.
     ///
     /// Counts and sums are subtracted modulo 2^64: if `earlier` is the later one they wrap around.
+    ///
+    /// ```
+    /// let latency = striped_counter::Histogram::new();
+    /// latency.record(250);
+    /// let earlier = latency.total();
+    /// latency.record(750);
+    /// assert_eq!(latency.total().since(&earlier)?.sum(), Some(750));
+    /// # Ok::<(), striped_counter::ShapeMismatch>(())
+    /// ```
     ///
     /// # Errors
     /// If the buckets differ.
@@ -171,6 +224,14 @@ impl HistogramSnapshot {
 
     /// Returns the same values in coarser log-linear buckets, as if they had been recorded with that
     /// grouping power: exactly, since neighbours are added up.
+    ///
+    /// ```
+    /// let latency = striped_counter::Histogram::new();
+    /// latency.record(1_000);
+    /// let coarse = latency.snapshot().downsample(0)?;
+    /// assert_eq!(coarse.quantile_bounds(0.5), Some(512..=1_023));
+    /// # Ok::<(), striped_counter::ShapeMismatch>(())
+    /// ```
     ///
     /// # Errors
     /// If `grouping_power` is above the snapshot's, or its buckets have explicit bounds.

@@ -24,6 +24,8 @@
 //! module here in a minor version of this crate.
 
 #[cfg(any(feature = "opentelemetry", feature = "prometheus", feature = "prometheus-client"))]
+mod buckets;
+#[cfg(any(feature = "opentelemetry", feature = "prometheus", feature = "prometheus-client"))]
 mod labels;
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -36,5 +38,7 @@ pub mod prometheus_client;
 #[cfg(feature = "serde")]
 mod serde;
 
+#[cfg(any(feature = "opentelemetry", feature = "prometheus", feature = "prometheus-client"))]
+pub use buckets::Buckets;
 #[cfg(any(feature = "opentelemetry", feature = "prometheus", feature = "prometheus-client"))]
 pub use labels::LabelsError;

@@ -4,15 +4,23 @@
 //! whatever has been taken. A callback keeps its counter for as long as the meter's provider lives,
 //! even if the instrument is dropped.
 //!
+//! A [`Histogram`](crate::Histogram) cannot be handed on as one: the API has no observable histogram, and an
+//! SDK takes no distribution that is already counted. What there is instead: its count, its sum and its
+//! buckets as observable counters, of which the last serve Prometheus' `histogram_quantile` as well, and
+//! its quantiles as a gauge. Each instrument reads the histogram by itself, so they may differ by what is
+//! recorded in between.
+//!
 //! # Example
 //!
 //! ```
 //! use opentelemetry::{KeyValue, global};
-//! use striped_counter::{Counter, CounterSet, UpDownCounter, integrations::opentelemetry::*};
+//! use striped_counter::{Counter, CounterSet, Histogram, UpDownCounter};
+//! use striped_counter::integrations::{Buckets, opentelemetry::*};
 //!
 //! static HITS: Counter = Counter::new();
 //! static BUSY: UpDownCounter = UpDownCounter::new();
 //! static BY_STATUS: CounterSet = CounterSet::new(2);
+//! static LATENCY: Histogram = Histogram::new();
 //!
 //! let meter = global::meter("service");
 //! let hits = meter.u64_observable_counter("hits");
@@ -22,6 +30,11 @@
 //! let labels = ["ok", "error"].map(|status| [KeyValue::new("status", status)]);
 //! let by_status = meter.u64_observable_counter("responses");
 //! by_status.with_callback(observe_set(&BY_STATUS, labels)?).build();
+//! let buckets = Buckets::seconds().within(1_000_000..=10_000_000_000);
+//! let latency = meter.u64_observable_counter("latency_bucket");
+//! latency.with_callback(observe_buckets(&LATENCY, buckets, [])).build();
+//! let latency = meter.f64_observable_gauge("latency").with_unit("s");
+//! latency.with_callback(observe_quantiles(&LATENCY, buckets, [0.5, 0.99], [])).build();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -29,6 +42,10 @@ use super::labels::{self, LabelsError};
 use crate::{Counter, CounterSet, UpDownCounter};
 use opentelemetry::{KeyValue, metrics::AsyncInstrument};
 use std::ops::Deref;
+
+mod histogram;
+
+pub use histogram::{observe_buckets, observe_count, observe_quantiles, observe_sum};
 
 /// Observes the total of `counter`, with `attributes`: for `u64_observable_counter`.
 pub fn observe_counter(
@@ -59,7 +76,7 @@ pub fn observe_set<A: Into<Vec<KeyValue>>>(
     attributes: impl IntoIterator<Item = A>,
 ) -> Result<impl Fn(&dyn AsyncInstrument<u64>) + Send + Sync + 'static, LabelsError> {
     let attributes: Vec<_> = attributes.into_iter().map(Into::into).collect();
-    labels::check(&attributes, &set)?;
+    labels::check(&attributes, set.len())?;
     Ok(move |instrument: &dyn AsyncInstrument<u64>| {
         let totals = set.deltas().next_delta();
         for (total, attributes) in totals.into_iter().zip(&attributes) {

@@ -39,6 +39,10 @@ use prometheus::{
 };
 use std::{collections::HashMap, ops::Deref};
 
+mod histogram;
+
+pub use histogram::{HistogramCollector, HistogramSetCollector};
+
 impl From<LabelsError> for Error {
     fn from(error: LabelsError) -> Self {
         Self::Msg(error.to_string())
@@ -149,12 +153,20 @@ impl<P: Deref<Target = CounterSet>> Set<P> {
         set: P,
     ) -> Result<Self, Error> {
         let names = label_names.map(str::to_owned);
-        let pairs = |values: [_; N]| names.iter().zip(values).map(pair).collect();
-        let labels: Vec<_> = label_values.into_iter().map(pairs).collect();
-        labels::check(&labels, &set)?;
+        let labels = label_pairs(&names, label_values);
+        labels::check(&labels, set.len())?;
         let desc = Desc::new(name.into(), help.into(), names.to_vec(), HashMap::new())?;
         Ok(Self { desc, labels, counters: set })
     }
+}
+
+/// The labels of each of a set.
+fn label_pairs<const N: usize>(
+    names: &[String; N],
+    values: impl IntoIterator<Item = [impl Into<String>; N]>,
+) -> Vec<Vec<LabelPair>> {
+    let pairs = |values: [_; N]| names.iter().zip(values).map(pair).collect();
+    values.into_iter().map(pairs).collect()
 }
 
 fn pair((name, value): (&String, impl Into<String>)) -> LabelPair {

@@ -53,6 +53,10 @@ use prometheus_client::{
 };
 use std::{fmt, ops::Deref};
 
+mod histogram;
+
+pub use histogram::{HistogramSetCollector, SharedHistogram};
+
 /// What the encoders return.
 type Encoded = Result<(), fmt::Error>;
 
@@ -132,7 +136,7 @@ impl<L, P: Deref<Target = CounterSet>> SetCollector<L, P> {
         set: P,
     ) -> Result<Self, LabelsError> {
         let labels: Vec<_> = labels.into_iter().collect();
-        labels::check(&labels, &set)?;
+        labels::check(&labels, set.len())?;
         // As the registry writes the help of other metrics.
         let help = help.into() + ".";
         Ok(Self { name: name.into(), help, labels, counters: set })

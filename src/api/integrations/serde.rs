@@ -1,8 +1,8 @@
 //! For the crate `serde`: counters serialize as their sums, as [`sum`](crate::Counter::sum) and
-//! [`sums`](crate::CounterSet::sums) have them. They do not deserialize: a counter is not a number.
+//! [`sums`](crate::CounterSet::sums) have them, and snapshots of histograms as what is in them. They do not deserialize: a counter is not a number.
 
-use crate::{Counter, CounterSet, UpDownCounter};
-use serde::{Serialize, Serializer};
+use crate::{Counter, CounterSet, HistogramSnapshot, UpDownCounter};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 /// As the sum.
 ///
@@ -30,5 +30,28 @@ impl Serialize for UpDownCounter {
 impl Serialize for CounterSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.sums())
+    }
+}
+
+/// As a struct of `count`, `sum` and `buckets`. The sum may be none, and of the buckets there are those that
+/// have values: each as its lowest value, its highest and its count.
+///
+/// ```
+/// let sizes = striped_counter::Histogram::new();
+/// sizes.record_n(70, 2);
+/// let json = serde_json::to_string(&sizes.snapshot())?;
+/// assert_eq!(json, r#"{"count":2,"sum":140,"buckets":[[68,71,2]]}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+impl Serialize for HistogramSnapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let filled = self.buckets().filter(|&(_, count)| count > 0);
+        let buckets: Vec<_> =
+            filled.map(|(values, count)| (*values.start(), *values.end(), count)).collect();
+        let mut snapshot = serializer.serialize_struct("HistogramSnapshot", 3)?;
+        snapshot.serialize_field("count", &self.count())?;
+        snapshot.serialize_field("sum", &self.sum())?;
+        snapshot.serialize_field("buckets", buckets.as_slice())?;
+        snapshot.end()
     }
 }

@@ -110,5 +110,5 @@ fn a_take_is_not_seen() {
 #[test]
 fn attributes_and_counters_have_to_be_as_many() {
     let error = observe_set(Arc::new(CounterSet::new(3)), [[]]).err().unwrap();
-    assert_eq!(error.to_string(), "labels: 1 given for a set of 3 counters; give one each");
+    assert_eq!(error.to_string(), "labels: 1 given for a set of 3; give one each");
 }

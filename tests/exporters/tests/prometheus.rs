@@ -66,5 +66,5 @@ fn what_is_wrong_is_told() {
     assert!(Single::new("not a name", "help", Arc::clone(&counter)).is_err());
     let set = Arc::new(CounterSet::new(3));
     let error = Set::new("a_total", "b", ["c"], [["d"]], set).unwrap_err();
-    assert!(error.to_string().contains("labels: 1 given for a set of 3 counters"), "{error}");
+    assert!(error.to_string().contains("labels: 1 given for a set of 3"), "{error}");
 }

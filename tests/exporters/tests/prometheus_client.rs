@@ -80,5 +80,5 @@ fn a_family_keeps_the_settings_of_its_constructor() {
 fn labels_and_counters_have_to_be_as_many() {
     let set = Arc::new(CounterSet::new(3));
     let error = SetCollector::new("a", "b", [[("c", "d")]], set).unwrap_err();
-    assert_eq!(error.to_string(), "labels: 1 given for a set of 3 counters; give one each");
+    assert_eq!(error.to_string(), "labels: 1 given for a set of 3; give one each");
 }

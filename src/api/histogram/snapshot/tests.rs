@@ -194,6 +194,21 @@ proptest! {
     }
 
     #[test]
+    fn bounds_to_choose_are_ends_of_buckets(
+        shape in shapes(), from in 0_u64..1 << 20, most in 1_usize..60,
+    ) {
+        let snapshot = of(shape, &[]);
+        let values = from..=from.saturating_mul(1_000);
+        let bounds = snapshot.bounds_within(values.clone(), most);
+        let ends = snapshot.buckets().map(|(range, _)| *range.end());
+        let within: Vec<_> = ends.filter(|end| values.contains(end) && *end < u64::MAX).collect();
+        prop_assert_eq!(bounds.len(), within.len().min(most));
+        prop_assert_eq!(bounds.last(), within.last());
+        prop_assert!(bounds.is_sorted_by(|a, b| a < b));
+        prop_assert!(bounds.iter().all(|bound| within.contains(bound)));
+    }
+
+    #[test]
     fn a_merged_snapshot_has_the_values_of_both_and_since_takes_them_apart(
         shape in shapes(), one in values(), other in values(),
     ) {

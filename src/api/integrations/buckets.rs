@@ -1,0 +1,115 @@
+//! What an exporter shows of a histogram.
+
+use crate::HistogramSnapshot;
+
+use std::ops::RangeInclusive;
+
+/// Which buckets of a histogram an exporter shows, and in which unit.
+///
+/// The bounds it shows are bounds of the histogram's own buckets, so that counts are exact; and at most 50
+/// of them unless told otherwise, since each is a time series of its own. They are spread evenly over the
+/// buckets of the values that [`within`](Self::within) says, and whatever lies beyond is counted in the
+/// first and in the last bucket, `+Inf`.
+///
+/// ```
+/// use striped_counter::integrations::Buckets;
+///
+/// // Latencies, recorded in nanoseconds: from 100 microseconds to 10 seconds.
+/// const LATENCY: Buckets = Buckets::seconds().within(100_000..=10_000_000_000).at_most(30);
+/// // Sizes in bytes, as they were recorded.
+/// const SIZE: Buckets = Buckets::new().within(64..=1 << 30);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
+pub struct Buckets {
+    per_unit: f64,
+    low: u64,
+    high: u64,
+    at_most: usize,
+}
+
+impl Buckets {
+    /// Shows values as they were recorded, of any size.
+    pub const fn new() -> Self {
+        Self { per_unit: 1.0, low: 0, high: u64::MAX, at_most: 50 }
+    }
+
+    /// Shows in seconds what was recorded in nanoseconds, for metrics whose names end in `_seconds`.
+    pub const fn seconds() -> Self {
+        Self::new().per_unit(1e9)
+    }
+
+    /// Sets how many of what was recorded make one of the unit that is shown: 1,000 for microseconds as
+    /// milliseconds.
+    pub const fn per_unit(mut self, per_unit: f64) -> Self {
+        self.per_unit = per_unit;
+        self
+    }
+
+    /// Sets the values that the bounds lie within, in the unit that is recorded.
+    pub const fn within(mut self, values: RangeInclusive<u64>) -> Self {
+        (self.low, self.high) = (*values.start(), *values.end());
+        self
+    }
+
+    /// Sets how many bounds there are at most, besides `+Inf`.
+    pub const fn at_most(mut self, bounds: usize) -> Self {
+        self.at_most = bounds;
+        self
+    }
+
+    /// Those of `set`.
+    #[cfg(any(feature = "prometheus", feature = "prometheus-client"))]
+    pub(super) fn of_set(self, set: &crate::HistogramSet) -> Scale {
+        match set.get(0) {
+            Some(first) => self.of(&first.total()),
+            None => Scale { bounds: Vec::new(), per_unit: self.per_unit },
+        }
+    }
+
+    /// Those of the histogram that `any` is a snapshot of.
+    pub(super) fn of(self, any: &HistogramSnapshot) -> Scale {
+        let bounds = any.bounds_within(self.low..=self.high, self.at_most);
+        Scale { bounds, per_unit: self.per_unit }
+    }
+}
+
+impl Default for Buckets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The [`Buckets`] of a histogram at hand.
+#[derive(Clone, Debug)]
+pub(super) struct Scale {
+    bounds: Vec<u64>,
+    per_unit: f64,
+}
+
+impl Scale {
+    /// The upper bounds.
+    pub(super) fn bounds(&self) -> impl Iterator<Item = f64> {
+        self.bounds.iter().map(|&bound| self.scaled(float(bound)))
+    }
+
+    /// The upper bounds, each with how many values are at most that high.
+    pub(super) fn cumulative(&self, snapshot: &HistogramSnapshot) -> Vec<(f64, u64)> {
+        self.bounds().zip(snapshot.cumulative(&self.bounds)).collect()
+    }
+
+    /// The sum of the values; not a number if the histogram keeps none.
+    pub(super) fn sum(&self, snapshot: &HistogramSnapshot) -> f64 {
+        snapshot.sum().map_or(f64::NAN, |sum| self.scaled(float(sum)))
+    }
+
+    /// By division, which gives the decimal that is meant: 5,000,000 ns are 0.005 s.
+    pub(super) fn scaled(&self, value: f64) -> f64 {
+        value / self.per_unit
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "metrics libraries measure in f64")]
+fn float(value: u64) -> f64 {
+    value as f64
+}
