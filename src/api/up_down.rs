@@ -5,6 +5,7 @@ use crate::{
     builder::Builder,
     matrix::{Matrix, UpDown},
     settings::Backend,
+    signs::signed,
 };
 use std::{fmt, ops::Deref, sync::Arc};
 
@@ -135,7 +136,7 @@ impl UpDownCounter {
     /// while adds are under way. Linearizable if built with [`read_lock(true)`](Builder::read_lock).
     #[must_use]
     pub fn sum(&self) -> i64 {
-        self.matrix.sum(UpDown::UPS).cast_signed()
+        signed(self.matrix.sum(UpDown::UPS))
     }
 
     /// Returns the level and starts again from zero, losing nothing; see
@@ -153,13 +154,13 @@ impl UpDownCounter {
     /// ```
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     pub fn take(&self) -> i64 {
-        self.matrix.take(UpDown::UPS).cast_signed()
+        signed(self.matrix.take(UpDown::UPS))
     }
 
     /// Makes the level `value`. What others add meanwhile comes on top, as if it came later.
     #[cfg(feature = "metrics")]
     pub(crate) fn set_to(&self, value: i64) {
-        let add = |sum: u64| self.add(value.wrapping_sub(sum.cast_signed()));
+        let add = |sum: u64| self.add(value.wrapping_sub(signed(sum)));
         self.matrix.with_sum(UpDown::UPS, add);
     }
 

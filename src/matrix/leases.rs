@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     errno,
+    signs::{signed, signed_size, unsigned, unsigned_size},
     sync::{AtomicU64, Ordering},
 };
 use std::ptr::{self, NonNull};
@@ -29,17 +30,17 @@ impl Early {
 
     /// How much has been taken.
     pub(super) fn taken(self) -> u64 {
-        ((self.0.addr().cast_signed() >> 1) as i64).cast_unsigned()
+        unsigned((signed_size(self.0.addr()) >> 1) as i64)
     }
 
     /// That `total` has been taken, or as much of it as can be noted. Of a level it may be negative.
     pub(super) fn of(total: u64, is_level: bool) -> Self {
-        let noted = if is_level && total.cast_signed() < 0 {
-            isize::try_from(total.cast_signed()).unwrap_or(-Self::MOST).max(-Self::MOST)
+        let noted = if is_level && signed(total) < 0 {
+            isize::try_from(signed(total)).unwrap_or(-Self::MOST).max(-Self::MOST)
         } else {
             isize::try_from(total).unwrap_or(Self::MOST).min(Self::MOST)
         };
-        Self(ptr::without_provenance_mut((noted << 1 | 1).cast_unsigned()))
+        Self(ptr::without_provenance_mut(unsigned_size(noted << 1 | 1)))
     }
 }
 

@@ -179,6 +179,8 @@ mod without_a_word {
         });
     }
 
+    /// Not with musl, where such a thread is waited for without end: its own last words are what tells.
+    #[cfg(not(target_env = "musl"))]
     #[test]
     fn numbers_of_threads_that_end_by_the_bare_system_call_are_used_again() {
         const NAME: &str = "numbers_of_threads_that_end_by_the_bare_system_call_are_used_again";
