@@ -5,13 +5,19 @@
 mod processes;
 
 use processes::{Directory, Ended, assert_refused, closed_pipe, full, limited, not_text};
-use std::{ffi::OsStr, fs, process::Command};
+use std::{
+    ffi::OsStr,
+    fs,
+    process::{Command, Stdio},
+};
 
 const CONTENTION: &str = env!("CARGO_BIN_EXE_contention");
 
 /// As little as can be measured.
 const LITTLE: [&str; 5] =
     ["--threads=1", "--shards=1", "--ms=1", "--repeats=1", "--backends=Striped"];
+
+const FILES: [&str; 3] = ["contention.csv", "contention.html", "contention.svg"];
 
 fn contention(arguments: &[&str]) -> Command {
     let mut command = Command::new(CONTENTION);
@@ -120,9 +126,10 @@ fn a_directory_that_takes_no_files_is_refused_before_anything_is_measured() {
     let directory = Directory::new();
     let file = directory.0.join("file");
     fs::write(&file, "").unwrap();
-    let missing = directory.0.join("missing");
+    let below_a_file = file.join("missing");
     // `/proc` takes no files, from root neither.
-    let wrong = [file.as_os_str(), missing.as_os_str(), "/proc".as_ref(), "/dev/full".as_ref()];
+    let wrong =
+        [file.as_os_str(), below_a_file.as_os_str(), "/proc".as_ref(), "/dev/full".as_ref()];
     for out in wrong {
         let words = ["--out", out.to_str().unwrap(), "cannot write there"];
         assert_refused(contention(&LITTLE).arg("--out").arg(out), &words);
@@ -142,7 +149,7 @@ fn repeated_values_are_measured_once_and_any_directory_will_do() {
         contention(&lists).args(["--readers=1,1", "--format=csv"]).arg("--out").arg(&directory.0),
     );
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(directory.names(), ["contention.csv", "contention.svg"]);
+    assert_eq!(directory.names(), FILES);
     let csv = fs::read_to_string(directory.0.join("contention.csv")).unwrap();
     assert_eq!(csv, ended.output);
     let adds = csv
@@ -183,7 +190,7 @@ fn a_reader_that_has_gone_away_is_no_error() {
     let directory = Directory::new();
     let status = little(&directory).stdout(closed_pipe()).status().unwrap();
     assert_eq!(status.code(), Some(0));
-    assert_eq!(directory.names(), ["contention.csv", "contention.svg"]);
+    assert_eq!(directory.names(), FILES);
 }
 
 #[test]
@@ -191,12 +198,12 @@ fn an_output_that_is_full_is_an_error_and_the_files_are_there() {
     let Some(full) = full() else { return eprintln!("nothing to test: no /dev/full") };
     let directory = Directory::new();
     let mut child = little(&directory);
-    let child = child.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let child = child.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.starts_with("error: standard output: "), "{errors}");
-    assert_eq!(directory.names(), ["contention.csv", "contention.svg"]);
+    assert_eq!(directory.names(), FILES);
 }
 
 #[test]
@@ -232,4 +239,60 @@ fn without_an_error_output_the_exit_code_has_to_do() {
     let mut full = limited("-f 0", CONTENTION);
     full.args(LITTLE).arg(OsStr::new("--out")).arg(&directory.0).stdout(closed_pipe());
     assert_eq!(silent(&mut full), Some(1));
+}
+
+#[test]
+fn a_missing_directory_is_made_and_what_is_written_is_said() {
+    let directory = Directory::new();
+    let out = directory.0.join("a/b");
+    let ended = Ended::of(contention(&LITTLE).arg("--out").arg(&out));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for name in FILES {
+        assert!(out.join(name).exists());
+        assert!(ended.errors.contains(out.join(name).to_str().unwrap()), "{ended:?}");
+    }
+    let wide: Vec<_> = ended.output.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+}
+
+#[test]
+fn without_a_plot_what_a_program_reads_is_in_no_file() {
+    let directory = Directory::new();
+    for format in ["--format=csv", "--format=json"] {
+        // Nothing is to be written, so any directory will do.
+        let mut command = contention(&LITTLE);
+        let ended =
+            Ended::of(command.args(["--no-plot", format, "--out=/proc"]).current_dir(&directory.0));
+        assert_eq!((ended.code, &ended.errors[..]), (Some(0), ""), "{ended:?}");
+    }
+    assert!(directory.names().is_empty());
+}
+
+/// Told to end as soon as it can be told so.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupted_run_keeps_what_it_has_measured_if_asked() {
+    let directory = Directory::new();
+    let many = ["--threads=1,2", "--ms=20", "--repeats=1000", "--keep", "--format=json"];
+    let mut command = contention(&many);
+    command.arg("--out").arg(&directory.0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    // Signal 2 is the second bit of those that are caught.
+    let caught = || {
+        let status = fs::read_to_string(&status).unwrap();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(mask.trim(), 16).unwrap() & 2 != 0
+    };
+    while !caught() {
+        std::thread::yield_now();
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    let (text, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(130), "{errors}");
+    assert!(text.contains("\"interrupted after "), "{text}");
+    assert_eq!(directory.names(), FILES);
 }

@@ -30,8 +30,8 @@ use std::{
 };
 use striped_counter::bench::lab::{
     chart::{
-        Chart, Curve,
-        style::{BLACK, BLUE, GREEN, SQUARE, Shape, Style, UP, VERMILION},
+        Chart, Curve, Size,
+        style::{BLACK, BLUE, GREEN, Shape, Style, VERMILION},
         svg,
     },
     clock::thread_time,
@@ -188,8 +188,8 @@ fn sums(scale: &Scale) -> (String, Option<File>) {
         "ratio",
     ])];
     let mut curves = [
-        curve("locked", Style::thick(BLUE, SQUARE)),
-        curve("unlocked", Style::thick(GREEN, UP)),
+        curve("locked", Style::thick(BLUE, Shape::Square)),
+        curve("unlocked", Style::thick(GREEN, Shape::Up)),
         curve("bare loop", Style::thin(BLACK, Shape::Disc)),
     ];
     for shards in steps(4, scale.shards) {
@@ -238,26 +238,25 @@ fn titled(title: &str, lines: &[Vec<String>]) -> String {
 }
 
 fn curve(label: &str, style: Style) -> Curve {
-    Curve { label: Some(label.to_owned()), style, points: Vec::new() }
+    Curve { label: label.to_owned(), style, points: Vec::new() }
 }
 
 fn style(backend: Backend) -> Style {
     match backend {
         Backend::PerCpu => Style::thick(VERMILION, Shape::Disc),
-        Backend::PerThread => Style::thick(BLUE, SQUARE),
-        _ => Style::thick(GREEN, UP),
+        Backend::PerThread => Style::thick(BLUE, Shape::Square),
+        _ => Style::thick(GREEN, Shape::Up),
     }
 }
 
 fn chart(title: &str, x_title: &str, y_title: &str, curves: Vec<Curve>) -> Chart {
-    let caption = format!("{}; lower is better", Machine::here());
+    let captions = vec![format!("{}; lower is better", Machine::here())];
     let [title, x_title, y_title] = [title, x_title, y_title].map(str::to_owned);
-    Chart { title, caption, x_title, y_title, x_step: 4.0, curves }
+    Chart { title, captions, x_title, y_title, curves }
 }
 
 fn picture(name: &str, chart: &Chart) -> File {
-    let text = svg(chart).expect("a picture of finite figures can be drawn");
-    File { name: file_name(name), text }
+    File { name: file_name(name), text: svg(chart, Size::Wide) }
 }
 
 fn file_name(picture: &str) -> String {

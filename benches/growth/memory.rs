@@ -18,7 +18,7 @@ use striped_counter::{
     Backend, Builder, Counter, CounterSet, UpDownCounter,
     bench::lab::{
         backends::backends,
-        chart::style::{BLACK, GREEN, ORANGE, SQUARE, Shape, Style, UP, VERMILION},
+        chart::style::{BLACK, GREEN, ORANGE, Shape, Style, VERMILION},
         files::File,
         machine::cpus,
         memory::{Bytes, done, fresh, growth},
@@ -243,10 +243,10 @@ pub(crate) fn of_shards(scale: &Scale) -> (String, Option<File>) {
 pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
     const SHARDS: usize = 64;
     let mut curves = [
-        curve("padded Counter", Style::thin(ORANGE, UP).hollow()),
-        curve("Counter", Style::thick(GREEN, UP)),
+        curve("padded Counter", Style::thin(ORANGE, Shape::Up).hollow()),
+        curve("Counter", Style::thick(GREEN, Shape::Up)),
         curve("CounterSet", Style::thick(VERMILION, Shape::Disc)),
-        curve("padded AtomicU64", Style::thin(BLACK, SQUARE)),
+        curve("padded AtomicU64", Style::thin(BLACK, Shape::Square)),
     ];
     let mut tables = Vec::new();
     let auto = Counter::new();
@@ -265,7 +265,7 @@ pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
                 let resident = bytes.and_then(|bytes| bytes.resident).map(each);
                 line[1] = figure(bytes.map(|bytes| each(bytes.asked)));
                 line.push(figure(resident));
-                let curve = curves.iter_mut().find(|c| c.label.as_deref() == Some(kind.name()));
+                let curve = curves.iter_mut().find(|curve| curve.label == kind.name());
                 if let (Some(curve), Some(bytes), Backend::Striped) = (curve, resident, of) {
                     curve.points.push((float(counters as u64), bytes));
                 }
@@ -278,13 +278,12 @@ pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
         );
         tables.push(titled(&title, &lines));
     }
-    let mut chart = chart(
+    let chart = chart(
         &format!("Memory of a counter with {SHARDS} shards against the number of counters"),
         "counters",
         "resident bytes per counter",
         curves.into(),
     );
-    chart.x_step = 10.0;
     (tables.join("\n"), drawn("counters", &chart))
 }
 

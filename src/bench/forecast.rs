@@ -50,14 +50,21 @@ impl Predicted {
 pub(crate) struct Forecast {
     pub(crate) cpus: usize,
     pub(crate) transfer: f64,
+    /// Why not to trust it.
+    pub(crate) warning: Option<String>,
     /// A subject after another, and in each the threads ascending.
     pub(crate) rows: Vec<Predicted>,
 }
 
 impl Forecast {
-    /// From what was measured on `cpus` CPUs; `None` if that does not tell the costs, and nor does
-    /// the request.
-    pub(crate) fn new(request: Request, measured: &[Row], cpus: usize) -> Option<Self> {
+    /// From what was measured on `cpus` CPUs, of which the threads got no more than the share `busy`, if they
+    /// did not get all; `None` if that does not tell the costs, and nor does the request.
+    pub(crate) fn new(
+        request: Request,
+        measured: &[Row],
+        cpus: usize,
+        busy: Option<f64>,
+    ) -> Option<Self> {
         let measured = Measured(measured);
         let transfer = request.transfer.or_else(|| measured.transfer(cpus))?;
         let scale = match request.local {
@@ -73,7 +80,14 @@ impl Forecast {
                 Predicted { subject, threads, cost }
             }));
         }
-        Some(Self { cpus: request.cpus, transfer, rows })
+        let warning = busy.filter(|_| request.transfer.is_none()).map(|share| {
+            format!(
+                "Too low, and not to be trusted: threads that got {:.0} % of the CPUs seldom met, so a line \
+                 seldom moved",
+                share * 100.0
+            )
+        });
+        Some(Self { cpus: request.cpus, transfer, warning, rows })
     }
 }
 
@@ -102,11 +116,12 @@ fn doubling(last: usize) -> impl Iterator<Item = usize> {
 struct Measured<'a>(&'a [Row]);
 
 impl Measured<'_> {
+    /// Those that say anything: what took no time was not measured.
     fn rows(&self) -> impl Iterator<Item = (Name, usize, f64)> {
         let main = self.0.iter().filter(|row| row.point.section.is_main());
-        main.filter_map(|row| {
-            Some((row.point.subject, row.point.threads, row.measured.adds?.cpu.median))
-        })
+        let rows = main.filter_map(|row| Some((row.point, row.measured.adds?.cpu.median)));
+        let rows = rows.filter(|(_, cost)| cost.is_finite() && *cost > 0.0);
+        rows.map(|(point, cost)| (point.subject, point.threads, cost))
     }
 
     /// Those that the model knows enough of: the backends, and the plain atomic.
@@ -151,7 +166,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn forecast() -> Forecast {
-        Forecast::new(REQUEST, &measured(), 2).unwrap()
+        Forecast::new(REQUEST, &measured(), 2, None).unwrap()
     }
 
     fn costs(forecast: &Forecast, subject: Name) -> Vec<f64> {
@@ -170,15 +185,40 @@ pub(crate) mod tests {
     #[test]
     fn costs_may_be_given() {
         let request = Request { local: Some(5.0), transfer: Some(30.0), ..REQUEST };
-        let forecast = Forecast::new(request, &measured(), 2).unwrap();
+        let forecast = Forecast::new(request, &measured(), 2, None).unwrap();
         assert_eq!(costs(&forecast, Name::AtomicU64), [5.0, 60.0, 120.0, 240.0]);
         assert_eq!(costs(&forecast, STRIPED), [4.0; 4]);
     }
 
     #[test]
+    fn a_busy_machine_makes_it_a_warning_unless_the_cost_is_given() {
+        let warning = |request| Forecast::new(request, &measured(), 2, Some(0.42)).unwrap().warning;
+        assert!(warning(REQUEST).is_some_and(|warning| warning.contains("42 %")));
+        assert_eq!(warning(Request { transfer: Some(30.0), ..REQUEST }), None);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_forecast_from() {
+        for nothing in [0.0, f64::NAN, f64::INFINITY] {
+            let mut rows = measured();
+            rows[1] = row(Name::AtomicU64, 1, nothing);
+            let told = Request { transfer: Some(30.0), ..REQUEST };
+            let forecast = Forecast::new(told, &rows, 2, None).unwrap();
+            assert!(forecast.rows.iter().all(|row| row.cost.is_finite() && row.rate().is_finite()));
+            let scaled = Request { local: Some(5.0), ..told };
+            assert!(
+                Forecast::new(scaled, &rows, 2, None).is_none(),
+                "there is nothing to scale with"
+            );
+            rows[4] = row(Name::AtomicU64, 2, nothing);
+            assert!(Forecast::new(REQUEST, &rows, 2, None).is_none());
+        }
+    }
+
+    #[test]
     fn threads_that_take_turns_do_not_tell_what_a_transfer_costs() {
-        assert!(Forecast::new(REQUEST, &measured(), 1).is_none());
-        assert!(Forecast::new(REQUEST, &measured()[..3], 2).is_none());
+        assert!(Forecast::new(REQUEST, &measured(), 1, None).is_none());
+        assert!(Forecast::new(REQUEST, &measured()[..3], 2, None).is_none());
     }
 
     /// Cost in ns of the plain atomic on an AMD Milan with 1, 2, 8, 64 and 128 CPUs adding: the

@@ -18,26 +18,17 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The name of the table of results.
-    pub(crate) fn csv(self) -> String {
-        self.stem() + ".csv"
-    }
-
-    /// The name of the picture.
-    pub(crate) fn svg(self) -> String {
-        self.stem() + ".svg"
-    }
-
-    /// The name of the table of a forecast.
-    pub(crate) fn forecast_csv(self) -> String {
-        self.stem() + "-forecast.csv"
-    }
-
-    fn stem(self) -> String {
+    /// The name of a file of results: `contention.csv`, or `contention-CounterSet.csv`.
+    pub(crate) fn file(self, ending: &str) -> String {
         match self {
-            Self::Counter => "contention".to_owned(),
-            Self::UpDownCounter | Self::CounterSet => format!("contention-{self}"),
+            Self::Counter => format!("contention{ending}"),
+            Self::UpDownCounter | Self::CounterSet => format!("contention-{self}{ending}"),
         }
+    }
+
+    /// Whether it is of many counters, which an add chooses among.
+    pub(crate) fn many(self) -> bool {
+        self == Self::CounterSet
     }
 
     /// How long the measuring of a default run may take, in milliseconds, to be within a minute.
@@ -62,7 +53,7 @@ mod tests {
 
     #[test]
     fn only_counters_have_no_type_in_their_names() {
-        assert_eq!(Kind::Counter.svg(), "contention.svg");
-        assert_eq!(Kind::CounterSet.csv(), "contention-CounterSet.csv");
+        assert_eq!(Kind::Counter.file(".svg"), "contention.svg");
+        assert_eq!(Kind::CounterSet.file("-forecast.csv"), "contention-CounterSet-forecast.csv");
     }
 }

@@ -14,13 +14,15 @@
 //! | `lab` | what measuring takes, whatever is measured |
 //! | `forecast` | what a machine with more CPUs might show: a model |
 //! | `recommend` | the line at the end |
-//! | `report` | table, CSV, JSON and plot |
+//! | `notes` | what a reader has to bear in mind |
+//! | `report` | tables, CSV, JSON, pictures and the page |
 
 mod args;
 mod forecast;
 mod kind;
 #[doc(hidden)]
 pub mod lab;
+mod notes;
 mod plan;
 mod recommend;
 mod report;
@@ -31,18 +33,27 @@ use args::Settings;
 use forecast::Forecast;
 use kind::Kind;
 use lab::{
-    files,
+    clock,
+    files::{self, File},
     index::Index,
+    interrupt,
     machine::Machine,
     memory::{self, Bytes},
     output::{exit, print},
     rounds,
 };
+use notes::Circumstances;
 use plan::Point;
 use recommend::Advice;
 use report::Report;
 use rows::Row;
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
 use subjects::{Name, Own};
 
 /// The contention tool as a library: measures your own counters beside this crate's.
@@ -105,16 +116,76 @@ impl Contention {
     pub fn run(self) -> ExitCode {
         let names = self.own.iter().map(|own| own.name).collect();
         let settings = Settings::from_command_line(names).unwrap_or_else(|error| error.exit());
-        exit(run(&settings, &self.own))
+        let code = exit(run(&settings, &self.own));
+        // As shells say of an interrupt: 128, and the number of the signal.
+        if code == ExitCode::SUCCESS && interrupt::asked() { ExitCode::from(130) } else { code }
     }
 }
 
 fn run(settings: &Settings, own: &[Own]) -> Result<(), Box<dyn Error>> {
     let points = plan::points(settings);
-    let window = settings.window(points.len());
     if let Some(job) = memory::job() {
         return bytes(&points, &job);
     }
+    let tick = clock::tick()
+        .ok_or("the CPU clock of this system does not move: nothing can be measured")?;
+    let window = settings.window(points.len(), tick);
+    let rows = measure(settings, points, window, own)?;
+    let machine = Machine::here();
+    let notes = notes::notes(
+        &rows,
+        Circumstances {
+            kind: settings.kind,
+            cpus: machine.cpus,
+            coarse: (tick >= COARSE).then_some(tick),
+            window,
+            repeats: settings.repeats,
+            interrupted: interrupt::asked(),
+        },
+    );
+    let busy = notes::busy(&rows, machine.cpus);
+    let forecast =
+        settings.forecast.map(|request| Forecast::new(request, &rows, machine.cpus, busy));
+    let told = forecast.as_ref().is_none_or(Option::is_some);
+    let advice = Advice::new(settings.kind, &rows, recommend::auto());
+    let (kind, repeats) = (settings.kind, settings.repeats);
+    let report = Report {
+        kind,
+        machine,
+        repeats,
+        window,
+        rows,
+        forecast: forecast.flatten(),
+        advice,
+        notes,
+    };
+
+    // What was measured is shown even if it cannot be kept.
+    let files = report.files(&settings.endings);
+    let saved = files::save(&settings.out, &files);
+    print(&report.render(settings.format))?;
+    saved?;
+    tell(&settings.out, &files);
+    if report.advice.line.is_none() {
+        return Err("nothing could be measured well enough to recommend anything".into());
+    }
+    if told {
+        Ok(())
+    } else {
+        Err("there is no forecast: what it is made from could not be measured".into())
+    }
+}
+
+/// What moves so far at a time is told of.
+const COARSE: Duration = Duration::from_millis(1);
+
+/// Runs all points, and puts together what is known of each; of none that an interrupt has left out.
+fn measure(
+    settings: &Settings,
+    points: Vec<Point>,
+    window: Duration,
+    own: &[Own],
+) -> Result<Vec<Row>, Box<dyn Error>> {
     let sizes = sizes(&points);
     let measured = rounds::measure(&points, settings.repeats, |point| {
         let sample = subjects::run(point, window, own)?;
@@ -122,17 +193,16 @@ fn run(settings: &Settings, own: &[Own]) -> Result<(), Box<dyn Error>> {
     })?;
     let parts = points.into_iter().zip(measured).zip(sizes);
     let row = |((point, measured), bytes)| Row { point, measured, bytes };
-    let rows: Vec<_> = parts.map(row).collect();
-    let machine = Machine::here();
-    let forecast = settings.forecast.and_then(|r| Forecast::new(r, &rows, machine.cpus));
-    let advice = Advice::new(settings.kind, &rows, recommend::auto());
-    let (kind, repeats) = (settings.kind, settings.repeats);
-    let report = Report { kind, machine, repeats, window, rows, forecast, advice };
+    Ok(parts.map(row).filter(|row| row.measured.repeats > 0).collect())
+}
 
-    // What was measured is shown even if it cannot be kept.
-    let saved = files::save(&settings.out, &report.files(settings.plot)?);
-    print(&report.render(settings.format))?;
-    Ok(saved?)
+/// Says on the error output which files were written: the standard output may be for a program.
+fn tell(out: &Path, files: &[File]) {
+    let paths = files.iter().map(|file| out.join(&file.name).display().to_string());
+    let paths = paths.collect::<Vec<_>>().join(", ");
+    if !paths.is_empty() {
+        let _ = writeln!(io::stderr(), "wrote {paths}");
+    }
 }
 
 /// What the counters of each point take, as far as it has many: each in a process of its own, which is

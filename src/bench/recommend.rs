@@ -1,22 +1,41 @@
-//! The builder line for this machine, and why.
+//! The builder line for this machine, why, and how sure that is.
+//!
+//! `new()` unless another backend is clearly cheaper: by a fifth in the median, and in each repeat by more
+//! than what two runs of the same differ by. All points of a repeat are measured shortly after one another, so
+//! a repeat's costs are compared with those of the same repeat, and a machine's moods fall out.
 
-use crate::bench::{kind::Kind, lab::index::Index, rows::Row, subjects::Name};
-use crate::{Backend, Counter};
+use crate::{
+    Backend, Counter,
+    bench::{
+        kind::Kind,
+        lab::{
+            index::Index,
+            stats::{Spread, float},
+        },
+        rows::Row,
+        subjects::Name,
+    },
+};
 use std::fmt;
 
-/// Costs within this ratio are as good as equal: a machine's moods are no smaller.
+/// How many times cheaper something has to be in the median to be worth a change.
+const CLEAR: f64 = 1.25;
+/// And in each repeat: two runs of the same differ by no less.
 const TIE: f64 = 1.1;
+/// With fewer repeats nothing is said of another backend.
+const REPEATS: usize = 3;
 
 #[derive(Debug)]
 pub(crate) struct Advice {
-    /// The expression to write.
-    pub(crate) line: String,
+    /// The expression to write; `None` if the figures do not tell.
+    pub(crate) line: Option<String>,
     pub(crate) why: String,
 }
 
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Recommended on this machine: {}\n{}", self.line, self.why)
+        let line = self.line.as_deref().unwrap_or("nothing");
+        write!(f, "Recommended on this machine: {line}\n{}", self.why)
     }
 }
 
@@ -29,29 +48,89 @@ impl Advice {
     /// What `rows` speak for, where `auto` is the backend of `new()`.
     pub(crate) fn new(kind: Kind, rows: &[Row], auto: Backend) -> Self {
         let curves = Curves::new(kind, rows);
-        let best = curves.cheapest_backend().unwrap_or(auto);
-        let ties = |name| curves.mean(name) <= TIE * curves.mean(Name::Backend(best));
-        let (line, why) = if ties(curves.atomic) {
-            (
-                curves.atomics(),
-                format!("No backend is cheaper by more than a tenth: {}.", curves.prices(best)),
-            )
-        } else if ties(Name::Backend(auto)) {
-            let rank = if auto == best { "the cheapest" } else { "as cheap as any within a tenth" };
-            let line = format!("{kind}::new({})", curves.len());
-            (line, format!("Auto picks {auto}, {rank} here: {}.", curves.prices(auto)))
-        } else {
-            let line =
-                format!("{kind}::builder({}).backend(Backend::{best}).build()", curves.len());
-            (line, format!("{best} is the cheapest here: {}.", curves.prices(best)))
+        let Some(best) = curves.cheapest_backend() else {
+            let why = "No backend's cost could be measured: see the notes.".to_owned();
+            return Self { line: None, why };
         };
-        Self { line, why: why + &curves.one_thread() }
+        let has_auto = curves.cost(Name::Backend(auto)).is_some();
+        // What there is to compare with: the default, or what is cheapest without it.
+        let base = if has_auto { auto } else { best };
+        let over_atomic = curves.gain(Name::Backend(best), curves.atomic);
+        let over_base = curves.gain(Name::Backend(best), Name::Backend(base));
+        let (line, why) = match (over_atomic, over_base) {
+            (Some(gain), _) if gain.median < CLEAR => (
+                curves.atomics(),
+                format!("No backend gains enough. {best} {gain}; {}.", curves.prices(best)),
+            ),
+            (_, Some(gain)) if best != base && gain.is_clear() => (
+                curves.by_name(kind, best),
+                format!(
+                    "{best} {gain}; {}. What it costs: {}.",
+                    curves.prices(best),
+                    drawback(best)
+                ),
+            ),
+            (_, gain) if has_auto => (
+                format!("{kind}::new({})", curves.len()),
+                format!(
+                    "Auto picks {auto}: {}.{}",
+                    curves.prices(auto),
+                    curves.runner_up(auto, best, gain)
+                ),
+            ),
+            _ => (
+                curves.by_name(kind, best),
+                format!("{best} is the cheapest of those measured: {}.", curves.prices(best)),
+            ),
+        };
+        Self { line: Some(line), why: why + &curves.one_thread() }
     }
 }
 
-/// CPU time in ns an add, by subject and number of threads.
+/// What is given up with a backend by name.
+fn drawback(backend: Backend) -> &'static str {
+    match backend {
+        Backend::PerThread => {
+            "memory and sums grow with the most threads that were alive at once, and an add from a \
+             signal handler may be lost"
+        }
+        Backend::PerCpu => "it is refused where Linux has no restartable sequences to offer",
+        _ => "each add is an atomic one, and threads that share a shard slow each other down",
+    }
+}
+
+/// How many times cheaper one is than another, over the repeats.
+struct Gain {
+    over: Name,
+    median: f64,
+    min: f64,
+    max: f64,
+    repeats: usize,
+}
+
+impl Gain {
+    fn is_clear(&self) -> bool {
+        self.median >= CLEAR && self.min >= TIE && self.repeats >= REPEATS
+    }
+}
+
+impl fmt::Display for Gain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { over, median, min, max, repeats } = self;
+        let plural = if *repeats == 1 { "" } else { "s" };
+        write!(
+            f,
+            "costs {:.2} times what {over} does, {:.2} to {:.2} in {repeats} repeat{plural}",
+            1.0 / median,
+            1.0 / max,
+            1.0 / min
+        )
+    }
+}
+
+/// CPU time in ns an add of each repeat, by subject and number of threads.
 struct Curves {
-    costs: Vec<(Name, usize, f64)>,
+    costs: Vec<(Name, usize, Vec<f64>)>,
     most_threads: usize,
     /// The yardstick.
     atomic: Name,
@@ -64,18 +143,25 @@ impl Curves {
         let rows = || rows.iter().filter(|row| row.point.section.is_main());
         let most = rows().map(|row| row.point.counters).max().unwrap_or(1);
         let rows = rows().filter(|r| (r.point.counters, r.point.index) == (most, Index::Random));
-        let cost =
-            |row: &Row| Some((row.point.subject, row.point.threads, row.measured.adds?.cpu.median));
-        let costs: Vec<_> = rows.filter_map(cost).collect();
+        // What took no time was not measured.
+        let is_cost = |cost: &f64| cost.is_finite() && *cost > 0.0;
+        let rows = rows.filter(|row| row.measured.add_cpus.iter().all(is_cost));
+        let rows = rows.filter(|row| !row.measured.add_cpus.is_empty());
+        let costs: Vec<_> = rows
+            .map(|row| (row.point.subject, row.point.threads, row.measured.add_cpus.clone()))
+            .collect();
         let most_threads = costs.iter().map(|&(_, threads, _)| threads).max().unwrap_or(1);
         let atomic = if kind == Kind::UpDownCounter { Name::AtomicI64 } else { Name::AtomicU64 };
-        let counters = (kind == Kind::CounterSet).then_some(most);
-        Self { costs, most_threads, atomic, counters }
+        Self { costs, most_threads, atomic, counters: kind.many().then_some(most) }
     }
 
     /// What a set is told of its length.
     fn len(&self) -> String {
         self.counters.map_or_else(String::new, |counters| counters.to_string())
+    }
+
+    fn by_name(&self, kind: Kind, backend: Backend) -> String {
+        format!("{kind}::builder({}).backend(Backend::{backend}).build()", self.len())
     }
 
     /// The expression for plain atomics.
@@ -87,28 +173,51 @@ impl Curves {
 
     fn at(&self, name: Name, threads: usize) -> Option<f64> {
         let found = self.costs.iter().find(|cost| (cost.0, cost.1) == (name, threads));
-        found.map(|&(_, _, cost)| cost)
+        found.map(|(_, _, costs)| Spread::of(costs.clone()).median)
     }
 
-    /// The geometric mean over all numbers of threads above one, if there are any: who has one
-    /// thread needs no sharded counter. Infinite if not measured.
-    fn mean(&self, name: Name) -> f64 {
+    /// The cost of each repeat: the geometric mean over all numbers of threads above one, if there are any, since
+    /// who has one thread needs no sharded counter.
+    fn cost(&self, name: Name) -> Option<Vec<f64>> {
         let least = self.most_threads.min(2);
-        let counted = |cost: &&(Name, usize, f64)| cost.0 == name && cost.1 >= least;
-        let logs: Vec<_> = self.costs.iter().filter(counted).map(|cost| cost.2.ln()).collect();
-        let (Ok(count), false) = (u32::try_from(logs.len()), logs.is_empty()) else {
-            return f64::INFINITY;
+        let counted = |cost: &&(Name, usize, Vec<f64>)| cost.0 == name && cost.1 >= least;
+        let curves: Vec<_> = self.costs.iter().filter(counted).map(|cost| &cost.2).collect();
+        let repeats = curves.iter().map(|costs| costs.len()).min()?;
+        let mean = |repeat: usize| {
+            let logs = curves.iter().map(|costs| costs[repeat].ln()).sum::<f64>();
+            (logs / float(curves.len() as u64)).exp()
         };
-        (logs.iter().sum::<f64>() / f64::from(count)).exp()
+        Some((0..repeats).map(mean).collect())
+    }
+
+    /// How many times cheaper `name` is than `over`.
+    fn gain(&self, name: Name, over: Name) -> Option<Gain> {
+        let (ours, theirs) = (self.cost(name)?, self.cost(over)?);
+        let ratios: Vec<_> = theirs.iter().zip(&ours).map(|(theirs, ours)| theirs / ours).collect();
+        let repeats = ratios.len();
+        let Spread { median, min, max } = Spread::of(ratios);
+        Some(Gain { over, median, min, max, repeats })
     }
 
     fn cheapest_backend(&self) -> Option<Backend> {
         let backends = self.costs.iter().filter_map(|cost| match cost.0 {
-            Name::Backend(backend) => Some(backend),
+            Name::Backend(backend) => Some((backend, Spread::of(self.cost(cost.0)?).median)),
             _ => None,
         });
-        let mean = |backend: &Backend| self.mean(Name::Backend(*backend));
-        backends.min_by(|a, b| mean(a).total_cmp(&mean(b)))
+        backends.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(backend, _)| backend)
+    }
+
+    /// What the cheapest other backend would gain over Auto, and why that is not enough.
+    fn runner_up(&self, auto: Backend, best: Backend, gain: Option<Gain>) -> String {
+        let is_other = |cost: &(Name, usize, Vec<f64>)| matches!(cost.0, Name::Backend(backend) if backend != auto);
+        match gain.filter(|_| best != auto) {
+            Some(gain) => format!(
+                " {best} {gain}: too little, or too unsure, for what it costs: {}.",
+                drawback(best)
+            ),
+            None if self.costs.iter().any(is_other) => " No other backend is cheaper.".to_owned(),
+            None => " No other backend was measured.".to_owned(),
+        }
     }
 
     /// What an add costs with the most threads: on `backend`, on the other ones, on the atomic.
@@ -117,17 +226,17 @@ impl Curves {
         let first = Name::Backend(backend);
         let others = self.costs.iter().filter(|&&(name, threads, _)| {
             let single = Name::Counters(backend);
-            let other = matches!(name, Name::Backend(_)) || name == single || name.atomic();
+            let other =
+                matches!(name, Name::Backend(_) | Name::Own(_)) || name == single || name.atomic();
             threads == most && name != first && other
         });
-        let others: Vec<_> = others.map(|(name, _, cost)| format!("{cost:.1} on {name}")).collect();
-        let cost = self.at(first, most).unwrap_or(f64::NAN);
+        let others = others.filter_map(|cost| Some((cost.0, self.at(cost.0, most)?)));
+        let others = others.map(|(name, cost)| format!("{cost:.1} on {name}"));
         let plural = if most == 1 { "" } else { "s" };
         let many = self.counters.map_or_else(String::new, |n| format!(" to one of {n} counters"));
-        format!(
-            "with {most} thread{plural} an add{many} takes {cost:.1} ns of CPU time, {}",
-            others.join(", ")
-        )
+        let cost = self.at(first, most).map_or_else(|| "-".to_owned(), |cost| format!("{cost:.1}"));
+        let own = format!("with {most} thread{plural} an add{many} takes {cost} ns of CPU time");
+        [own].into_iter().chain(others).collect::<Vec<_>>().join(", ")
     }
 
     fn one_thread(&self) -> String {
@@ -146,62 +255,102 @@ mod tests {
     use super::*;
     use crate::bench::rows::tests::{row, row_of_many};
 
+    fn repeated(costs: &[(Name, usize, &[f64])], auto: Backend) -> Advice {
+        let rows = costs.iter().map(|&(name, n, costs)| {
+            let mut row = row(name, n, costs[0]);
+            row.measured.add_cpus = costs.to_vec();
+            row
+        });
+        Advice::new(Kind::Counter, &rows.collect::<Vec<_>>(), auto)
+    }
+
+    /// With three repeats that are alike.
     fn advice(costs: &[(Name, usize, f64)], auto: Backend) -> Advice {
-        let rows: Vec<_> = costs.iter().map(|&(name, n, cost)| row(name, n, cost)).collect();
-        Advice::new(Kind::Counter, &rows, auto)
+        let costs: Vec<_> = costs.iter().map(|&(name, n, cost)| (name, n, [cost; 3])).collect();
+        let costs: Vec<_> = costs.iter().map(|(name, n, costs)| (*name, *n, &costs[..])).collect();
+        repeated(&costs, auto)
+    }
+
+    fn line(advice: &Advice) -> &str {
+        advice.line.as_deref().unwrap()
     }
 
     const PER_CPU: Name = Name::Backend(Backend::PerCpu);
     const PER_THREAD: Name = Name::Backend(Backend::PerThread);
     const STRIPED: Name = Name::Backend(Backend::Striped);
+    const BY_NAME: &str = "Counter::builder().backend(Backend::PerThread).build()";
 
     #[test]
     fn the_default_if_auto_is_the_cheapest() {
         let costs =
             [(PER_CPU, 1, 1.5), (PER_CPU, 2, 1.0), (STRIPED, 2, 3.0), (Name::AtomicU64, 2, 16.0)];
         let advice = advice(&costs, Backend::PerCpu);
-        assert_eq!(advice.line, "Counter::new()");
+        assert_eq!(line(&advice), "Counter::new()");
         assert_eq!(
             advice.why,
-            "Auto picks PerCpu, the cheapest here: with 2 threads an add takes 1.0 ns of CPU time, \
-             3.0 on Striped, 16.0 on AtomicU64."
+            "Auto picks PerCpu: with 2 threads an add takes 1.0 ns of CPU time, 3.0 on Striped, 16.0 on \
+             AtomicU64. No other backend is cheaper."
         );
     }
 
     #[test]
-    fn the_default_if_auto_is_nearly_the_cheapest() {
-        let costs = [(PER_CPU, 2, 1.05), (PER_THREAD, 2, 1.0), (Name::AtomicU64, 2, 16.0)];
-        let advice = advice(&costs, Backend::PerCpu);
-        assert_eq!(advice.line, "Counter::new()");
-        assert!(advice.why.contains("within a tenth"), "{}", advice.why);
+    fn the_default_unless_another_gains_clearly_in_every_repeat() {
+        let auto: (Name, usize, &[f64]) = (PER_CPU, 2, &[2.0, 2.0, 2.0, 2.0]);
+        let atomic: (Name, usize, &[f64]) = (Name::AtomicU64, 2, &[16.0; 4]);
+        let cases: [(&[f64], &str); 4] = [
+            (&[1.7, 1.7, 1.7, 1.7], "Counter::new()"),
+            (&[1.0, 1.0, 1.0, 1.9], "Counter::new()"),
+            (&[1.0, 1.0], "Counter::new()"),
+            (&[1.0, 1.1, 1.0, 1.2], BY_NAME),
+        ];
+        for (costs, expected) in cases {
+            let advice = repeated(&[auto, (PER_THREAD, 2, costs), atomic], Backend::PerCpu);
+            assert_eq!(line(&advice), expected, "{costs:?}: {}", advice.why);
+            // Either way the difference, the spread, and what the other one costs.
+            assert!(advice.why.contains("PerThread costs "), "{}", advice.why);
+            assert!(advice.why.contains(" repeats"), "{}", advice.why);
+            assert!(advice.why.contains("signal handler"), "{}", advice.why);
+        }
     }
 
     #[test]
     fn the_backend_by_name_if_it_beats_the_default() {
         let costs = [(STRIPED, 2, 3.0), (PER_THREAD, 2, 1.5), (Name::AtomicU64, 2, 16.0)];
         let advice = advice(&costs, Backend::Striped);
-        assert_eq!(advice.line, "Counter::builder().backend(Backend::PerThread).build()");
+        assert_eq!(line(&advice), BY_NAME);
+        let gain = "PerThread costs 0.50 times what Striped does, 0.50 to 0.50 in 3 repeats;";
+        assert!(advice.why.starts_with(gain), "{}", advice.why);
     }
 
     #[test]
     fn the_backend_by_name_if_the_default_was_not_measured() {
         let costs = [(STRIPED, 2, 3.0), (Name::AtomicU64, 2, 16.0)];
         let advice = advice(&costs, Backend::PerCpu);
-        assert_eq!(advice.line, "Counter::builder().backend(Backend::Striped).build()");
+        assert_eq!(line(&advice), "Counter::builder().backend(Backend::Striped).build()");
     }
 
     #[test]
     fn an_atomic_if_sharding_gains_nothing() {
         let costs = [(STRIPED, 1, 3.0), (Name::AtomicU64, 1, 2.0)];
         let advice = advice(&costs, Backend::Striped);
-        assert_eq!(advice.line, "AtomicU64::new(0)");
+        assert_eq!(line(&advice), "AtomicU64::new(0)");
         assert!(advice.why.contains("enough, at 2.0 ns"), "{}", advice.why);
+    }
+
+    #[test]
+    fn nothing_if_nothing_was_measured() {
+        for cost in [0.0, f64::NAN, f64::INFINITY] {
+            let advice = advice(&[(STRIPED, 2, cost), (Name::AtomicU64, 2, 0.0)], Backend::Striped);
+            assert_eq!(advice.line, None);
+        }
+        let advice = advice(&[(STRIPED, 2, 3.0), (Name::AtomicU64, 2, 0.0)], Backend::Striped);
+        assert_eq!(line(&advice), "Counter::new()", "an atomic that took no time is no rival");
     }
 
     #[test]
     fn one_thread_counts_only_if_alone() {
         let costs = [(PER_CPU, 1, 9.0), (PER_CPU, 2, 1.0), (STRIPED, 1, 1.0), (STRIPED, 2, 3.0)];
-        assert_eq!(advice(&costs, Backend::PerCpu).line, "Counter::new()");
+        assert_eq!(line(&advice(&costs, Backend::PerCpu)), "Counter::new()");
     }
 
     #[test]
@@ -214,16 +363,16 @@ mod tests {
             row_of_many(Name::AtomicU64, 500, 6.0),
         ];
         let advice = Advice::new(Kind::CounterSet, &rows, Backend::Striped);
-        assert_eq!(advice.line, "CounterSet::new(500)");
+        assert_eq!(line(&advice), "CounterSet::new(500)");
         assert_eq!(
             advice.why,
-            "Auto picks Striped, the cheapest here: with 1 thread an add to one of 500 counters \
-             takes 4.0 ns of CPU time, 9.0 on Striped Counters, 6.0 on AtomicU64.\n\
+            "Auto picks Striped: with 1 thread an add to one of 500 counters takes 4.0 ns of CPU time, \
+             9.0 on Striped Counters, 6.0 on AtomicU64. No other backend was measured.\n\
              Where only one thread adds, plain AtomicU64s are enough, at 6.0 ns."
         );
         let advice = Advice::new(Kind::CounterSet, &rows, Backend::PerCpu);
-        assert_eq!(advice.line, "CounterSet::builder(500).backend(Backend::Striped).build()");
+        assert_eq!(line(&advice), "CounterSet::builder(500).backend(Backend::Striped).build()");
         let advice = Advice::new(Kind::CounterSet, &rows[..2], Backend::Striped);
-        assert_eq!(advice.line, "[const { AtomicU64::new(0) }; 10]");
+        assert_eq!(line(&advice), "[const { AtomicU64::new(0) }; 10]");
     }
 }

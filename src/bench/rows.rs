@@ -50,6 +50,7 @@ pub(crate) mod tests {
     fn measured(point: Point, figure: f64) -> Row {
         let spread = Spread { median: figure, min: figure / 2.0, max: figure * 2.0 };
         let adds = Some(Costs { rate: spread, wall: spread, cpu: spread });
-        Row { point, measured: Measured { adds, ..Measured::default() }, bytes: None }
+        let measured = Measured { adds, add_cpus: vec![figure], repeats: 1, ..Measured::default() };
+        Row { point, measured, bytes: None }
     }
 }

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let rows = rounds::measure(args)?;
     // What was measured is shown even if it cannot be kept.
-    let saved = files::save(&args.out, &report::files(args, &rows)?);
+    let saved = files::save(&args.out, &report::files(args, &rows));
     print(&report::tables(args, &rows))?;
     saved?;
     let ours = rows.iter().find(|row| row.entry.family.is_ours() && row.measured.lost > 0);

@@ -6,14 +6,11 @@ use crate::{
     subject::Family,
     verdict,
 };
-use std::{env, error::Error, fmt::Write as _, process::Command};
+use std::{env, fmt::Write as _, process::Command};
 use striped_counter::bench::lab::{
     chart::{
-        Chart, Curve, sort,
-        style::{
-            BLACK, BLUE, DIAMOND, DOWN, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, SQUARE, Shape,
-            Style, UP, VERMILION,
-        },
+        Chart, Curve, Size,
+        style::{BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, Shape, Style, VERMILION},
         svg,
     },
     files::File,
@@ -35,13 +32,9 @@ const STATISTICS: [Statistic; 3] = [
 /// The files that are written.
 pub(crate) const NAMES: [&str; 3] = ["rivals.csv", "rivals.svg", "machine.txt"];
 
-pub(crate) fn files(args: &Args, rows: &[Row]) -> Result<Vec<File>, Box<dyn Error>> {
-    let texts = [csv(args, rows), svg(&chart(args, rows))?, machine()];
-    Ok(NAMES
-        .into_iter()
-        .zip(texts)
-        .map(|(name, text)| File { name: name.to_owned(), text })
-        .collect())
+pub(crate) fn files(args: &Args, rows: &[Row]) -> Vec<File> {
+    let texts = [csv(args, rows), svg(&chart(args, rows), Size::Wide), machine()];
+    NAMES.into_iter().zip(texts).map(|(name, text)| File { name: name.to_owned(), text }).collect()
 }
 
 pub(crate) fn tables(args: &Args, rows: &[Row]) -> String {
@@ -192,39 +185,33 @@ fn chart(args: &Args, rows: &[Row]) -> Chart {
     for row in rows {
         let Some(costs) = row.measured.adds else { continue };
         let point = (float(row.load.threads as u64), costs.cpu.median);
-        let known = |curve: &&mut Curve| curve.label.as_deref() == Some(row.entry.name);
+        let known = |curve: &&mut Curve| curve.label == row.entry.name;
         if let Some(curve) = curves.iter_mut().find(known) {
             curve.points.push(point);
         } else {
             let family = row.entry.family;
             let style = style(family, families.iter().filter(|other| **other == family).count());
             families.push(family);
-            curves.push(Curve {
-                label: Some(row.entry.name.to_owned()),
-                style,
-                points: vec![point],
-            });
+            curves.push(Curve { label: row.entry.name.to_owned(), style, points: vec![point] });
         }
     }
-    sort(&mut curves);
     Chart {
         title: "CPU time of an add against threads that add".to_owned(),
-        caption: format!("{}; {}; lower is better", Machine::here(), args.method()),
+        captions: vec![format!("{}; {}; lower is better", Machine::here(), args.method())],
         x_title: "threads that add".to_owned(),
         y_title: "CPU ns per add".to_owned(),
-        x_step: 2.0,
         curves,
     }
 }
 
 /// A colour a family, a shape each within it.
 fn style(family: Family, member: usize) -> Style {
-    const SHAPES: [Shape; 5] = [Shape::Disc, SQUARE, UP, DIAMOND, DOWN];
+    const SHAPES: [Shape; 5] = [Shape::Disc, Shape::Square, Shape::Up, Shape::Diamond, Shape::Down];
     let shape = SHAPES[member % SHAPES.len()];
     let style = match family {
         Family::Ours if member == 0 => Style::thick(VERMILION, shape),
         Family::Ours => Style::thick(BLUE, shape),
-        Family::OursShared => Style::thick(GREEN, UP),
+        Family::OursShared => Style::thick(GREEN, Shape::Up),
         Family::OwnerStore => Style::thin(PURPLE, shape),
         Family::Buffered => Style::thin(SKY_BLUE, shape),
         Family::Sharded => Style::thin(ORANGE, shape),

@@ -10,31 +10,40 @@ use crate::bench::{
     kind::Kind,
     lab::{
         backends::{BACKENDS, backends},
-        machine, options,
+        interrupt, machine, options,
         text::number,
     },
+    report::endings,
 };
-use clap::{Parser, ValueEnum};
+use clap::{ArgAction, Parser, ValueEnum};
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 use values::{COUNTERS, COUNTS, NANOSECONDS, ascending, backend, doubling};
 
 /// Shorter than this, a window is a lottery; longer, it tells nothing new.
 const DEFAULT_WINDOW: RangeInclusive<u64> = 20..=250;
 
-/// Measures the contention curve of this machine: what an add costs, with how many threads,
-/// on every backend of striped_counter, against AtomicU64 and other alternatives.
+/// Ticks of the CPU clock in a window, at the least: one more or less is some percent.
+const TICKS: u32 = 25;
+
+// The lines below are what `--help` says, indented by ten: they are to fit a terminal of 80 columns.
+
+/// Measures the contention curve of this machine: what an add costs, with how
+/// many threads, on every backend of striped_counter, against AtomicU64 and
+/// other alternatives.
 ///
-/// Prints tables, writes contention.csv and contention.svg, and ends with the builder line
-/// that it recommends for this machine. Checks the exact sum after every run. A default run
-/// takes about a minute; leave the machine alone meanwhile.
+/// Prints tables, and ends with the builder line that it recommends for this
+/// machine. Writes contention.html, a page with all of it; contention.svg, the
+/// curve; and contention.csv, the figures. With --type UpDownCounter or
+/// CounterSet these are called contention-CounterSet.html and so on. Checks the
+/// exact sum after every run. A default run takes about a minute; leave the
+/// machine alone meanwhile.
 ///
-/// With --type UpDownCounter or CounterSet it measures these, and puts the type into the names
-/// of the files: contention-CounterSet.csv.
-///
-/// Exit code: 0, or 1 if a sum was wrong or a result could not be written, or 2 on a wrong
-/// option.
+/// Exit code: 0; 1 if a sum was wrong, nothing could be measured, or a result
+/// could not be written; 2 on a wrong option; 130 after an interrupt whose
+/// results were kept.
 #[derive(Debug, Parser)]
 #[command(name = "contention", version, verbatim_doc_comment, allow_negative_numbers = true)]
+#[command(disable_help_flag = true)]
 #[expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 struct Args {
     /// Which type of counter to measure.
@@ -43,20 +52,23 @@ struct Args {
     kind: Kind,
 
     /// How many threads add: a list of numbers from 1 to 4096.
-    /// The sweep over shards and the mixed load use the largest, batches the smallest.
-    /// [default: 1,2,4 and so on to twice the number of CPUs; 1,2 of a CounterSet]
+    /// The sweep over shards and the mixed load use the largest, batches the
+    /// smallest.
+    /// [default: 1,2,4 and so on to twice the number of CPUs; 1,2 of a
+    /// CounterSet]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
     #[arg(verbatim_doc_comment)]
     threads: Vec<usize>,
 
-    /// How many shards Striped has: a list of numbers from 1 to 4096, rounded up to powers of two.
-    /// Not of a CounterSet.
+    /// How many shards Striped has: a list of numbers from 1 to 4096, rounded
+    /// up to powers of two. Not of a CounterSet.
     /// [default: 1,2,4 and so on to four times the number of CPUs, or to 16]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
     #[arg(verbatim_doc_comment)]
     shards: Vec<usize>,
 
-    /// How many counters there are, of a CounterSet only: a list of numbers from 1 to 100000.
+    /// How many counters there are, of a CounterSet only: a list of numbers
+    /// from 1 to 100000.
     /// [default: 1,1000,10000,100000]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTERS))]
     #[arg(verbatim_doc_comment)]
@@ -69,38 +81,42 @@ struct Args {
     #[arg(verbatim_doc_comment)]
     backends: Vec<Backend>,
 
-    /// How many threads sum in the mixed load: a list of numbers from 1 to 4096.
-    /// They never pause, which is the worst case. Not of a CounterSet.
+    /// How many threads sum in the mixed load: a list of numbers from 1 to
+    /// 4096. They never pause, which is the worst case. Not of a CounterSet.
     /// [default: 1]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
     #[arg(verbatim_doc_comment)]
     readers: Vec<usize>,
 
-    /// How long one repeat of a point takes: 1 to 60000 milliseconds.
-    /// [default: as long as all together take 48 seconds, or 24 seconds of a CounterSet, which
-    /// takes as much again to set up and to check, but 20 to 250 milliseconds]
+    /// How long one repeat of a point takes: 1 to 60000 milliseconds. Longer
+    /// by itself where the CPU clock is too coarse for that.
+    /// [default: as long as all together take 48 seconds, or 24 seconds of a
+    /// CounterSet, which takes as much again to set up and to check, but 20
+    /// to 250 milliseconds]
     #[arg(long, value_name = "MS", value_parser = number(1..=60_000_u64), verbatim_doc_comment)]
     ms: Option<u64>,
 
-    /// How often each point is measured: 1 to 1000. Median, minimum and maximum are shown.
+    /// How often each point is measured: 1 to 1000. Median, minimum and
+    /// maximum are shown.
     #[arg(long, value_name = "N", value_parser = number(1..=1_000_u16), verbatim_doc_comment)]
     #[arg(default_value = "5")]
     repeats: u16,
 
-    /// Forecasts the curves for a machine with this many CPUs, 2 to 4096, from a model of two costs,
-    /// and draws them dashed: that of an add by a thread alone, and that of moving a cache line.
-    /// Both are measured here, if 1 and a number from 2 to that of the CPUs are among --threads.
-    /// Not of a CounterSet.
+    /// Forecasts the curves for a machine with this many CPUs, 2 to 4096,
+    /// from a model of two costs: that of an add by a thread alone, and that
+    /// of moving a cache line. Both are measured here, if 1 and a number from
+    /// 2 to that of the CPUs are among --threads. Not of a CounterSet.
     #[arg(long, value_name = "CPUS", value_parser = number(2..=4_096_usize), verbatim_doc_comment)]
     forecast: Option<usize>,
 
-    /// For the forecast: what an add to an AtomicU64 takes a thread alone, 0.01 to 10000 ns.
-    /// What the backends take is scaled with it.
+    /// For the forecast: what an add to an AtomicU64 takes a thread alone,
+    /// 0.01 to 10000 ns. What the backends take is scaled with it.
     #[arg(long, value_name = "NS", value_parser = number(NANOSECONDS), verbatim_doc_comment)]
     #[arg(requires = "forecast")]
     local_ns: Option<f64>,
 
-    /// For the forecast: what it takes to move a cache line between CPUs, 0.01 to 10000 ns.
+    /// For the forecast: what it takes to move a cache line between CPUs,
+    /// 0.01 to 10000 ns.
     #[arg(long, value_name = "NS", value_parser = number(NANOSECONDS), verbatim_doc_comment)]
     #[arg(requires = "forecast")]
     transfer_ns: Option<f64>,
@@ -109,22 +125,34 @@ struct Args {
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", verbatim_doc_comment)]
     format: Format,
 
-    /// The directory in which contention.csv and contention.svg are written, or replaced.
+    /// The directory in which the files are written, or replaced. It is made
+    /// if it is not there.
     #[arg(long, value_name = "DIR", default_value = ".", verbatim_doc_comment)]
     out: PathBuf,
 
-    /// Do not draw contention.svg.
+    /// Write no pictures and no page; with --format csv or json, no file at
+    /// all.
     #[arg(long, verbatim_doc_comment)]
     no_plot: bool,
+
+    /// When interrupted, as by Ctrl-C, end with what has been measured by
+    /// then. Otherwise, and at a second interrupt, nothing is kept. Linux
+    /// only.
+    #[arg(long, verbatim_doc_comment)]
+    keep: bool,
+
+    /// Print this.
+    #[arg(short, long, action = ArgAction::HelpLong)]
+    help: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Aligned tables, and the recommendation.
+    /// Aligned tables, and the recommendation
     Table,
-    /// What contention.csv has: a row for each point and statistic, without the recommendation.
+    /// A row for each point and statistic, and no recommendation
     Csv,
-    /// The same rows as objects, and the recommendation.
+    /// The same rows as objects, and the recommendation
     Json,
 }
 
@@ -143,7 +171,10 @@ pub(crate) struct Settings {
     pub(crate) repeats: u16,
     pub(crate) format: Format,
     pub(crate) out: PathBuf,
-    pub(crate) plot: bool,
+    /// The endings of the files to write.
+    pub(crate) endings: Vec<&'static str>,
+    /// Whether an interrupt is caught.
+    pub(crate) keep: bool,
     /// The names of subjects that the program has brought along.
     pub(crate) own: Vec<&'static str>,
 }
@@ -172,6 +203,11 @@ impl Args {
             return Err(refuse("'--forecast <CPUS>' needs 1 among '--threads <N,...>'"));
         }
         let told = threads.iter().any(|&threads| tells_transfer(threads, cpus));
+        if cpus == 1 && self.transfer_ns.is_none() {
+            return Err(refuse(
+                "'--forecast <CPUS>' needs '--transfer-ns <NS>' here: with one CPU no line ever moves",
+            ));
+        }
         if !told && self.transfer_ns.is_none() {
             return Err(refuse(&format!(
                 "'--forecast <CPUS>' needs a number from 2 to {cpus}, that of the CPUs, among \
@@ -186,6 +222,10 @@ impl Settings {
     pub(crate) fn from_command_line(own: Vec<&'static str>) -> Result<Self, clap::Error> {
         let settings = Self::new(options::parse()?, own)?;
         options::check_out::<Args>(&settings.out, &settings.names())?;
+        if settings.keep {
+            let refuse = |why| refuse(&format!("'--keep' is not to be had: {why}"));
+            interrupt::catch().map_err(refuse)?;
+        }
         Ok(settings)
     }
 
@@ -221,7 +261,13 @@ impl Settings {
             repeats: args.repeats,
             format: args.format,
             out: args.out,
-            plot: !args.no_plot,
+            // What a program reads is on the standard output then.
+            endings: endings(
+                !args.no_plot || args.format == Format::Table,
+                !args.no_plot,
+                args.forecast.is_some(),
+            ),
+            keep: args.keep,
             own,
         })
     }
@@ -232,22 +278,20 @@ impl Settings {
     }
 
     /// The names of the files to write.
-    fn names(&self) -> Vec<String> {
-        let forecast = self.forecast.map(|_| self.kind.forecast_csv());
-        let plot = self.plot.then(|| self.kind.svg());
-        [self.kind.csv()].into_iter().chain(forecast).chain(plot).collect()
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.endings.iter().map(|ending| self.kind.file(ending)).collect()
     }
 
     pub(crate) fn most_threads(&self) -> usize {
         self.threads.last().copied().unwrap_or(1)
     }
 
-    /// How long one of `points` points is measured each time.
-    pub(crate) fn window(&self, points: usize) -> Duration {
+    /// How long one of `points` points is measured each time, by a CPU clock that goes `tick` at a time.
+    pub(crate) fn window(&self, points: usize, tick: Duration) -> Duration {
         let runs = points as u64 * u64::from(self.repeats);
         let fitting =
             (self.kind.budget() / runs).clamp(*DEFAULT_WINDOW.start(), *DEFAULT_WINDOW.end());
-        Duration::from_millis(self.ms.unwrap_or(fitting))
+        Duration::from_millis(self.ms.unwrap_or(fitting)).max(TICKS * tick)
     }
 }
 

@@ -1,9 +1,15 @@
 use super::{values::doubling, *};
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, error::ErrorKind};
 
 fn error(arguments: &[&str]) -> String {
     let error = Settings::parse(arguments).unwrap_err();
     assert_eq!(error.exit_code(), 2);
+    error.to_string()
+}
+
+fn error_of_kind(arguments: &[&str], kind: ErrorKind) -> String {
+    let error = Settings::parse(arguments).unwrap_err();
+    assert_eq!(error.kind(), kind);
     error.to_string()
 }
 
@@ -21,7 +27,7 @@ fn defaults_follow_the_machine() {
     assert_eq!(settings.readers, [1]);
     assert_eq!(settings.kind, Kind::Counter);
     assert!(settings.backends.contains(&Backend::Striped));
-    assert!(settings.plot);
+    assert_eq!(settings.names(), ["contention.csv", "contention.svg", "contention.html"]);
 }
 
 #[test]
@@ -102,6 +108,9 @@ fn a_forecast_needs_what_it_is_made_from() {
         let request = args(arguments).unwrap().forecast(threads, 4);
         request.map(Option::unwrap).map_err(|error| error.to_string())
     };
+    // With one CPU there is nothing to name among the threads.
+    let message = args(&["--forecast=64"]).unwrap().forecast(&[1, 2], 1).unwrap_err().to_string();
+    assert!(message.contains("--transfer-ns") && !message.contains("from 2 to 1"), "{message}");
     let request = made(&["--forecast=128"], &[1, 4, 8]).unwrap();
     assert_eq!((request.cpus, request.local, request.transfer), (128, None, None));
     assert!(made(&["--forecast=128"], &[2]).unwrap_err().contains("needs 1 among '--threads"));
@@ -137,9 +146,40 @@ fn doubling_ends_with_the_last() {
 #[test]
 fn the_window_fits_the_budget() {
     let settings = Settings::parse(&[]).unwrap();
-    assert_eq!(settings.window(48), Duration::from_millis(200));
-    assert_eq!(settings.window(1), Duration::from_millis(250));
-    assert_eq!(settings.window(100_000), Duration::from_millis(20));
+    let fine = Duration::from_nanos(1);
+    assert_eq!(settings.window(48, fine), Duration::from_millis(200));
+    assert_eq!(settings.window(1, fine), Duration::from_millis(250));
+    assert_eq!(settings.window(100_000, fine), Duration::from_millis(20));
     let settings = Settings::parse(&["--ms=7"]).unwrap();
-    assert_eq!(settings.window(48), Duration::from_millis(7));
+    assert_eq!(settings.window(48, fine), Duration::from_millis(7));
+    // Of a clock that ticks every 10 ms, some percent.
+    assert_eq!(settings.window(48, Duration::from_millis(10)), Duration::from_millis(250));
+}
+
+#[test]
+fn help_fits_a_terminal() {
+    for option in ["-h", "--help"] {
+        let help = error_of_kind(&[option], ErrorKind::DisplayHelp);
+        let wide: Vec<_> = help.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty() && help.contains("--keep"), "{wide:#?}");
+    }
+}
+
+#[test]
+fn what_is_written_can_be_nothing() {
+    let names = |arguments: &[&str]| Settings::parse(arguments).unwrap().names();
+    assert_eq!(names(&["--no-plot"]), ["contention.csv"]);
+    assert!(names(&["--no-plot", "--format=csv"]).is_empty());
+    assert!(names(&["--no-plot", "--format=json"]).is_empty());
+    assert_eq!(names(&["--format=csv", "--type=CounterSet"]).len(), 3);
+}
+
+#[test]
+fn subjects_of_ones_own_are_counters() {
+    let args = Args::try_parse_from(["contention", "--type=CounterSet"]).unwrap();
+    let error = Settings::new(args, vec!["mine"]).unwrap_err().to_string();
+    assert!(
+        error.contains("'--type CounterSet' does not apply to subjects of your own"),
+        "{error}"
+    );
 }

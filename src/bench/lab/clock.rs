@@ -1,6 +1,6 @@
 //! The CPU time of the calling thread: what an add costs, whoever else wants the CPU meanwhile.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a reader of the results has to know about this clock.
 #[cfg(target_os = "linux")]
@@ -27,9 +27,39 @@ pub fn thread_time() -> Duration {
 /// The time that the calling thread has run, from an origin of its own.
 #[cfg(not(target_os = "linux"))]
 pub fn thread_time() -> Duration {
-    use std::{sync::LazyLock, time::Instant};
+    use std::sync::LazyLock;
     static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
     ORIGIN.elapsed()
+}
+
+/// How far the clock goes at a time, at the least: nanoseconds, or some 10 ms where the kernel only counts its own
+/// ticks, as in gVisor. `None` if it does not move at all.
+pub fn tick() -> Option<Duration> {
+    let next = |before: Duration| {
+        const READS: u32 = 10_000;
+        const PATIENCE: Duration = Duration::from_millis(500);
+        let begin = Instant::now();
+        // Who is kept waiting by others reads seldom, and is to wait on.
+        for read in 0_u32.. {
+            let now = thread_time();
+            if now != before {
+                return Some(now);
+            }
+            if read > READS && begin.elapsed() > PATIENCE {
+                return None;
+            }
+        }
+        None
+    };
+    // From one change to another: the first one ends a tick that had begun before.
+    let mut last = next(thread_time())?;
+    let mut tick = Duration::MAX;
+    for _ in 0..3 {
+        let now = next(last)?;
+        tick = tick.min(now.saturating_sub(last));
+        last = now;
+    }
+    Some(tick)
 }
 
 #[cfg(test)]
@@ -40,5 +70,10 @@ mod tests {
     fn never_goes_backwards() {
         let before = thread_time();
         assert!(thread_time() >= before);
+    }
+
+    #[test]
+    fn ticks() {
+        assert!(tick().is_some_and(|tick| tick > Duration::ZERO));
     }
 }

@@ -12,8 +12,12 @@ pub struct File {
     pub text: String,
 }
 
-/// Whether files of these names can be written to `directory`, as far as can be told before.
+/// Whether files of these names can be written to `directory`, which is made if it is not there, as far as can
+/// be told before.
 pub fn check(directory: &Path, names: &[String]) -> io::Result<()> {
+    if !names.is_empty() && !directory.as_os_str().is_empty() {
+        fs::create_dir_all(directory)?;
+    }
     for name in names {
         if directory.join(name).is_dir() {
             return Err(io::Error::other(format!("{name} is a directory there")));
@@ -118,7 +122,10 @@ mod tests {
     fn directories_that_cannot_take_the_results_are_found() {
         let directory = directory();
         let [csv, svg] = NAMES.map(str::to_owned);
-        assert!(check(&directory.join("missing"), std::slice::from_ref(&csv)).is_err());
+        check(&directory.join("missing/too"), &[]).unwrap();
+        assert!(names(&directory).is_empty(), "nothing is made for nothing");
+        check(&directory.join("missing/too"), std::slice::from_ref(&csv)).unwrap();
+        fs::remove_dir_all(directory.join("missing")).unwrap();
         fs::create_dir(directory.join(&svg)).unwrap();
         assert!(check(&directory, &[csv.clone(), svg]).is_err());
         check(&directory, &[csv]).unwrap();

@@ -94,7 +94,7 @@ pub struct Cost {
     pub rate: f64,
     /// Wall time in ns that an operation takes its thread, waiting for a CPU included.
     pub wall: f64,
-    /// CPU time in ns that an operation takes its thread.
+    /// CPU time in ns that an operation takes its thread; NaN if the clock has not moved meanwhile.
     pub cpu: f64,
 }
 
@@ -107,10 +107,11 @@ impl Cost {
         let wall: Duration = tallies.iter().map(|tally| tally.end - tally.start).sum();
         let cpu: Duration = tallies.iter().map(|tally| tally.cpu).sum();
         let operations = float(tallies.iter().map(|tally| tally.timed * each).sum());
+        let cpu = cpu.as_secs_f64() * 1e9 / operations;
         Some(Self {
             rate: operations / (end - start).as_secs_f64() / 1e6,
             wall: wall.as_secs_f64() * 1e9 / operations,
-            cpu: cpu.as_secs_f64() * 1e9 / operations,
+            cpu: if cpu > 0.0 { cpu } else { f64::NAN },
         })
     }
 }
@@ -250,5 +251,7 @@ mod tests {
         let tripled = Cost::of(&[tally(10), tally(20)], 3).unwrap();
         assert!(close(tripled.rate, 300.0) && close(tripled.cpu * 3.0, 2.0), "{tripled:?}");
         assert!(Cost::of(&[], 1).is_none());
+        let coarse = Tally { cpu: Duration::ZERO, ..tally(10) };
+        assert!(Cost::of(&[coarse], 1).unwrap().cpu.is_nan(), "a zero is not a measurement");
     }
 }

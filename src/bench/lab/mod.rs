@@ -16,6 +16,7 @@
 //! | `chart` | curves as a picture |
 //! | `files` | files that are there whole, or not at all |
 //! | `options` | the command line, as far as all programs' are alike |
+//! | `interrupt` | Ctrl-C |
 //! | `output` | the standard output, and the exit code |
 //! | `text` | aligned tables, CSV, and numbers from the command line |
 
@@ -33,6 +34,7 @@ pub mod chart;
 pub mod clock;
 pub mod files;
 pub mod index;
+pub mod interrupt;
 pub mod machine;
 pub mod measure;
 pub mod memory;

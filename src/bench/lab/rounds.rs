@@ -4,6 +4,7 @@
 //! a machine that drifts, or has a bad moment, does it to all subjects alike.
 
 use super::{
+    interrupt,
     measure::{Cost, Sample},
     stats::Spread,
 };
@@ -16,6 +17,9 @@ pub struct Measured {
     pub shards: Option<usize>,
     pub adds: Option<Costs>,
     pub sums: Option<Costs>,
+    /// CPU time in ns that an add took, of each repeat.
+    pub add_cpus: Vec<f64>,
+    pub repeats: usize,
     /// Adds that were missing from sums, or too many, in all repeats together.
     pub lost: u64,
 }
@@ -29,6 +33,8 @@ impl Measured {
             shards: samples.iter().find_map(|sample| sample.shards),
             adds: costs(|sample| sample.adds),
             sums: costs(|sample| sample.sums),
+            add_cpus: samples.iter().filter_map(|sample| Some(sample.adds?.cpu)).collect(),
+            repeats: samples.len(),
             lost: samples.iter().filter_map(|sample| sample.wrong).map(|wrong| wrong.lost()).sum(),
         }
     }
@@ -53,7 +59,8 @@ impl Costs {
     }
 }
 
-/// Runs every point `rounds` times.
+/// Runs every point `rounds` times, or until an interrupt that is [caught](interrupt::catch): then some have
+/// fewer repeats, or none, but at least one has one.
 pub fn measure<P: Display>(
     points: &[P],
     rounds: u16,
@@ -63,6 +70,9 @@ pub fn measure<P: Display>(
     let mut samples = vec![Vec::new(); points.len()];
     for round in 1..=rounds {
         for (point, samples) in points.iter().zip(&mut samples) {
+            if interrupt::asked() && bar.position() > 0 {
+                break;
+            }
             bar.set_message(point.to_string());
             samples.push(run(point).map_err(|error| format!("{point}, repeat {round}: {error}"))?);
             bar.inc(1);
@@ -98,6 +108,7 @@ mod tests {
         assert_eq!(spreads[0], Spread { median: 2.0, min: 0.0, max: 4.0 });
         assert_eq!(spreads[1], Spread { median: 3.0, min: 1.0, max: 5.0 });
         assert!(rows.iter().all(|row| row.sums.is_none() && row.shards == Some(2)));
+        assert_eq!((&rows[1].add_cpus[..], rows[1].repeats), (&[1.0, 3.0, 5.0][..], 3));
     }
 
     #[test]

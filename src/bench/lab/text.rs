@@ -38,6 +38,26 @@ pub fn align(lines: &[Vec<String>], left: Option<usize>) -> String {
     text
 }
 
+/// The words of `text` in lines of at most `width` letters, but for words that are longer by themselves. Lines
+/// that end in the text end here as well.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line += word;
+        }
+        lines.push(line);
+    }
+    lines
+}
+
 /// A cell of a CSV file: quoted where it has to be.
 pub fn csv_cell(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
@@ -67,6 +87,13 @@ mod tests {
              \n\
              \x20    16  é           1.50\n"
         );
+    }
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        let text = "one two three\nfour incomprehensibilities";
+        assert_eq!(wrap(text, 9), ["one two", "three", "four", "incomprehensibilities"]);
+        assert_eq!(wrap("", 9), [""; 0]);
     }
 
     #[test]

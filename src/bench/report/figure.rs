@@ -1,71 +1,81 @@
-//! What the picture of each type shows.
+//! What the pictures of each type show: CPU time, which is what is compared, and of the main one only what
+//! is to be chosen from. What was forecast has a picture of its own.
 //!
 //! Backends are thick and bright, alternatives thinner; as many counters of a backend have its
 //! colour, and its shape hollow; a forecast is dashed.
 
-use super::Report;
-use crate::Backend;
-use crate::bench::{
-    forecast::{Forecast, Predicted},
-    kind::Kind,
-    lab::{
-        chart::{
-            Chart, Curve, sort,
-            style::{
-                BLACK, BLUE, DIAMOND, DOWN, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, SQUARE, Shape,
-                Style, UP, VERMILION,
+use super::{Report, predictions};
+use crate::{
+    Backend,
+    bench::{
+        kind::Kind,
+        lab::{
+            chart::{
+                Chart, Curve,
+                style::{
+                    BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY_BLUE, Shape, Style, VERMILION,
+                },
             },
+            index::Index,
+            stats::float,
         },
-        index::Index,
-        rounds::Costs,
-        stats::float,
+        plan::{Point, Section},
+        rows::Row,
+        subjects::Name,
     },
-    plan::{Point, Section},
-    rows::Row,
-    subjects::Name,
 };
+
+/// What is to be chosen from.
+pub(super) fn main(report: &Report) -> Chart {
+    let figure = Figure::of(report.kind);
+    let chosen = |name: Name| {
+        let ours = matches!(name, Name::Backend(_) | Name::Own(_) | Name::Counters(_));
+        ours || name.atomic()
+    };
+    figure.chart(report, chosen)
+}
+
+/// All that was measured, where the main picture leaves something out.
+pub(super) fn all(report: &Report) -> Option<Chart> {
+    let chart = Figure::of(report.kind).chart(report, |_| true);
+    let title = format!("{}: all subjects", chart.title);
+    (chart.curves.len() > main(report).curves.len()).then_some(Chart { title, ..chart })
+}
+
+/// What was forecast.
+pub(super) fn forecast(report: &Report) -> Option<Chart> {
+    let forecast = report.forecast.as_ref()?;
+    let subjects = forecast.rows.chunk_by(|a, b| a.subject == b.subject);
+    let curves = subjects.map(|rows| Curve {
+        label: rows[0].subject.to_string(),
+        style: style(rows[0].subject).dashed(),
+        points: rows.iter().map(|row| (float(row.threads as u64), row.cost)).collect(),
+    });
+    let title = predictions::title(forecast);
+    Some(Chart {
+        title: format!("Forecast for {} CPUs", forecast.cpus),
+        captions: [format!("From {}", report.machine), title]
+            .into_iter()
+            .chain(notes(report))
+            .collect(),
+        x_title: "threads that add, a CPU each".to_owned(),
+        y_title: "CPU ns per add, by a model".to_owned(),
+        curves: curves.collect(),
+    })
+}
+
+fn notes(report: &Report) -> impl Iterator<Item = String> {
+    report.notes.iter().map(|note| format!("Note: {note}"))
+}
 
 struct Figure {
     title: &'static str,
-    better: &'static str,
     x_title: &'static str,
     y_title: &'static str,
-    /// Behind the name of a backend in the legend.
+    /// Behind the name of a backend.
     backends: &'static str,
-    /// From one mark on the x axis to the next.
-    x_step: f64,
     section: Section,
     x: fn(&Point) -> usize,
-    y: fn(&Costs) -> f64,
-}
-
-pub(super) fn chart(report: &Report) -> Chart {
-    let figure = Figure::of(report.kind);
-    let remark = figure.remark(&report.rows);
-    let mut curves = figure.curves(&report.rows);
-    sort(&mut curves);
-    curves.extend(report.forecast.iter().flat_map(forecast_curves));
-    Chart {
-        title: figure.title.to_owned(),
-        caption: format!("{}; {}; {remark}", report.machine, report.method()),
-        x_title: figure.x_title.to_owned(),
-        y_title: figure.y_title.to_owned(),
-        x_step: figure.x_step,
-        curves,
-    }
-}
-
-/// Dashed, in the colours of what they are about; one line of the legend stands for all.
-fn forecast_curves(forecast: &Forecast) -> Vec<Curve> {
-    let label = format!("forecast, {} CPUs", forecast.cpus);
-    let key = Style::thin(GREY, Shape::Nothing).dashed();
-    let key = Curve { label: Some(label), style: key, points: Vec::new() };
-    let curve = |rows: &[Predicted]| {
-        let points = rows.iter().map(|row| (float(row.threads as u64), row.rate())).collect();
-        Curve { label: None, style: style(rows[0].subject).dashed(), points }
-    };
-    let subjects = forecast.rows.chunk_by(|a, b| a.subject == b.subject);
-    [key].into_iter().chain(subjects.map(curve)).collect()
 }
 
 impl Figure {
@@ -73,9 +83,9 @@ impl Figure {
         match kind {
             Kind::Counter => Self::THREADS,
             Kind::UpDownCounter => Self {
-                title: "Ups and downs per second against threads that count",
+                title: "CPU time of an up or down against threads",
                 x_title: "threads that count",
-                y_title: "million ups and downs per second",
+                y_title: "CPU ns per up or down",
                 ..Self::THREADS
             },
             Kind::CounterSet => Self::COUNTERS,
@@ -83,46 +93,60 @@ impl Figure {
     }
 
     const THREADS: Self = Self {
-        title: "Adds per second against threads that add",
-        better: "higher is better",
+        title: "CPU time of an add against threads",
         x_title: "threads that add",
-        y_title: "million adds per second",
+        y_title: "CPU ns per add",
         backends: "",
-        x_step: 2.0,
         section: Section::Threads,
         x: |point| point.threads,
-        y: |costs| costs.rate.median,
     };
 
     const COUNTERS: Self = Self {
         title: "CPU time of an add against the number of counters",
-        better: "lower is better",
         x_title: "counters",
         y_title: "CPU ns per add",
         backends: " set",
-        x_step: 10.0,
         section: Section::Counters,
         x: |point| point.counters,
-        y: |costs| costs.cpu.median,
     };
+
+    fn chart(&self, report: &Report, chosen: impl Fn(Name) -> bool) -> Chart {
+        let how = format!(
+            "{}; {}{}; lower is better",
+            report.machine,
+            report.method(),
+            self.remark(&report.rows)
+        );
+        Chart {
+            title: self.title.to_owned(),
+            captions: [how].into_iter().chain(notes(report)).collect(),
+            x_title: self.x_title.to_owned(),
+            y_title: self.y_title.to_owned(),
+            curves: self.curves(&report.rows, chosen),
+        }
+    }
 
     fn label(&self, name: Name) -> String {
         let behind = if matches!(name, Name::Backend(_)) { self.backends } else { "" };
         format!("{name}{behind}")
     }
 
-    fn curves(&self, rows: &[Row]) -> Vec<Curve> {
+    fn curves(&self, rows: &[Row], chosen: impl Fn(Name) -> bool) -> Vec<Curve> {
         let mut curves: Vec<(Name, Curve)> = Vec::new();
+        let mut own = 0;
         for row in rows.iter().filter(|row| self.shows(&row.point, rows)) {
-            let Some(costs) = row.measured.adds else { continue };
-            let x = float((self.x)(&row.point) as u64);
-            let (name, point) = (row.point.subject, (x, (self.y)(&costs)));
+            let (name, cost) = (row.point.subject, row.measured.adds.map(|costs| costs.cpu.median));
+            // What took no time was not measured.
+            let cost = cost.filter(|cost| chosen(name) && cost.is_finite() && *cost > 0.0);
+            let Some(cost) = cost else { continue };
+            let point = (float((self.x)(&row.point) as u64), cost);
             let known = curves.iter_mut().find(|(of, _)| *of == name);
             if let Some((_, curve)) = known {
                 curve.points.push(point);
             } else {
-                let label = Some(self.label(name));
-                curves.push((name, Curve { label, style: style(name), points: vec![point] }));
+                let style = if let Name::Own(_) = name { own_style(own) } else { style(name) };
+                own += usize::from(matches!(name, Name::Own(_)));
+                curves.push((name, Curve { label: self.label(name), style, points: vec![point] }));
             }
         }
         curves.into_iter().map(|(_, curve)| curve).collect()
@@ -131,17 +155,17 @@ impl Figure {
     /// What to say behind the machine and the method.
     fn remark(&self, rows: &[Row]) -> String {
         if self.section != Section::Counters {
-            return self.better.to_owned();
+            return String::new();
         }
-        let threads = least_threads(rows);
+        let threads = most_threads(rows);
         let plural = if threads == 1 { "" } else { "s" };
-        format!("{threads} thread{plural}, random index; {}", self.better)
+        format!("; {threads} thread{plural}, random index")
     }
 
-    /// Curves against the number of counters are of one number of threads, and of one index.
+    /// Curves against the number of counters are of the most threads, and of one index.
     fn shows(&self, point: &Point, rows: &[Row]) -> bool {
         let one = point.section != Section::Counters
-            || (point.threads, point.index) == (least_threads(rows), Index::Random);
+            || (point.threads, point.index) == (most_threads(rows), Index::Random);
         point.section == self.section && one
     }
 }
@@ -149,51 +173,76 @@ impl Figure {
 fn style(name: Name) -> Style {
     match name {
         Name::Counters(backend) => style(Name::Backend(backend)).hollow(),
-        Name::PaddedAtomics => Style::thin(BLACK, SQUARE),
-        Name::ArcAtomics => Style::thin(BLACK, DIAMOND),
+        Name::PaddedAtomics => Style::thin(BLACK, Shape::Square),
+        Name::ArcAtomics => Style::thin(BLACK, Shape::Diamond),
         Name::Backend(Backend::PerCpu) => Style::thick(VERMILION, Shape::Disc),
-        Name::Backend(Backend::PerThread) => Style::thick(BLUE, SQUARE),
-        Name::Backend(_) | Name::Batch(_) | Name::Loop(_) => Style::thick(GREEN, UP),
+        Name::Backend(Backend::PerThread) => Style::thick(BLUE, Shape::Square),
+        Name::Backend(_) | Name::Batch(_) | Name::Loop(_) => Style::thick(GREEN, Shape::Up),
         Name::AtomicU64 | Name::AtomicI64 => Style::thin(BLACK, Shape::Disc),
-        Name::Mutex => Style::thin(GREY, SQUARE),
-        Name::ThreadLocal | Name::Arcs(_) => Style::thin(PURPLE, DIAMOND),
-        Name::FastRead | Name::Padded(_) => Style::thin(ORANGE, DOWN),
-        Name::FastWrite => Style::thin(SKY_BLUE, UP),
-        Name::SingleThread | Name::IndexAlone => Style::thin(GREY, DIAMOND),
-        Name::Plain => Style::thin(BLACK, Shape::Ring),
-        Name::Own(_) => Style::thick(PURPLE, DIAMOND),
+        Name::Mutex => Style::thin(GREY, Shape::Square),
+        Name::ThreadLocal | Name::Arcs(_) => Style::thin(PURPLE, Shape::Diamond),
+        Name::FastRead | Name::Padded(_) => Style::thin(ORANGE, Shape::Down),
+        Name::FastWrite => Style::thin(SKY_BLUE, Shape::Up),
+        Name::SingleThread | Name::IndexAlone => Style::thin(GREY, Shape::Diamond),
+        Name::Plain => Style::thin(BLACK, Shape::Disc).hollow(),
+        Name::Own(_) => own_style(0),
     }
 }
 
-fn least_threads(rows: &[Row]) -> usize {
+/// Of the program's own subject of this number.
+fn own_style(number: usize) -> Style {
+    let colors = [PURPLE, SKY_BLUE, ORANGE];
+    let shapes = [Shape::Diamond, Shape::Down, Shape::Square];
+    Style::thick(colors[number % 3], shapes[number / 3 % 3])
+}
+
+fn most_threads(rows: &[Row]) -> usize {
     let rows = rows.iter().filter(|row| row.point.section == Section::Counters);
-    rows.map(|row| row.point.threads).min().unwrap_or(1)
+    rows.map(|row| row.point.threads).max().unwrap_or(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::bench::{
-        forecast,
+        report::tests::report_with_forecast,
         rows::tests::{row, row_of_many},
     };
 
     const STRIPED: Name = Name::Backend(Backend::Striped);
 
     fn labels(curves: &[Curve]) -> Vec<&str> {
-        curves.iter().map(|curve| curve.label.as_deref().unwrap_or("none")).collect()
+        curves.iter().map(|curve| &curve.label[..]).collect()
     }
 
     #[test]
-    fn every_subject_has_a_curve() {
-        let rows = [row(STRIPED, 1, 300.0), row(Name::Plain, 1, 900.0), row(STRIPED, 2, 600.0)];
-        let curves = Figure::of(Kind::Counter).curves(&rows);
+    fn every_subject_has_a_curve_of_what_was_measured() {
+        let rows = [
+            row(STRIPED, 1, 300.0),
+            row(Name::Plain, 1, 900.0),
+            row(STRIPED, 2, 600.0),
+            row(STRIPED, 4, f64::NAN),
+            row(Name::AtomicU64, 1, 0.0),
+        ];
+        let curves = Figure::of(Kind::Counter).curves(&rows, |_| true);
         assert_eq!(labels(&curves), ["Striped", "plain"]);
         assert_eq!(curves[0].points, [(1.0, 300.0), (2.0, 600.0)]);
     }
 
     #[test]
-    fn of_many_counters_one_thread_and_the_random_index_are_shown() {
+    fn the_main_picture_is_of_what_is_to_be_chosen_from() {
+        let mut report = report_with_forecast();
+        report.rows.push(row(Name::Mutex, 2, 5.0));
+        report.rows.push(row(Name::Own("mine"), 2, 5.0));
+        report.rows.push(row(Name::Own("yours"), 2, 5.0));
+        let main = main(&report);
+        assert_eq!(labels(&main.curves), ["Striped", "AtomicU64", "mine", "yours"]);
+        assert_ne!(main.curves[2].style, main.curves[3].style);
+        assert_eq!(all(&report).unwrap().curves.len(), 5);
+    }
+
+    #[test]
+    fn of_many_counters_the_most_threads_and_the_random_index_are_shown() {
         let counters = Name::Counters(Backend::Striped);
         let mut rows = vec![
             row_of_many(STRIPED, 1, 2.0),
@@ -203,20 +252,23 @@ mod tests {
             row_of_many(Name::AtomicU64, 100, 5.0),
             row_of_many(Name::Batch(Backend::Striped), 100, 5.0),
         ];
-        rows[4].point.threads = 2;
+        for row in &mut rows[..4] {
+            row.point.threads = 2;
+        }
         rows[5].point.index = Index::Skewed;
         let figure = Figure::of(Kind::CounterSet);
-        let curves = figure.curves(&rows);
+        let curves = figure.curves(&rows, |_| true);
         assert_eq!(labels(&curves), ["Striped set", "Striped Counters"]);
         assert_eq!(curves[1].points, [(1.0, 2.0), (100.0, 9.0)]);
-        assert_eq!(figure.remark(&rows[4..5]), "2 threads, random index; lower is better");
+        assert_eq!(figure.remark(&rows), "; 2 threads, random index");
     }
 
     #[test]
-    fn a_forecast_has_one_line_in_the_legend() {
-        let curves = forecast_curves(&forecast::tests::forecast());
-        assert_eq!(labels(&curves), ["forecast, 8 CPUs", "none", "none"]);
-        assert!(curves[0].points.is_empty());
-        assert_eq!(curves[1].points.len(), 4, "1, 2, 4 and 8 threads");
+    fn a_forecast_is_a_picture_of_its_own() {
+        let report = report_with_forecast();
+        let chart = forecast(&report).unwrap();
+        assert_eq!(labels(&chart.curves), ["Striped", "AtomicU64"]);
+        assert_eq!(chart.curves[0].points.len(), 4, "1, 2, 4 and 8 threads");
+        assert_eq!(labels(&main(&report).curves), ["Striped", "AtomicU64"]);
     }
 }

@@ -1,44 +1,58 @@
 //! A forecast, in a table and a file of its own: predicted and measured never stand in one row.
 
-use super::{Report, records::quote};
+use super::{
+    Report,
+    records::quote,
+    table::{Group, Table, figure},
+};
 use crate::bench::{
     forecast::{Forecast, Predicted},
-    lab::text::{align, csv_cell},
+    lab::text::csv_cell,
 };
 use std::fmt::Write as _;
 
-const COLUMNS: [&str; 4] = ["threads", "subject", "million adds/s", "CPU ns/add"];
-
-pub(super) fn table(forecast: &Forecast) -> String {
-    let header = COLUMNS.map(str::to_owned).to_vec();
+pub(super) fn table(forecast: &Forecast) -> Table {
     let mut rows: Vec<_> = forecast.rows.clone();
     rows.sort_by_key(|row| row.threads);
-    let lines: Vec<_> = [header].into_iter().chain(rows.iter().map(line)).collect();
-    format!(
+    let groups = rows.chunk_by(|a, b| a.threads == b.threads);
+    let groups = groups.map(|rows| Group { title: None, lines: rows.iter().map(line).collect() });
+    Table {
+        title: title(forecast),
+        header: ["threads", "subject", "Madds/s", "ns/add"].map(str::to_owned).to_vec(),
+        left: 1,
+        groups: groups.collect(),
+    }
+}
+
+/// What it is, what of, and whether to trust it.
+pub(super) fn title(forecast: &Forecast) -> String {
+    let title = format!(
         "Forecast, not measured: adds on a machine with {} CPUs, a thread on each, where moving a \
-         line takes {:.2} ns\n{}",
-        forecast.cpus,
-        forecast.transfer,
-        align(&lines, Some(1))
-    )
+         line takes {:.2} ns",
+        forecast.cpus, forecast.transfer,
+    );
+    [title].into_iter().chain(forecast.warning.clone()).collect::<Vec<_>>().join(". ")
 }
 
 fn line(row: &Predicted) -> Vec<String> {
-    let figures = [row.rate(), row.cost].map(|figure| format!("{figure:.2}"));
+    let figures = [row.rate(), row.cost].map(figure);
     [row.threads.to_string(), row.subject.to_string()].into_iter().chain(figures).collect()
 }
 
 pub(super) fn csv(report: &Report, forecast: &Forecast) -> String {
     let machine = csv_cell(&report.machine.model);
+    let notes: Vec<_> = forecast.warning.iter().chain(&report.notes).cloned().collect();
+    let notes = csv_cell(&notes.join(" "));
     let mut text = String::from(
         "subject,threads,forecast_cpus,transfer_ns,forecast_million_adds_per_s,\
-         forecast_cpu_ns_per_add,type,from_cpus,from_machine\n",
+         forecast_cpu_ns_per_add,type,from_cpus,from_machine,notes\n",
     );
     for row in &forecast.rows {
         let Predicted { subject, threads, cost } = row;
         let _ = writeln!(
             text,
-            "{subject},{threads},{},{:.4},{:.4},{cost:.4},{},{},{machine}",
+            "{},{threads},{},{:.4},{:.4},{cost:.4},{},{},{machine},{notes}",
+            csv_cell(&subject.to_string()),
             forecast.cpus,
             forecast.transfer,
             row.rate(),
@@ -61,8 +75,9 @@ pub(super) fn json(forecast: &Forecast) -> String {
         )
     };
     let rows: Vec<_> = forecast.rows.iter().map(row).collect();
+    let warning = forecast.warning.as_deref().map_or("null".to_owned(), quote);
     format!(
-        "{{\"cpus\": {}, \"transfer_ns\": {:.4}, \"rows\": [\n    {}\n  ]}}",
+        "{{\"cpus\": {}, \"transfer_ns\": {:.4}, \"warning\": {warning}, \"rows\": [\n    {}\n  ]}}",
         forecast.cpus,
         forecast.transfer,
         rows.join(",\n    ")
@@ -76,13 +91,20 @@ mod tests {
 
     #[test]
     fn a_forecast_says_that_it_is_one() {
-        let text = table(&forecast());
+        let text = table(&forecast()).to_string();
         assert!(
             text.starts_with("Forecast, not measured: adds on a machine with 8 CPUs"),
             "{text}"
         );
-        assert_eq!(text.lines().count(), 2 + 8);
-        assert!(text.contains("\n      8  AtomicU64          100.00       80.00\n"), "{text}");
+        assert!(text.contains("\n      8  AtomicU64      100    80.0\n"), "{text}");
         assert!(json(&forecast()).contains("\"forecast_cpu_ns_per_add\": 80.0000"));
+    }
+
+    #[test]
+    fn a_warning_stands_in_place() {
+        let warning = Some("Not to be trusted.".to_owned());
+        let forecast = Forecast { warning, ..forecast() };
+        assert!(title(&forecast).ends_with("10.00 ns. Not to be trusted."), "{}", title(&forecast));
+        assert!(json(&forecast).contains("\"warning\": \"Not to be trusted.\""));
     }
 }

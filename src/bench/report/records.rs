@@ -47,8 +47,11 @@ pub(super) fn csv(report: &Report) -> String {
 
 pub(super) fn json(report: &Report) -> String {
     let mut text = String::from("{\n");
-    let (line, why) = (quote(&report.advice.line), quote(&report.advice.why));
+    let line = report.advice.line.as_deref().map_or("null".to_owned(), quote);
+    let why = quote(&report.advice.why);
     let _ = writeln!(text, "  \"recommendation\": {{\"line\": {line}, \"why\": {why}}},");
+    let notes: Vec<_> = report.notes.iter().map(|note| quote(note)).collect();
+    let _ = writeln!(text, "  \"notes\": [{}],", notes.join(", "));
     let objects: Vec<_> = records(report).iter().map(object).collect();
     if let Some(forecast) = &report.forecast {
         let _ = writeln!(text, "  \"forecast\": {},", predictions::json(forecast));
@@ -94,7 +97,7 @@ fn record(report: &Report, row: &Row, (name, statistic): Statistic) -> Record {
         ("million_sums_per_s", figure(row.measured.sums, |costs| costs.rate)),
         ("wall_ns_per_sum", figure(row.measured.sums, |costs| costs.wall)),
         ("cpu_ns_per_sum", figure(row.measured.sums, |costs| costs.cpu)),
-        ("repeats", Cell::Count(report.repeats.into())),
+        ("repeats", Cell::Count(row.measured.repeats as u64)),
         ("ms", Cell::Count(report.window.as_millis().try_into().unwrap_or(u64::MAX))),
         // So that files of several machines can be put together.
         ("cpus", Cell::Count(report.machine.cpus as u64)),
@@ -104,6 +107,7 @@ fn record(report: &Report, row: &Row, (name, statistic): Statistic) -> Record {
         ("index", index),
         ("asked_bytes_per_counter", bytes(0)),
         ("resident_bytes_per_counter", bytes(1)),
+        ("notes", Cell::Text(report.notes.join(" "))),
     ]
 }
 
@@ -147,24 +151,11 @@ pub(super) fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Backend;
-    use crate::bench::{
-        kind::Kind, lab::machine::Machine, recommend::Advice, rows::tests::row, subjects::Name,
-    };
-    use std::time::Duration;
-
-    fn report() -> Report {
-        let striped = Name::Backend(Backend::Striped);
-        let rows = vec![row(striped, 2, 3.0), row(Name::AtomicU64, 2, 16.0)];
-        let advice = Advice::new(Kind::Counter, &rows, Backend::Striped);
-        let machine = Machine { model: "A \"fast\" one, 3 GHz".to_owned(), cpus: 2 };
-        let (kind, window) = (Kind::Counter, Duration::from_millis(100));
-        Report { kind, machine, repeats: 5, window, rows, forecast: None, advice }
-    }
+    use crate::bench::{kind::Kind, report::tests::report};
 
     #[test]
     fn csv_has_a_row_a_statistic_and_quotes_what_needs_it() {
-        let text = csv(&report());
+        let text = csv(&report(Kind::Counter));
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 1 + 2 * STATISTICS.len());
         assert!(
@@ -172,8 +163,8 @@ mod tests {
         );
         assert_eq!(
             lines[1],
-            "threads,Striped,2,,0,false,median,3.0000,3.0000,3.0000,,,,5,100,2,\
-             \"A \"\"fast\"\" one, 3 GHz\",Counter,1,,,"
+            "threads,Striped,2,,0,false,median,3.0000,3.0000,3.0000,,,,1,100,2,\
+             \"A \"\"fast\"\" one, 3 GHz\",Counter,1,,,,\"a moon was <full>, \"\"so\"\" to say.\""
         );
         assert!(lines[5].starts_with("threads,AtomicU64,2,,0,,min,8.0000,"));
     }
@@ -190,9 +181,10 @@ mod tests {
 
     #[test]
     fn json_has_the_rows_of_csv() {
-        let text = json(&report());
+        let text = json(&report(Kind::Counter));
         assert_eq!(text.matches("\"statistic\": ").count(), 6);
         assert!(text.contains("\"line\": \"Counter::new()\""));
+        assert!(text.contains("\"notes\": [\"a moon was <full>, \\\"so\\\" to say.\"],"), "{text}");
         assert!(text.contains("\"shards\": null"));
     }
 }

@@ -1,175 +1,213 @@
-//! Aligned tables, one for each section.
+//! Tables, one for each section, narrow enough for a terminal.
 
-use super::Report;
+use super::{COLUMNS, Report, predictions};
 use crate::bench::{
     kind::Kind,
-    lab::{clock, index::Index, memory, stats::Spread, text::align},
+    lab::{
+        index::Index,
+        stats::Spread,
+        text::{align, wrap},
+    },
     plan::{Point, Section},
     rows::Row,
 };
+use std::fmt;
 
-/// A measured column: its title, and where it is in a row.
-type Measure = (&'static str, fn(&Row) -> Option<Spread>);
+/// A table, for a terminal and for a page.
+pub(super) struct Table {
+    pub(super) title: String,
+    pub(super) header: Vec<String>,
+    /// The column whose cells are text.
+    pub(super) left: usize,
+    pub(super) groups: Vec<Group>,
+}
 
-const ADDS: Measure = ("million adds/s", |row| Some(row.measured.adds?.rate));
-const ADD: Measure = ("CPU ns/add", |row| Some(row.measured.adds?.cpu));
-const SUM: Measure = ("CPU ns/sum", |row| Some(row.measured.sums?.cpu));
+/// Lines that belong together, such as those of one number of threads.
+pub(super) struct Group {
+    pub(super) title: Option<String>,
+    pub(super) lines: Vec<Vec<String>>,
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in wrap(&self.title, COLUMNS) {
+            writeln!(f, "{line}")?;
+        }
+        let mut lines = vec![self.header.clone()];
+        lines.extend(self.groups.iter().flat_map(|group| group.lines.iter().cloned()));
+        let text = align(&lines, Some(self.left));
+        let mut text = text.lines();
+        writeln!(f, "{}", text.next().unwrap_or_default())?;
+        for (number, group) in self.groups.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            if let Some(title) = &group.title {
+                writeln!(f, "{title}")?;
+            }
+            for line in text.by_ref().take(group.lines.len()) {
+                writeln!(f, "{line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A measured column: its titles, and where it is in a row.
+struct Measure {
+    title: &'static str,
+    spread: fn(&Row) -> Option<Spread>,
+}
+
+const ADD: Measure =
+    Measure { title: "ns/add", spread: |row| row.measured.adds.map(|costs| costs.cpu) };
+const SUM: Measure =
+    Measure { title: "ns/sum", spread: |row| row.measured.sums.map(|costs| costs.cpu) };
 
 /// What one section's table shows.
 struct Layout {
     title: &'static str,
     keys: &'static [Key],
     measures: &'static [Measure],
+    /// What the lines of a group have in common, where that is no column.
+    group: fn(&Point) -> Option<String>,
 }
 
-/// A column that tells rows apart.
-#[derive(Clone, Copy)]
+/// A column before those that are measured with a spread.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
     Threads,
     Subject,
     Shards,
-    Readers,
-    ReadLock,
-    Counters,
-    Index,
     Asked,
     Resident,
+    Rate,
 }
 
 fn layout(section: Section) -> Layout {
+    let layout = Layout {
+        title: "Adds against threads",
+        keys: &[Key::Threads, Key::Subject, Key::Shards, Key::Rate],
+        measures: &[ADD],
+        group: |_| None,
+    };
     match section {
-        Section::Threads => Layout {
-            title: "Adds against threads",
-            keys: &[Key::Threads, Key::Subject, Key::Shards],
-            measures: &[ADDS, ADD],
-        },
-        Section::Shards => Layout {
-            title: "Adds against shards",
-            keys: &[Key::Threads, Key::Subject, Key::Shards],
-            measures: &[ADDS, ADD],
-        },
+        Section::Threads => layout,
+        Section::Shards => Layout { title: "Adds against shards", ..layout },
         Section::Sum => Layout {
-            title: "Sums against shards, nobody adding",
-            keys: &[Key::Subject, Key::ReadLock, Key::Shards],
+            title: "Sums against shards, while no thread adds",
+            keys: &[Key::Subject, Key::Shards],
             measures: &[SUM],
+            ..layout
         },
         Section::Mixed => Layout {
-            title: "Adds and sums at the same time, readers never pausing",
-            keys: &[Key::Threads, Key::Readers, Key::Subject, Key::ReadLock],
+            title: "Adds and sums at the same time; readers never pause",
+            keys: &[Key::Subject],
             measures: &[ADD, SUM],
+            group: |point| {
+                Some(format!("{} that add, {} that sum", threads(point.threads), point.readers))
+            },
         },
         Section::Counters => Layout {
             title: "Adds to one of many counters: in a CounterSet (by backend), single, or atomics",
-            keys: &[
-                Key::Counters,
-                Key::Index,
-                Key::Threads,
-                Key::Subject,
-                Key::Shards,
-                Key::Asked,
-                Key::Resident,
-            ],
-            measures: &[ADDS, ADD],
+            keys: &[Key::Subject, Key::Shards, Key::Asked, Key::Resident],
+            group: |point| {
+                let Point { counters, index, .. } = point;
+                Some(format!("{counters} counters, {index} index, {}", threads(point.threads)))
+            },
+            ..layout
         },
         Section::Batch => Layout {
             title: "Three adds to a CounterSet: one by one, or in a batch",
-            keys: &[Key::Counters, Key::Threads, Key::Subject, Key::ReadLock],
-            measures: &[ADD],
+            keys: &[Key::Subject],
+            group: |point| Some(format!("{} counters, {}", point.counters, threads(point.threads))),
+            ..layout
         },
         Section::Sums => Layout {
-            title: "All sums of a CounterSet, nobody adding; with read_lock, its snapshot",
-            keys: &[
-                Key::Counters,
-                Key::Subject,
-                Key::ReadLock,
-                Key::Shards,
-                Key::Asked,
-                Key::Resident,
-            ],
+            title: "All sums of a CounterSet while no thread adds; locked: its snapshot",
+            keys: &[Key::Subject, Key::Shards, Key::Asked, Key::Resident],
             measures: &[SUM],
+            group: |point| Some(format!("{} counters", point.counters)),
         },
     }
 }
 
-/// All tables, each with an empty line after it.
-pub(super) fn tables(report: &Report) -> String {
-    let mut text = heading(report);
-    for section in Section::ALL {
+fn threads(threads: usize) -> String {
+    format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
+}
+
+/// All tables that there is something for.
+pub(super) fn tables(report: &Report) -> Vec<Table> {
+    let sections = Section::ALL.into_iter().filter_map(|section| {
         let rows: Vec<_> = report.rows.iter().filter(|row| row.point.section == section).collect();
-        if !rows.is_empty() {
-            text += "\n";
-            text += &table(&layout(section), &rows);
-        }
-    }
-    text
+        (!rows.is_empty()).then(|| table(&layout(section), &rows))
+    });
+    sections.chain(report.forecast.as_ref().map(predictions::table)).collect()
 }
 
-fn heading(report: &Report) -> String {
-    let memory = memory::note().filter(|_| report.kind == Kind::CounterSet);
-    let notes = clock::NOTE.into_iter().chain(memory);
-    let note = notes.map(|note| format!("Note: {note}.\n")).collect::<Vec<_>>().concat();
-    let (to, index) = match report.kind {
-        Kind::Counter => ("ratio: to AtomicU64 at the same load.", ""),
-        Kind::UpDownCounter => ("ratio: to AtomicI64 at the same load.", ""),
-        Kind::CounterSet => (
-            "ratio: to AtomicU64 at the same load,\n\
-             of a batch to single adds, of sums to a bare loop over as much memory.\n\
-             bytes per counter, measured in a process of its own: asked of the allocator or in place; \
-             and resident,\nin whole pages of 4 KiB, which has what the library maps by itself as well.",
-            Index::NOTE,
-        ),
+/// What the columns mean.
+pub(super) fn legend(kind: Kind) -> Vec<String> {
+    let mut legend = vec![
+        "ns/add, ns/sum: CPU time that one takes its thread, in ns: the median, and the least and the \
+         most of the repeats. Madds/s: millions of adds a second, of all threads together. locked: with \
+         read_lock(true)."
+            .to_owned(),
+    ];
+    let to = match kind {
+        Kind::Counter => "ratio: to AtomicU64 at the same load.",
+        Kind::UpDownCounter => "ratio: to AtomicI64 at the same load.",
+        Kind::CounterSet => {
+            "ratio: to AtomicU64 at the same load, of a batch to single adds, of sums to a bare loop over \
+             as much memory. asked, resident: bytes per counter, measured in a process of its own: asked \
+             of the allocator or in place; and resident, in whole pages, which has what the library maps \
+             by itself as well."
+        }
     };
-    format!(
-        "{}; {} a point, and its spread\n\
-         CPU ns: what one add, or sum, takes its thread. {to}\n{index}{note}",
-        report.machine,
-        report.method(),
-    )
+    legend.push(to.to_owned());
+    legend.extend(kind.many().then(|| Index::NOTE.to_owned()));
+    legend
 }
 
-fn table(layout: &Layout, rows: &[&Row]) -> String {
-    let mut lines = vec![header(layout)];
-    let mut group = None;
-    for row in rows {
-        let Point { threads, counters, index, .. } = row.point;
-        let own = (threads, counters, index);
-        if group.replace(own).is_some_and(|others| others != own) {
-            lines.push(Vec::new());
-        }
-        lines.push(line(layout, row, rows));
-    }
-    let left = layout.keys.iter().position(|key| matches!(key, Key::Subject));
-    format!("{}\n{}", layout.title, align(&lines, left))
+fn table(layout: &Layout, rows: &[&Row]) -> Table {
+    let own = |row: &Row| (row.point.threads, row.point.counters, row.point.index);
+    let groups = rows.chunk_by(|a, b| own(a) == own(b)).map(|together| Group {
+        title: (layout.group)(&together[0].point),
+        lines: together.iter().map(|row| line(layout, row, rows)).collect(),
+    });
+    let left = layout.keys.iter().position(|key| *key == Key::Subject).unwrap_or(0);
+    Table { title: layout.title.to_owned(), header: header(layout), left, groups: groups.collect() }
 }
 
 fn header(layout: &Layout) -> Vec<String> {
     let keys = layout.keys.iter().map(|key| key.title());
-    let measures = layout.measures.iter().flat_map(|measure| [measure.0, "min", "max", "ratio"]);
+    let measures = layout.measures.iter().flat_map(|m| [m.title, "min", "max", "ratio"]);
     keys.chain(measures).map(str::to_owned).collect()
 }
 
 fn line(layout: &Layout, row: &Row, rows: &[&Row]) -> Vec<String> {
     let yardstick = rows.iter().find(|other| row.point.is_measured_by(&other.point));
     let mut cells: Vec<_> = layout.keys.iter().map(|key| key.cell(row)).collect();
-    for (_, measure) in layout.measures {
-        let spread = measure(row);
-        let figures = spread.map(|s| [s.median, s.min, s.max].map(figure));
+    for Measure { spread, .. } in layout.measures {
+        let own = spread(row);
+        let figures = own.map(|s| [s.median, s.min, s.max].map(figure));
         cells.extend(figures.unwrap_or_else(|| std::array::from_fn(|_| NOTHING.to_owned())));
-        let ratio = spread.zip(yardstick.and_then(|other| measure(other)));
+        let ratio = own.zip(yardstick.and_then(|other| spread(other)));
         cells.push(ratio.map_or(NOTHING.to_owned(), |(a, b)| figure(a.median / b.median)));
     }
     cells
 }
 
-fn bytes(bytes: Option<f64>) -> String {
-    bytes.map_or(NOTHING.to_owned(), |bytes| format!("{bytes:.1}"))
-}
-
 /// Where there is nothing to show.
 const NOTHING: &str = "-";
 
-fn figure(figure: f64) -> String {
-    format!("{figure:.2}")
+/// Three digits, or all before the point.
+pub(super) fn figure(figure: f64) -> String {
+    match figure.abs() {
+        size if !size.is_finite() => NOTHING.to_owned(),
+        size if size < 9.995 => format!("{figure:.2}"),
+        size if size < 99.95 => format!("{figure:.1}"),
+        _ => format!("{figure:.0}"),
+    }
 }
 
 impl Key {
@@ -178,28 +216,23 @@ impl Key {
             Self::Threads => "threads",
             Self::Subject => "subject",
             Self::Shards => "shards",
-            Self::Readers => "readers",
-            Self::ReadLock => "read_lock",
-            Self::Counters => "counters",
-            Self::Index => "index",
-            Self::Asked => "asked/counter",
+            Self::Asked => "asked",
             Self::Resident => "resident",
+            Self::Rate => "Madds/s",
         }
     }
 
     fn cell(self, row: &Row) -> String {
-        let Point { subject, threads, readers, read_lock, counters, index, .. } = row.point;
+        let Point { subject, threads, read_lock, .. } = row.point;
+        let or_nothing = |cell: Option<String>| cell.unwrap_or_else(|| NOTHING.to_owned());
         match self {
             Self::Threads => threads.to_string(),
+            Self::Subject if read_lock => format!("{subject} locked"),
             Self::Subject => subject.to_string(),
-            Self::Shards => row.measured.shards.map_or(NOTHING.to_owned(), |n| n.to_string()),
-            Self::Readers => readers.to_string(),
-            Self::ReadLock if subject.lockable() => read_lock.to_string(),
-            Self::ReadLock => NOTHING.to_owned(),
-            Self::Counters => counters.to_string(),
-            Self::Index => index.to_string(),
-            Self::Asked => bytes(row.bytes_per_counter()[0]),
-            Self::Resident => bytes(row.bytes_per_counter()[1]),
+            Self::Shards => or_nothing(row.measured.shards.map(|shards| shards.to_string())),
+            Self::Asked => or_nothing(row.bytes_per_counter()[0].map(figure)),
+            Self::Resident => or_nothing(row.bytes_per_counter()[1].map(figure)),
+            Self::Rate => or_nothing(row.measured.adds.map(|costs| figure(costs.rate.median))),
         }
     }
 }
@@ -207,10 +240,12 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Backend;
-    use crate::bench::{
-        rows::tests::{row, row_of_many},
-        subjects::Name,
+    use crate::{
+        Backend,
+        bench::{
+            rows::tests::{row, row_of_many},
+            subjects::Name,
+        },
     };
 
     #[test]
@@ -238,15 +273,31 @@ mod tests {
         let cells = line(&layout(Section::Mixed), &row, &[&row]);
         assert_eq!(cells.len(), header(&layout(Section::Mixed)).len());
         assert_eq!(cells[cells.len() - 4..], ["-"; 4]);
-        assert_eq!(cells[2..5], ["AtomicU64", "-", "2.00"]);
+        assert_eq!(cells[..2], ["AtomicU64", "2.00"]);
+        assert_eq!(figure(f64::NAN), "-");
     }
 
     #[test]
-    fn many_counters_have_their_columns() {
-        let row = row_of_many(Name::Counters(Backend::Striped), 100, 3.0);
-        let cells = line(&layout(Section::Counters), &row, &[&row]);
-        let keys = ["100", "random", "1", "Striped Counters", "-", "16.5", "40.0"];
-        assert_eq!(cells[..7], keys);
-        assert_eq!(cells.len(), header(&layout(Section::Counters)).len());
+    fn figures_have_three_digits() {
+        assert_eq!(
+            [0.5, 9.999, 27.84, 99.96, 1_604.9].map(figure),
+            ["0.50", "10.0", "27.8", "100", "1605"]
+        );
+    }
+
+    #[test]
+    fn many_counters_have_their_columns_and_their_groups() {
+        let rows = [
+            row_of_many(Name::Counters(Backend::Striped), 100, 3.0),
+            row_of_many(Name::Counters(Backend::Striped), 200, 3.0),
+        ];
+        let table = table(&layout(Section::Counters), &rows.iter().collect::<Vec<_>>());
+        assert_eq!(table.groups.len(), 2);
+        assert_eq!(table.groups[0].lines[0][..4], ["Striped Counters", "-", "16.5", "40.0"]);
+        let text = table.to_string();
+        assert!(
+            text.contains("\n\n200 counters, random index, 1 thread\nStriped Counters "),
+            "{text}"
+        );
     }
 }

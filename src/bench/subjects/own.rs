@@ -65,7 +65,12 @@ mod tests {
         let right = Own::new("right", || AtomicU64::new(0), add, |count| count.load(Relaxed));
         let sample = right.run(LOAD).unwrap();
         assert!(sample.adds.is_some() && sample.sums.is_some() && sample.wrong.is_none());
-        let short = Own::new("short", || AtomicU64::new(0), add, |count| count.load(Relaxed) - 3);
+        let short = Own::new(
+            "short",
+            || AtomicU64::new(0),
+            add,
+            |count| count.load(Relaxed).saturating_sub(3),
+        );
         assert_eq!(short.run(LOAD).unwrap().wrong.unwrap().lost(), 3);
     }
 }

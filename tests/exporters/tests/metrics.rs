@@ -1,56 +1,8 @@
-//! Against the text of the stock exporter of `metrics` for Prometheus.
+//! Counters and levels as storage of recorders.
 
-use metrics::{CounterFn as _, GaugeFn as _, counter, gauge, with_local_recorder};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics::{CounterFn as _, GaugeFn as _};
 use std::{sync::Arc, thread};
-use striped_counter::{
-    Backend, Counter, UpDownCounter,
-    integrations::metrics::{Flusher, StripedRecorder},
-};
-use striped_counter_exporters::{monotone_and_complete, value};
-
-fn exporter() -> (impl metrics::Recorder, Flusher, PrometheusHandle) {
-    let exporter = PrometheusBuilder::new().build_recorder();
-    let handle = exporter.handle();
-    let builder = Counter::builder().backend(Backend::Striped).shards(4);
-    let recorder = StripedRecorder::with_builder(exporter, builder);
-    let flusher = recorder.flusher();
-    (recorder, flusher, handle)
-}
-
-#[test]
-fn the_stock_exporter_shows_what_the_macros_count() {
-    let (recorder, flusher, handle) = exporter();
-    with_local_recorder(&recorder, || {
-        counter!("hits", "route" => "/").increment(2);
-        counter!("hits", "route" => "/").increment(3);
-        counter!("other").absolute(7);
-        gauge!("busy").increment(1.0);
-    });
-    assert_eq!(value(&handle.render(), "hits{route=\"/\"}"), 0, "not handed on yet");
-    assert_eq!(flusher.flush(), 12);
-    assert_eq!(flusher.flush(), 0);
-    let text = handle.render();
-    assert_eq!(value(&text, "hits{route=\"/\"}"), 5);
-    assert_eq!(value(&text, "other"), 7);
-    assert_eq!(value(&text, "busy"), 1);
-    assert!(format!("{flusher:?}").contains("\"hits\": 5"), "{flusher:?}");
-}
-
-#[test]
-fn scrapes_under_load_lose_nothing() {
-    let (recorder, flusher, handle) = exporter();
-    let hits = with_local_recorder(&recorder, || counter!("hits"));
-    hits.increment(1);
-    monotone_and_complete(
-        1,
-        || hits.increment(1),
-        || {
-            flusher.flush();
-            value(&handle.render(), "hits")
-        },
-    );
-}
+use striped_counter::{Backend, Counter, UpDownCounter};
 
 #[test]
 fn absolute_is_a_maximum() {

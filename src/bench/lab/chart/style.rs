@@ -1,80 +1,73 @@
-//! How a curve looks, in the plot and in its legend.
+//! How a curve looks.
 //!
-//! The colours are those of Okabe and Ito, which people tell apart whatever their colour vision;
-//! markers differ in shape as well.
+//! The colours are those of Okabe and Ito, which people tell apart whatever their colour vision; markers
+//! differ in shape as well. Each has a class of its own, so that what reads the picture in the dark can
+//! have lighter ones.
 
-use super::{Area, Drawn};
-use plotters::{
-    element::{Circle, DashedPathElement, PathElement, Polygon},
-    style::{Color as _, RGBColor, ShapeStyle, WHITE},
-};
+use std::fmt::Write as _;
 
-pub const BLACK: RGBColor = RGBColor(0, 0, 0);
-pub const GREY: RGBColor = RGBColor(125, 125, 125);
-pub const ORANGE: RGBColor = RGBColor(230, 159, 0);
-pub const SKY_BLUE: RGBColor = RGBColor(86, 180, 233);
-pub const GREEN: RGBColor = RGBColor(0, 158, 115);
-pub const BLUE: RGBColor = RGBColor(0, 114, 178);
-pub const VERMILION: RGBColor = RGBColor(213, 94, 0);
-pub const PURPLE: RGBColor = RGBColor(204, 121, 167);
+/// A colour: its class, and what it is on white and on black.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Color {
+    class: &'static str,
+    light: &'static str,
+    dark: &'static str,
+}
 
-const THICK: u32 = 5;
-const THIN: u32 = 3;
-const DASH: (i32, i32) = (9, 7);
+macro_rules! colors {
+    ($($name:ident $class:literal $light:literal $dark:literal)*) => {
+        $(pub const $name: Color = Color { class: $class, light: $light, dark: $dark };)*
+        const COLORS: &[Color] = &[$($name),*];
+    };
+}
+colors! {
+    BLACK "black" "#1a1a1a" "#f0f0f0"
+    GREY "grey" "#7d7d7d" "#9d9d9d"
+    ORANGE "orange" "#c98b00" "#e69f00"
+    SKY_BLUE "sky" "#3a9bd6" "#56b4e9"
+    GREEN "green" "#008f68" "#1fbf92"
+    BLUE "blue" "#0072b2" "#4ba3dc"
+    VERMILION "vermilion" "#d55e00" "#f07a2b"
+    PURPLE "purple" "#b85c90" "#d78bb5"
+}
 
-type Pixel = (i32, i32);
+const THICK: u32 = 4;
+const THIN: u32 = 2;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     Disc,
-    Ring,
-    /// A polygon, by its corners around the point.
-    Corners(&'static [Pixel]),
-    /// A ring that hides what is beneath.
-    Hole,
-    /// A polygon's outline that does.
-    Outline(&'static [Pixel]),
+    Square,
+    Diamond,
+    Up,
+    Down,
     /// No marker.
     Nothing,
 }
 
-impl Shape {
-    fn hollow(self) -> Self {
-        match self {
-            Self::Disc | Self::Ring | Self::Hole => Self::Hole,
-            Self::Corners(corners) | Self::Outline(corners) => Self::Outline(corners),
-            Self::Nothing => Self::Nothing,
-        }
-    }
-}
-
-pub const SQUARE: Shape = Shape::Corners(&[(-7, -7), (7, -7), (7, 7), (-7, 7)]);
-pub const DIAMOND: Shape = Shape::Corners(&[(0, -9), (9, 0), (0, 9), (-9, 0)]);
-pub const UP: Shape = Shape::Corners(&[(0, -9), (9, 7), (-9, 7)]);
-pub const DOWN: Shape = Shape::Corners(&[(0, 9), (9, -7), (-9, -7)]);
-
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    color: RGBColor,
+    color: Color,
     width: u32,
     shape: Shape,
+    hollow: bool,
     dashed: bool,
 }
 
 impl Style {
     /// For what the picture is about.
-    pub fn thick(color: RGBColor, shape: Shape) -> Self {
-        Self { color, width: THICK, shape, dashed: false }
+    pub fn thick(color: Color, shape: Shape) -> Self {
+        Self { color, width: THICK, shape, hollow: false, dashed: false }
     }
 
     /// For what it is compared with.
-    pub fn thin(color: RGBColor, shape: Shape) -> Self {
-        Self { color, width: THIN, shape, dashed: false }
+    pub fn thin(color: Color, shape: Shape) -> Self {
+        Self { width: THIN, ..Self::thick(color, shape) }
     }
 
     /// The same colour, thin, with a hollow marker.
     pub fn hollow(self) -> Self {
-        Self { width: THIN, shape: self.shape.hollow(), ..self }
+        Self { width: THIN, hollow: true, ..self }
     }
 
     /// The same colour, thin and dashed, without markers: not measured.
@@ -86,46 +79,67 @@ impl Style {
         self.width == THICK
     }
 
-    pub(super) fn is_dashed(self) -> bool {
-        self.dashed
+    /// The class of text in this colour.
+    pub(super) fn text(self) -> String {
+        format!("f-{}", self.color.class)
     }
 
-    pub(super) fn line(self, area: &Area<'_>, pixels: &[Pixel]) -> Drawn {
-        let pen = ShapeStyle::from(self.color).stroke_width(self.width);
-        if self.dashed {
-            let pixels = pixels.iter().copied();
-            area.draw(&DashedPathElement::new(pixels, DASH.0, DASH.1, pen))
-        } else {
-            area.draw(&PathElement::new(pixels, pen))
-        }
+    /// The line through `pixels`.
+    pub(super) fn line(self, pixels: &[(f64, f64)]) -> String {
+        let points: Vec<_> = pixels.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let dashes = if self.dashed { " stroke-dasharray=\"7 5\"" } else { "" };
+        format!(
+            "<polyline class=\"s-{}\" fill=\"none\" stroke-width=\"{}\" stroke-linejoin=\"round\"{dashes} \
+             points=\"{}\"/>\n",
+            self.color.class,
+            self.width,
+            points.join(" ")
+        )
     }
 
-    pub(super) fn marker(self, area: &Area<'_>, (x, y): Pixel) -> Drawn {
-        match self.shape {
-            Shape::Nothing => Ok(()),
-            Shape::Disc => area.draw(&Circle::new((x, y), 7, self.color.filled())),
-            Shape::Ring => {
-                let ring = ShapeStyle::from(self.color).stroke_width(self.width);
-                area.draw(&Circle::new((x, y), 8, ring))
-            }
-            Shape::Hole => {
-                area.draw(&Circle::new((x, y), 8, WHITE.filled()))?;
-                Self { shape: Shape::Ring, ..self }.marker(area, (x, y))
-            }
-            Shape::Corners(corners) => {
-                area.draw(&Polygon::new(around((x, y), corners), self.color.filled()))
-            }
-            Shape::Outline(corners) => {
-                let mut corners = around((x, y), corners);
-                corners.extend_from_within(..2); // Closed, and the last corner as sharp as the others.
-                let outline = ShapeStyle::from(self.color).stroke_width(self.width);
-                area.draw(&Polygon::new(corners.clone(), WHITE.filled()))?;
-                area.draw(&PathElement::new(corners, outline))
-            }
+    /// The marker at a pixel.
+    pub(super) fn marker(self, (x, y): (f64, f64)) -> String {
+        let corners: &[(f64, f64)] = match self.shape {
+            Shape::Nothing => return String::new(),
+            Shape::Disc => &[],
+            Shape::Square => &[(-4.5, -4.5), (4.5, -4.5), (4.5, 4.5), (-4.5, 4.5)],
+            Shape::Diamond => &[(0.0, -6.5), (6.5, 0.0), (0.0, 6.5), (-6.5, 0.0)],
+            Shape::Up => &[(0.0, -6.0), (6.0, 5.0), (-6.0, 5.0)],
+            Shape::Down => &[(0.0, 6.0), (6.0, -5.0), (-6.0, -5.0)],
+        };
+        let class = self.color.class;
+        let class = if self.hollow { format!("paper s-{class}") } else { format!("f-{class}") };
+        let stroke = if self.hollow { " stroke-width=\"2\"" } else { "" };
+        if corners.is_empty() {
+            return format!(
+                "<circle class=\"{class}\"{stroke} cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"/>\n"
+            );
         }
+        let points: Vec<_> = corners
+            .iter()
+            .map(|(right, down)| format!("{:.1},{:.1}", x + right, y + down))
+            .collect();
+        format!("<polygon class=\"{class}\"{stroke} points=\"{}\"/>\n", points.join(" "))
     }
 }
 
-fn around((x, y): Pixel, corners: &[Pixel]) -> Vec<Pixel> {
-    corners.iter().map(|(right, down)| (x + right, y + down)).collect()
+/// The rules for all classes, on white and, where that is preferred, on black.
+pub(super) fn sheet() -> String {
+    let rules = |color: fn(&Color) -> &str, [paper, ink, soft, grid]: [&str; 4]| {
+        let mut rules = format!(
+            ".paper{{fill:{paper}}}.halo{{stroke:{paper}}}.ink{{fill:{ink}}}.soft{{fill:{soft}}}\
+             .grid{{stroke:{grid}}}.axis{{stroke:{soft}}}"
+        );
+        for known in COLORS {
+            let (class, color) = (known.class, color(known));
+            let _ = write!(rules, ".f-{class}{{fill:{color}}}.s-{class}{{stroke:{color}}}");
+        }
+        rules
+    };
+    format!(
+        "text{{font-family:system-ui,'Segoe UI',Helvetica,Arial,sans-serif}}\n{}\n\
+         @media (prefers-color-scheme:dark){{{}}}\n",
+        rules(|color| color.light, ["#ffffff", "#1a1a1a", "#5c5c5c", "#e4e4e4"]),
+        rules(|color| color.dark, ["#14161a", "#eceff4", "#a9afb9", "#30343c"])
+    )
 }

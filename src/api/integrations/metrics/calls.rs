@@ -1,0 +1,29 @@
+//! Calls to the inner recorder, which may do anything: wait, count by the very macros that are served
+//! here, or flush. So no lock is held in them, and what it counts itself goes no further before the next
+//! flush, or it would call itself without end.
+
+use std::cell::Cell;
+
+thread_local! {
+    /// Whether this thread is in such a call.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls the inner recorder, or a handle of its.
+pub(super) fn out<T>(call: impl FnOnce() -> T) -> T {
+    struct Back(bool);
+
+    impl Drop for Back {
+        fn drop(&mut self) {
+            INSIDE.set(self.0);
+        }
+    }
+
+    let _back = Back(INSIDE.replace(true));
+    call()
+}
+
+/// Whether it is the inner recorder that calls.
+pub(super) fn from_inside() -> bool {
+    INSIDE.get()
+}

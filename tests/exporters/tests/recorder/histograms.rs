@@ -1,0 +1,132 @@
+//! `histogram!`, in what the stock exporter for Prometheus shows.
+
+use super::{
+    PrometheusBuilder, Registry, ShardedRecorder, TracingContextLayer, value, with_default,
+    with_local_recorder,
+};
+use metrics::{Recorder, Unit, describe_histogram, histogram};
+use metrics_exporter_prometheus::PrometheusHandle;
+use metrics_tracing_context::MetricsLayer;
+use metrics_util::layers::Layer as _;
+use std::{thread, time::Duration};
+use striped_counter::integrations::metrics::Flusher;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+fn exporter(
+    builder: PrometheusBuilder,
+) -> (impl Recorder + Send + Sync, Flusher, PrometheusHandle) {
+    let exporter = builder.build_recorder();
+    let handle = exporter.handle();
+    let recorder = ShardedRecorder::builder(exporter)
+        .buckets(&[0.25, 1.0, 2.5])
+        .buckets_of("size", &[64.0, 4_096.0])
+        .flush_by_hand()
+        .build();
+    let flusher = recorder.flusher();
+    (recorder, flusher, handle)
+}
+
+/// The lines of `text` about `name`, sorted.
+fn lines(text: &str, name: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| line.starts_with(name));
+    let mut lines: Vec<_> = lines.map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn the_exporter_shows_buckets_sum_and_count() {
+    let naming = PrometheusBuilder::new().with_recommended_naming(true);
+    for builder in [PrometheusBuilder::new(), naming] {
+        let (recorder, flusher, handle) = exporter(builder);
+        with_local_recorder(&recorder, || {
+            describe_histogram!("latency", Unit::Seconds, "How long");
+            // At a bound, next to it, above them all, below them all.
+            for value in [0.25, 0.250_001, 2.5, 3.0, -1.0, f64::NAN, 0.0] {
+                histogram!("latency", "route" => "/").record(value);
+            }
+            histogram!("latency", "route" => "/").record(Duration::from_millis(500));
+            histogram!("size").record_many(64, 3);
+        });
+        flusher.flush();
+        let text = handle.render();
+        let expected = [
+            "latency_bucket{route=\"/\",le=\"+Inf\"} 8",
+            "latency_bucket{route=\"/\",le=\"0.25\"} 4",
+            "latency_bucket{route=\"/\",le=\"1\"} 6",
+            "latency_bucket{route=\"/\",le=\"2.5\"} 7",
+            "latency_count{route=\"/\"} 8",
+            "latency_sum{route=\"/\"} 6.500001",
+        ];
+        assert_eq!(lines(&text, "latency"), expected, "{text}");
+        let expected = [
+            "size_bucket{le=\"+Inf\"} 3",
+            "size_bucket{le=\"4096\"} 3",
+            "size_bucket{le=\"64\"} 3",
+            "size_count 3",
+            "size_sum 192",
+        ];
+        assert_eq!(lines(&text, "size"), expected);
+        assert!(text.contains("# HELP latency_bucket How long"), "{text}");
+    }
+}
+
+#[test]
+fn what_many_threads_record_is_all_there_and_nothing_is_kept() {
+    const THREADS: u32 = 4;
+    const EACH: u32 = 5_000;
+    let (recorder, flusher, handle) = exporter(PrometheusBuilder::new());
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                with_local_recorder(&recorder, || {
+                    let held = histogram!("latency");
+                    for n in 0..EACH {
+                        held.record(0.25);
+                        histogram!("latency").record(2.0);
+                        if n % 1_000 == 0 {
+                            flusher.flush();
+                        }
+                    }
+                });
+            });
+        }
+    });
+    flusher.flush();
+    let (text, all) = (handle.render(), u64::from(THREADS * EACH));
+    assert_eq!(value(&text, "latency_count"), 2 * all);
+    assert_eq!(value(&text, "latency_bucket{le=\"1\"}"), all);
+    assert!(
+        text.contains(&format!("\nlatency_sum {}\n", f64::from(THREADS * EACH) * 2.25)),
+        "{text}"
+    );
+    flusher.flush();
+    flusher.flush();
+    assert_eq!(format!("{flusher:?}"), "Flusher { handles: 0 }");
+}
+
+#[test]
+fn labels_of_a_layer_in_front_come_through() {
+    let (recorder, flusher, handle) = exporter(PrometheusBuilder::new());
+    let recorder = TracingContextLayer::all().layer(recorder);
+    with_default(Registry::default().with(MetricsLayer::new()), || {
+        for user in ["ann", "bob"] {
+            let span = tracing::info_span!("request", user);
+            let _entered = span.enter();
+            with_local_recorder(&recorder, || histogram!("latency").record(1.0));
+        }
+    });
+    flusher.flush();
+    for user in ["ann", "bob"] {
+        assert_eq!(value(&handle.render(), &format!("latency_count{{user=\"{user}\"}}")), 1);
+    }
+}
+
+#[test]
+fn they_may_be_left_to_the_exporter() {
+    let exporter = PrometheusBuilder::new().build_recorder();
+    let handle = exporter.handle();
+    let recorder = ShardedRecorder::builder(exporter).pass_histograms().build();
+    with_local_recorder(&recorder, || histogram!("latency").record(1.0));
+    assert!(handle.render().contains("latency{quantile=\"1\"} 1"), "{}", handle.render());
+}

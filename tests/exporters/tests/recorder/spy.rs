@@ -1,0 +1,99 @@
+//! A recorder that tells what it is called with, and that calls back.
+
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
+use std::sync::{Arc, Mutex, Weak};
+
+/// What was done to a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Increment(u64),
+    Absolute(u64),
+}
+
+type Hook = Box<dyn Fn(&Key) + Send + Sync>;
+
+/// Storage as an exporter has it, with a hook where an exporter could do anything.
+#[derive(Clone)]
+pub(crate) struct Spy(Arc<State>);
+
+struct State {
+    on_register: Hook,
+    on_count: Hook,
+    calls: Mutex<Vec<(Key, Call)>>,
+    handles: Mutex<Vec<Weak<Handle>>>,
+}
+
+struct Handle {
+    key: Key,
+    state: Arc<State>,
+}
+
+impl Spy {
+    pub(crate) fn new() -> Self {
+        Self::calling(|_| (), |_| ())
+    }
+
+    /// Calls `on_register` for each counter that is registered, and `on_count` for each change of one.
+    pub(crate) fn calling(
+        on_register: impl Fn(&Key) + Send + Sync + 'static,
+        on_count: impl Fn(&Key) + Send + Sync + 'static,
+    ) -> Self {
+        let (on_register, on_count) = (Box::new(on_register), Box::new(on_count));
+        let (calls, handles) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(State { on_register, on_count, calls, handles }))
+    }
+
+    /// What was done to the counter of this name, in order.
+    pub(crate) fn calls(&self, name: &str) -> Vec<Call> {
+        let calls = self.0.calls.lock().unwrap();
+        calls.iter().filter(|(key, _)| key.name() == name).map(|(_, call)| *call).collect()
+    }
+
+    /// What the counter of this name has come to.
+    pub(crate) fn value(&self, name: &str) -> u64 {
+        self.calls(name).into_iter().fold(0, |value, call| match call {
+            Call::Increment(n) => value + n,
+            Call::Absolute(n) => value.max(n),
+        })
+    }
+
+    /// How many of the handles that it gave away are still held.
+    pub(crate) fn handles_held(&self) -> usize {
+        self.0.handles.lock().unwrap().iter().filter(|handle| handle.strong_count() > 0).count()
+    }
+}
+
+impl CounterFn for Handle {
+    fn increment(&self, value: u64) {
+        self.state.calls.lock().unwrap().push((self.key.clone(), Call::Increment(value)));
+        (self.state.on_count)(&self.key);
+    }
+
+    fn absolute(&self, value: u64) {
+        self.state.calls.lock().unwrap().push((self.key.clone(), Call::Absolute(value)));
+        (self.state.on_count)(&self.key);
+    }
+}
+
+impl Recorder for Spy {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        (self.0.on_register)(key);
+        let handle = Arc::new(Handle { key: key.clone(), state: Arc::clone(&self.0) });
+        self.0.handles.lock().unwrap().push(Arc::downgrade(&handle));
+        Counter::from_arc(handle)
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
