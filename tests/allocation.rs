@@ -3,21 +3,16 @@
 //! nothing before the first add and nothing after a thread's first touch, and an add that finds no
 //! memory counts all the same.
 
-#![expect(unsafe_code, reason = "an allocator that counts")]
-
+mod allocator;
 mod common;
 
+use allocator::{Observed, Request};
 use common::{Case, on_every_backend, together};
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
-    ptr,
 };
 use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
-
-/// The system's allocator, which keeps count for each thread, and refuses on demand.
-struct Counting;
 
 thread_local! {
     static ALLOCATED: Cell<usize> = const { Cell::new(0) };
@@ -30,26 +25,17 @@ const ON_LINUX: bool = cfg!(target_os = "linux");
 /// thread, and ends the process if it cannot note that.
 const LEAST: usize = if ON_LINUX { 1 } else { 128 };
 
-// SAFETY: allocates as `System` does, or not at all.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if let Some(refused) = REFUSED.get().filter(|_| layout.size() >= LEAST) {
-            REFUSED.set(Some(refused + 1));
-            return ptr::null_mut();
-        }
-        ALLOCATED.set(ALLOCATED.get() + layout.size());
-        // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's; whatever was allocated was so by `System`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
+/// Keeps count for each thread, and refuses on demand.
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Observed = Observed(|request| {
+    let Request::Allocate(bytes) = request else { return true };
+    if let Some(refused) = REFUSED.get().filter(|_| bytes >= LEAST) {
+        REFUSED.set(Some(refused + 1));
+        return false;
+    }
+    ALLOCATED.set(ALLOCATED.get() + bytes);
+    true
+});
 
 /// How many bytes the calling thread allocates for `body`.
 fn allocated_by<T>(body: impl FnOnce() -> T) -> (usize, T) {

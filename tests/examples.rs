@@ -4,8 +4,8 @@
 
 mod processes;
 
-use processes::{Ended, assert_refused, closed_pipe, not_text};
-use std::{env, path::PathBuf, process::Command};
+use processes::{Directory, Ended, assert_refused, closed_pipe, not_text};
+use std::{env, fs, path::PathBuf, process::Command};
 
 /// An example, which is next to the directory of this test; `None` where only tests were built.
 fn example(name: &str) -> Option<Command> {
@@ -92,4 +92,28 @@ fn the_stress_refuses_what_it_cannot_do_before_it_does_anything() {
         let Some(mut command) = example("stress") else { return };
         assert_refused(command.args(arguments), words);
     }
+}
+
+/// It needs the feature `cli` as well.
+#[test]
+fn counters_of_ones_own_stand_in_the_tables_files_and_plots() {
+    let Some(mut command) = example("your_counter") else { return };
+    let directory = Directory::new();
+    let little = ["--threads=1,2", "--shards=1", "--ms=1", "--repeats=1", "--backends=Striped"];
+    let ended = Ended::of(command.args(little).arg("--out").arg(&directory.0));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let file = |name: &str| fs::read_to_string(directory.0.join(name)).unwrap();
+    let [csv, svg, page] = ["contention.csv", "contention.svg", "contention.html"].map(file);
+    for own in ["two atomics", "boxed mutex"] {
+        assert!([&ended.output, &csv, &svg, &page].iter().all(|text| text.contains(own)), "{own}");
+    }
+    assert!(
+        csv.contains("\nthreads,two atomics,2,") && csv.contains("\nmixed,two atomics,2,"),
+        "{csv}"
+    );
+    let Some(mut command) = example("your_counter") else { return };
+    assert_refused(
+        command.arg("--type=CounterSet"),
+        &["--type CounterSet", "subjects of your own"],
+    );
 }

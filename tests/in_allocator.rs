@@ -1,13 +1,12 @@
 //! Counters within the global allocator, which count every allocation of the process from the very first
 //! on: nothing recurses, nothing waits, and all is exact.
 
-#![expect(unsafe_code, reason = "an allocator that counts")]
-
+mod allocator;
 mod common;
 
+use allocator::{Observed, Request};
 use common::{Case, together};
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     collections::BTreeMap,
     hint::black_box,
@@ -104,8 +103,6 @@ impl Tally {
     }
 }
 
-struct Counting;
-
 /// Has the counters count, and notes if that comes back to the allocator.
 fn count(with: impl Fn(&Counters)) {
     thread_local! {
@@ -119,27 +116,22 @@ fn count(with: impl Fn(&Counters)) {
     COUNTING.set(false);
 }
 
-// SAFETY: allocates as `System` does; counting neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BEGUN.allocated(layout.size());
-        count(|counters| counters.allocated(layout.size()));
-        ENDED.allocated(layout.size());
-        // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        BEGUN.freed.fetch_add(layout.size() as u64, SeqCst);
-        count(|counters| counters.freed(layout.size()));
-        ENDED.freed.fetch_add(layout.size() as u64, SeqCst);
-        // SAFETY: the caller's; whatever was allocated was so by `System`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Observed = Observed(|request| {
+    match request {
+        Request::Allocate(size) => {
+            BEGUN.allocated(size);
+            count(|counters| counters.allocated(size));
+            ENDED.allocated(size);
+        }
+        Request::Free(size) => {
+            BEGUN.freed.fetch_add(size as u64, SeqCst);
+            count(|counters| counters.freed(size));
+            ENDED.freed.fetch_add(size as u64, SeqCst);
+        }
+    }
+    true
+});
 
 /// Panics unless all counters are exact, at a moment when nobody allocates.
 fn check() {

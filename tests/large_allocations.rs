@@ -5,15 +5,14 @@
 //! waited in that `Once` for itself. So this process asks before anything else is counted.
 
 #![cfg(target_os = "linux")]
-#![expect(unsafe_code, reason = "an allocator that counts")]
+#![expect(unsafe_code, reason = "children of a fork")]
 
+mod allocator;
 mod children;
 
+use allocator::{Observed, Request};
 use children::{Ended, in_child_for};
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use striped_counter::{Backend, Counter};
 
 /// From this size on, allocations are counted.
@@ -27,27 +26,14 @@ static COUNTERS: [Counter; 3] = [
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-struct Counting;
-
-// SAFETY: allocates as `System` does; counting neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.size() >= LARGE && COUNTING.load(SeqCst) {
-            ALLOCATIONS.fetch_add(1, SeqCst);
-            COUNTERS.iter().for_each(Counter::inc);
-        }
-        // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's; whatever was allocated was so by `System`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Observed = Observed(|request| {
+    if matches!(request, Request::Allocate(LARGE..)) && COUNTING.load(SeqCst) {
+        ALLOCATIONS.fetch_add(1, SeqCst);
+        COUNTERS.iter().for_each(Counter::inc);
+    }
+    true
+});
 
 #[test]
 fn a_first_add_within_an_allocation_of_num_cpus_does_not_wait_for_it() {

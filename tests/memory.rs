@@ -5,18 +5,19 @@
 //! the allocator is asked for. Either counts for the whole process, so each test runs in a process of
 //! its own.
 
-#![expect(unsafe_code, reason = "an allocator that counts")]
+#![expect(unsafe_code, reason = "an allocator that counts, and the kernel's word on pages")]
 
+mod allocator;
 mod children;
 mod common;
 mod residency;
 mod threads;
 
+use allocator::{Observed, Request};
 #[cfg(target_os = "linux")]
 use children::{Ended, in_child_for};
 use common::{affinity::Hopper, alone, lasting, on_every_backend, together};
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     hint::black_box,
     sync::{
@@ -28,9 +29,7 @@ use std::{
 use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
 use threads::Crew;
 
-/// The system's allocator, which knows how many bytes are out.
-struct Counting;
-
+/// How many bytes are out.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether this is the main thread, which is the harness's, and which may be on its way to wait for
@@ -50,27 +49,16 @@ fn is_main() -> bool {
     })
 }
 
-// SAFETY: allocates as `System` does.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if !is_main() {
-            LIVE.fetch_add(layout.size(), SeqCst);
-        }
-        // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        if !is_main() {
-            LIVE.fetch_sub(layout.size(), SeqCst);
-        }
-        // SAFETY: the caller's; whatever was allocated was so by `System`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Observed = Observed(|request| {
+    if !is_main() {
+        match request {
+            Request::Allocate(bytes) => LIVE.fetch_add(bytes, SeqCst),
+            Request::Free(bytes) => LIVE.fetch_sub(bytes, SeqCst),
+        };
+    }
+    true
+});
 
 const ON_LINUX: bool = cfg!(target_os = "linux");
 

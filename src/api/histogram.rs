@@ -45,7 +45,7 @@ use timer::nanoseconds;
 /// taken, and for bookkeeping (six with a read lock). The default comes to 4,352 bytes per shard. What is
 /// no more than a line per shard, such as up to 14 bounds with their open bucket and the sum, is leased from
 /// chunks that histograms share and leave to the next; more is mapped from the system by pages, of which
-/// those that were never written to take no memory, and given back at the end.
+/// those that were never written to take no memory, and given back at the end, or kept for the next if it is small.
 ///
 /// Where there is no memory for a spill on the first record, the process ends, as when a `Vec` finds none;
 /// without memory for shards alone, records spill.
@@ -59,8 +59,13 @@ use timer::nanoseconds;
 ///   nobody takes. What the sum has beyond that was recorded during the read.
 /// - With [`read_lock(true)`](Builder::read_lock) buckets and sum are of one moment, always.
 /// - Without it, a [`take`](Self::take) or a delta during a record may have its count, and leave its value to
-///   the take or delta before; so may a snapshot after such a take. Nothing is lost, and nothing counted
-///   twice.
+///   the take or delta before; so may a snapshot after such a take. A snapshot *during* a take may have some
+///   buckets as before it and others, or the sum, as after it: a [`total`](Self::total) never does. Nothing is
+///   lost, and nothing counted twice.
+///
+/// A read with the lock waits for records that are under way, at most one per thread, and for other readers;
+/// records never wait. What [`CounterSet::snapshot`](crate::CounterSet::snapshot) says of system calls, of
+/// the child of a fork and of real-time priorities holds for it too.
 ///
 /// # Example
 ///
@@ -125,12 +130,14 @@ impl Histogram {
     /// assert_eq!((sizes.snapshot().count(), sizes.snapshot().sum()), (3, Some(1_536)));
     /// ```
     #[inline]
+    #[doc(alias = "observe_n")]
     pub fn record_n(&self, value: u64, times: u64) {
         self.group.record(ONE, value, times);
     }
 
     /// Records `duration` in nanoseconds; 584 years if it is longer.
     #[inline]
+    #[doc(alias = "observe_duration")]
     pub fn record_duration(&self, duration: Duration) {
         self.record(nanoseconds(duration));
     }
@@ -165,6 +172,7 @@ impl Histogram {
     /// assert_eq!((sizes.take().count(), sizes.total().count()), (0, 1));
     /// ```
     #[must_use = "what is taken is gone from the histogram; nobody else will see it"]
+    #[doc(alias = "reset")]
     pub fn take(&self) -> HistogramSnapshot {
         self.group.read(ONE, Matrix::take_all)
     }

@@ -122,10 +122,11 @@ impl<T: OfHistograms> Builder<T> {
         Ok((shape, self.buckets.sum, columns))
     }
 
-    /// All that can be checked, with what the machine says.
+    /// All that can be checked, with what the machine says: the buckets first, which tell how many histograms
+    /// there may be.
     pub(crate) fn check_histograms_here(&self) -> Result<(), BuildError> {
-        self.check_here()?;
-        self.check_buckets().map(|_| ())
+        self.check_buckets()?;
+        self.check_here()
     }
 
     /// [`check_buckets`](Self::check_buckets), which panics instead, at compile time in a `static`.

@@ -6,9 +6,9 @@
 //!
 //! # The contract
 //!
-//! 1. **Cells only ever grow** (modulo 2^64). No cell is ever zeroed, not even for the next lease: a
-//!    reset would race with an owner's plain store. Readers subtract what a column held when it was
-//!    leased, and what has been taken; see `read.rs`.
+//! 1. **Cells only ever grow** (modulo 2^64). No cell of a counter is ever zeroed, nor one of a shared chunk
+//!    for the next lease: a reset would race with an owner's plain store. Readers subtract what a column
+//!    held when it was leased, and what has been taken; see `read.rs`.
 //! 2. **One compare sends every add on its way.** A backend turns the calling thread into a row;
 //!    `row >= limit` means that the add may not touch a shard just now, whatever the reason: nothing
 //!    leased yet (the limit of a fresh `static` is 0), a thread without a number or without a

@@ -32,6 +32,7 @@ mod destructors;
 mod exact;
 mod hostile;
 mod locked_sum;
+mod small_things;
 mod split_store;
 mod statics;
 mod take_and_deltas;

@@ -186,6 +186,18 @@ fn bad_settings_are_refused_by_setting_value_and_range() {
         BuildError::HistogramsOutOfRange { len: 1_290_556, columns: 13 }
     );
     assert!(HistogramSet::builder(1_290_555).bounds(BOUNDS).try_build().is_ok());
+    // Not the range of other sets, however long it is to be.
+    let builder = HistogramSet::builder(usize::MAX);
+    assert_eq!(
+        builder.grouping_power(16).max_value_power(64).try_build().unwrap_err().to_string(),
+        format!(
+            "len: {} is out of range, from 0 to 5 for histograms of 3211265 buckets and sums",
+            usize::MAX
+        )
+    );
+    let panic = catch_unwind(|| HistogramSet::new(1 << 25)).unwrap_err();
+    let text = panic.downcast_ref::<String>().unwrap();
+    assert!(text.ends_with("from 0 to 31714 for histograms of 529 buckets and sums"), "{text}");
 }
 
 #[test]

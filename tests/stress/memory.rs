@@ -1,12 +1,9 @@
 //! The system's allocator, which knows how many bytes are out; and a system that has no more memory.
 
-#![expect(
-    unsafe_code,
-    reason = "an allocator is unsafe to implement, and limits are set through libc"
-)]
+#![expect(unsafe_code, reason = "limits are set through libc")]
 
+use crate::allocator::{Observed, Request};
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
     fs::{self, File},
     hint::black_box,
     io::Read as _,
@@ -14,7 +11,13 @@ use std::{
 };
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: Observed = Observed(|request| {
+    match request {
+        Request::Allocate(bytes) => LIVE.fetch_add(bytes, Relaxed),
+        Request::Free(bytes) => LIVE.fetch_sub(bytes, Relaxed),
+    };
+    true
+});
 
 /// Bytes that are out, of the whole process.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -72,21 +75,4 @@ fn limit_to(bytes: libc::rlim_t) -> bool {
     limit.rlim_cur = bytes.min(limit.rlim_max);
     // SAFETY: `limit` is valid for the read.
     unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) == 0 }
-}
-
-struct Counting;
-
-// SAFETY: allocates as `System` does; counting neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's; whatever was allocated was so by `System`.
-        unsafe { System.dealloc(memory, layout) }
-    }
 }

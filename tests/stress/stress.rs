@@ -26,6 +26,9 @@ fn main() {
 }
 
 #[cfg(target_os = "linux")]
+#[path = "../allocator/mod.rs"]
+mod allocator;
+#[cfg(target_os = "linux")]
 mod faults;
 #[cfg(target_os = "linux")]
 mod ledger;

@@ -26,8 +26,9 @@ impl Group {
     /// On what the builder refuses, at compile time in a `static`.
     #[expect(clippy::cast_possible_truncation, reason = "a matrix has fewer columns")]
     pub(super) const fn new<T: OfHistograms>(builder: &Builder<T>) -> Self {
-        let settings = builder.checked();
+        // In the order of `check_histograms_here`.
         let (shape, has_sum, width) = builder.checked_buckets();
+        let settings = builder.checked();
         let columns = Many::new(builder.len * width, settings.is_linearizable());
         Self {
             matrix: Matrix::new(columns, settings),

@@ -78,6 +78,8 @@ impl HistogramSnapshot {
     /// If `q` is not from 0 to 1.
     #[must_use]
     #[track_caller]
+    #[doc(alias = "percentile")]
+    #[doc(alias = "value_at_quantile")]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let Place { bucket, nth } = self.place(q)?;
         let range = self.shape.range(bucket);
@@ -95,7 +97,7 @@ impl HistogramSnapshot {
     /// Returns the values of the bucket that has the quantile `q`; `None` if nothing was recorded.
     ///
     /// Of n values in ascending order the quantile is the one at position ⌈q·n⌉, at least the first. It lies
-    /// within these bounds, always. In the last bucket, which is open, they end at [`u64::MAX`].
+    /// within these bounds, always; of 2^52 values and more, the position is as exact as an `f64`. In the last bucket, which is open, they end at [`u64::MAX`].
     ///
     /// Walks the buckets up to the one in question.
     ///
@@ -133,9 +135,8 @@ impl HistogramSnapshot {
     /// Returns for each of `bounds` how many values are at most that high, as Prometheus' `le` has it:
     /// all of the buckets that end at or below the bound.
     ///
-    /// Exact for bounds that buckets end at,. Of a
-    /// bucket that a bound splits, nothing is counted: a value is not below a bound until that is certain.
-    /// So values in the last bucket, which is open, are counted by the bound [`u64::MAX`] alone.
+    /// Exact for bounds that buckets end at, such as [`bounds_within`](Self::bounds_within) returns. Of a bucket
+    /// that a bound splits, nothing is counted: a value is not below a bound until that is certain. So values in the last bucket, which is open, are counted by the bound [`u64::MAX`] alone.
     ///
     /// ```
     /// let sizes = striped_counter::Histogram::builder().bounds(&[10, 100]).build();
@@ -189,6 +190,7 @@ impl HistogramSnapshot {
     ///
     /// # Errors
     /// If the buckets differ: see [`downsample`](Self::downsample).
+    #[doc(alias = "checked_add")]
     pub fn merge(&self, other: &Self) -> Result<Self, ShapeMismatch> {
         self.combine(other, u64::wrapping_add)
     }
@@ -209,6 +211,7 @@ impl HistogramSnapshot {
     ///
     /// # Errors
     /// If the buckets differ.
+    #[doc(alias = "checked_sub")]
     pub fn since(&self, earlier: &Self) -> Result<Self, ShapeMismatch> {
         self.combine(earlier, u64::wrapping_sub)
     }
@@ -236,13 +239,9 @@ impl HistogramSnapshot {
     /// # Errors
     /// If `grouping_power` is above the snapshot's, or its buckets have explicit bounds.
     pub fn downsample(&self, grouping_power: u8) -> Result<Self, ShapeMismatch> {
-        let shape = match self.shape {
-            Shape::LogLinear { grouping_power: finer, max_value_power }
-                if grouping_power <= finer =>
-            {
-                Shape::LogLinear { grouping_power, max_value_power }
-            }
-            is => return Err(ShapeMismatch { is, wanted: Wanted::Coarser { grouping_power } }),
+        let Some(shape) = self.shape.coarser(grouping_power) else {
+            let wanted = Wanted::Coarser { grouping_power };
+            return Err(ShapeMismatch { is: self.shape, wanted });
         };
         let mut counts = vec![0_u64; shape.buckets()];
         for (range, count) in self.buckets() {
@@ -287,7 +286,9 @@ impl HistogramSnapshot {
     fn inverse(&self, bucket: usize, part: f64) -> f64 {
         let a = self.slope(bucket);
         let b = 1.0 - a / 2.0;
-        2.0 * part / (b + (b * b + 2.0 * a * part).sqrt())
+        // Never below 0 but for rounding, where nothing is left at the upper end.
+        let root = (b * b + 2.0 * a * part).max(0.0).sqrt();
+        2.0 * part / (b + root)
     }
 
     /// How much the density grows from a bucket's lower end to its upper, in relation to its mean: the
@@ -318,6 +319,8 @@ fn rank(q: f64, count: u64) -> Option<u64> {
     let rank = (q * (1.0 - f64::EPSILON) * float(count)).ceil();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let rank = rank as u64;
+    // Of 2^52 values and more, the last bit is a value or several, and the quantile 1 is still the last one.
+    let rank = if q < 1.0 { rank } else { count };
     (count > 0).then(|| rank.clamp(1, count))
 }
 

@@ -59,6 +59,28 @@ fn the_open_bucket_tells_no_more_than_where_it_begins() {
 }
 
 #[test]
+fn the_highest_quantile_is_the_last_value_of_however_many() {
+    for count in [1, (1 << 52) - 1, 1 << 52, 1 << 53, u64::MAX - 1] {
+        let snapshot = HistogramSnapshot::new(explicit(&[9, 19]), [count, 1, 0], None);
+        assert_eq!(snapshot.quantile_bounds(1.0), Some(10..=19), "{count}");
+        assert_eq!(snapshot.quantile_bounds(0.0), Some(0..=9), "{count}");
+    }
+}
+
+/// Where the density falls to nothing at the upper end, and the last value is there.
+#[test]
+fn a_quantile_at_the_end_of_a_slope_is_a_number() {
+    let count = 1_u64 << 60;
+    for less in 0..300 {
+        let before = (count << 2) - (less << 27);
+        let counts = [before.min(u64::MAX - count), count, 0, 0];
+        let snapshot = HistogramSnapshot::new(explicit(&[9, 19, 29]), counts, None);
+        let last = snapshot.quantile(1.0).unwrap();
+        assert!((10.0..=19.0).contains(&last), "{last} for {less}");
+    }
+}
+
+#[test]
 fn a_bucket_that_a_bound_splits_does_not_count() {
     let snapshot = of(explicit(&[10, 100]), &[5, 50, 500]);
     let bounds = [0, 9, 10, 99, 100, 101, u64::MAX - 1, u64::MAX];

@@ -3,7 +3,7 @@
 pub mod style;
 
 use super::text::wrap;
-use std::{fmt::Write as _, ops::Range};
+use std::{fmt::Write as _, iter, ops::Range};
 use style::Style;
 
 /// What a picture shows.
@@ -284,17 +284,25 @@ impl Layout {
     }
 }
 
-/// Moves ascending `heights` apart, as far as `gap`, within `range` if there is room.
+/// Moves ascending `heights` apart, at least `gap` from one to the next, each as little as can be, and within
+/// `range` if there is room.
 fn spread(heights: &mut [f64], gap: f64, range: Range<f64>) {
-    let mut least = range.start;
-    for height in heights.iter_mut() {
-        *height = height.max(least);
-        least = *height + gap;
+    // Runs of labels that touch, each by the mean of what its labels would have its first one's height be.
+    // Where one touches the run before, both become one: this is isotonic regression.
+    let mut runs: Vec<(usize, f64)> = Vec::new();
+    for (number, height) in heights.iter().enumerate() {
+        let mut run = (1, height - float(number) * gap);
+        while let Some(&(labels, mean)) = runs.last().filter(|(_, mean)| *mean > run.1) {
+            runs.pop();
+            let all = labels + run.0;
+            run = (all, (mean * float(labels) + run.1 * float(run.0)) / float(all));
+        }
+        runs.push(run);
     }
-    let mut most = range.end;
-    for height in heights.iter_mut().rev() {
-        *height = height.min(most);
-        most = *height - gap;
+    let means = runs.into_iter().flat_map(|(labels, mean)| iter::repeat_n(mean, labels));
+    let last = float(heights.len().saturating_sub(1)) * gap;
+    for ((number, height), mean) in heights.iter_mut().enumerate().zip(means) {
+        *height = mean.min(range.end - last).max(range.start) + float(number) * gap;
     }
 }
 
@@ -411,6 +419,19 @@ mod tests {
         let apart = |pair: &[f64]| pair[1] - pair[0] >= layout.font * GAP - 1e-6;
         assert!(heights.windows(2).all(apart), "{heights:?}");
         assert!(heights[0] >= layout.top - 1e-6 && heights[29] <= layout.bottom + 1e-6);
+    }
+
+    #[test]
+    fn labels_move_as_little_as_can_be() {
+        let moved = |mut heights: Vec<f64>| {
+            spread(&mut heights, 10.0, 0.0..100.0);
+            heights.iter().map(|height| height.round()).collect::<Vec<_>>()
+        };
+        assert_eq!(moved(vec![20.0, 50.0]), [20.0, 50.0]);
+        assert_eq!(moved(vec![50.0, 50.0, 90.0]), [45.0, 55.0, 90.0], "both ways");
+        assert_eq!(moved(vec![50.0, 51.0, 52.0]), [41.0, 51.0, 61.0]);
+        assert_eq!(moved(vec![1.0, 1.0]), [0.0, 10.0], "not beyond the edges");
+        assert_eq!(moved(vec![99.0, 99.0]), [90.0, 100.0]);
     }
 
     #[test]
