@@ -5,8 +5,11 @@
 //! that, threads take turns, and the time grows with them whatever the counter does.
 
 mod common;
+#[path = "common/count.rs"]
+mod count;
 
-use common::{Count, group, run};
+use common::{group, run};
+use count::Count;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
 use crossbeam_utils::CachePadded;
 use std::{

@@ -5,8 +5,11 @@
 //! is what each costs at its best.
 
 mod common;
+#[path = "common/count.rs"]
+mod count;
 
-use common::{Count, group, run};
+use common::{group, run};
+use count::Count;
 use criterion::Criterion;
 use std::{
     hint::black_box,

@@ -2,10 +2,13 @@
 //! atomics, which is the least that any sum can cost.
 
 mod common;
+#[path = "common/count.rs"]
+mod count;
 #[path = "common/touch.rs"]
 mod touch;
 
-use common::{Count, group, run};
+use common::{group, run};
+use count::Count;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
 use crossbeam_utils::CachePadded;
 use std::{

@@ -7,7 +7,7 @@
 //! ```
 
 use std::io::{self, Write as _};
-use striped_counter::CounterSet;
+use striped_counter::{CounterSet, SetIndex};
 
 /// The counters of this service, in the order of the set.
 #[derive(Clone, Copy, Debug)]
@@ -32,33 +32,23 @@ impl Event {
     }
 }
 
-/// A set that takes its enum for an index, and nothing else: a wrong index does not compile.
-struct Events(CounterSet);
-
-impl Events {
-    const fn new() -> Self {
-        Self(CounterSet::builder(Event::ALL.len()).read_lock(true).build())
-    }
-
-    fn inc(&self, event: Event) {
-        self.0.inc(event as usize);
-    }
-
-    /// Several at once: a scrape has all of them or none.
-    fn add_all<const N: usize>(&self, adds: [(Event, u64); N]) {
-        self.0.add_many(&adds.map(|(event, n)| (event as usize, n)));
-    }
-
-    fn scrape(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Event::ALL.into_iter().map(Event::name).zip(self.0.sums())
+/// So that no call needs a cast.
+impl SetIndex for Event {
+    fn index(self) -> usize {
+        self as usize
     }
 }
 
-static EVENTS: Events = Events::new();
+/// With a read lock: a scrape is of one moment, and has all of an `add_many` or none.
+static EVENTS: CounterSet = CounterSet::builder(Event::ALL.len()).read_lock(true).build();
+
+fn scrape() -> impl Iterator<Item = (&'static str, u64)> {
+    Event::ALL.into_iter().map(Event::name).zip(EVENTS.sums())
+}
 
 fn handle(request: &str) {
     let answer = request.to_uppercase();
-    EVENTS.add_all([
+    EVENTS.add_many(&[
         (Event::Request, 1),
         (Event::BytesIn, request.len() as u64),
         (Event::BytesOut, answer.len() as u64),
@@ -74,7 +64,7 @@ fn main() -> io::Result<()> {
             scope.spawn(move || handle(request));
         }
     });
-    assert_eq!(EVENTS.0.sums(), [3, 1, 10, 10]);
+    assert_eq!(EVENTS.sums(), [3, 1, 10, 10]);
     let mut output = io::stdout().lock();
-    EVENTS.scrape().try_for_each(|(name, sum)| writeln!(output, "{name} {sum}"))
+    scrape().try_for_each(|(name, sum)| writeln!(output, "{name} {sum}"))
 }

@@ -19,7 +19,7 @@ pub(crate) use buckets::OfHistograms;
 /// |---|---|---|
 /// | [`backend`](Self::backend) | `Auto` | `PerCpu` is the fastest where it works; the portable one elsewhere |
 /// | [`shards`](Self::shards) | from the machine | as many as there are threads that can add at the same time |
-/// | [`read_lock`](Self::read_lock) | `false` | most readers are scrapers, which do not care whether an add in flight is in this scrape or the next |
+/// | [`read_lock`](Self::read_lock) | not set | most readers are scrapers, which do not care whether an add in flight is in this scrape or the next; levels that are too busy for that are locked |
 /// | [`padded`](Self::padded) | `false` | few counters are read so often that their neighbours would notice |
 ///
 /// Those of histograms alone:
@@ -52,7 +52,7 @@ pub(crate) use buckets::OfHistograms;
 pub struct Builder<T> {
     backend: Backend,
     shards: Option<usize>,
-    read_lock: bool,
+    read_lock: Option<bool>,
     padded: bool,
     /// How many counters, for a type that has a choice.
     pub(crate) len: usize,
@@ -66,7 +66,7 @@ impl<T> Builder<T> {
         Self {
             backend: Backend::Auto,
             shards: None,
-            read_lock: false,
+            read_lock: None,
             padded: false,
             len,
             buckets: Buckets::DEFAULT,
@@ -101,6 +101,10 @@ impl<T> Builder<T> {
     /// when it ended (`false`, the default). Adds never wait either way; a locked sum excludes other
     /// readers, and costs about twice an unlocked one, or more with few shards or while others add.
     ///
+    /// For an [`UpDownCounter`](crate::UpDownCounter), not to set it is a choice of its own: sums then
+    /// lock only a level that is too busy to be read otherwise. With `false` they never do, and may
+    /// read such a level too high; see [there](crate::UpDownCounter#a-sum-while-others-add).
+    ///
     /// The adds of a [`Counter`](crate::Counter) and an [`UpDownCounter`](crate::UpDownCounter) cost
     /// the same either way. Those of a [`CounterSet`](crate::CounterSet) pay for consistent
     /// [`snapshot`](crate::CounterSet::snapshot)s: each counts itself in and out. Single adds through
@@ -108,7 +112,7 @@ impl<T> Builder<T> {
     /// [`Histogram`](crate::Histogram), whose snapshots then have buckets and sum of one moment; with a sum
     /// each record is two adds, and pays through every backend.
     pub const fn read_lock(mut self, read_lock: bool) -> Self {
-        self.read_lock = read_lock;
+        self.read_lock = Some(read_lock);
         self
     }
 
@@ -132,6 +136,30 @@ impl<T> Builder<T> {
     pub const fn padded(mut self, padded: bool) -> Self {
         self.padded = padded;
         self
+    }
+
+    /// Returns the backend asked for.
+    #[must_use]
+    pub const fn get_backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Returns the number of shards asked for, if any.
+    #[must_use]
+    pub const fn get_shards(&self) -> Option<usize> {
+        self.shards
+    }
+
+    /// Returns what [`read_lock`](Self::read_lock) was set to, if it was.
+    #[must_use]
+    pub const fn get_read_lock(&self) -> Option<bool> {
+        self.read_lock
+    }
+
+    /// Returns whether the counter is to have cache lines of its own.
+    #[must_use]
+    pub const fn get_padded(&self) -> bool {
+        self.padded
     }
 
     /// What can be checked without asking the machine, at compile time too.
@@ -163,7 +191,7 @@ impl<T> Builder<T> {
     pub(crate) const fn checked(&self) -> Settings {
         match self.check() {
             Ok(()) => Settings::new(self.backend, self.shards)
-                .linearizable(self.read_lock)
+                .with_read_lock(self.read_lock)
                 .padded(self.padded),
             Err(wrong) => panic!("{}", wrong.words().as_str()),
         }

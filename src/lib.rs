@@ -22,6 +22,7 @@ pub mod classic;
 mod const_text;
 mod cpus;
 mod errno;
+mod index;
 mod lock;
 mod matrix;
 mod membarrier;
@@ -40,4 +41,5 @@ pub use api::{
 };
 pub use build_error::BuildError;
 pub use builder::Builder;
+pub use index::SetIndex;
 pub use settings::{Backend, ParseBackendError};

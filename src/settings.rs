@@ -102,8 +102,9 @@ pub(crate) struct Settings {
 const _: () = assert!(size_of::<Settings>() == 4);
 
 impl Settings {
-    const LINEARIZABLE: u8 = 1;
+    const READ_LOCK: u8 = 1;
     const PADDED: u8 = 2;
+    const NO_READ_LOCK: u8 = 4;
 
     /// # Panics
     /// If `shards` is not within [`SHARDS`], which the builder has checked.
@@ -119,8 +120,12 @@ impl Settings {
         Self { shards, backend, flags: 0 }
     }
 
-    pub(crate) const fn linearizable(mut self, on: bool) -> Self {
-        self.flags = if on { self.flags | Self::LINEARIZABLE } else { self.flags };
+    pub(crate) const fn with_read_lock(mut self, read_lock: Option<bool>) -> Self {
+        self.flags |= match read_lock {
+            None => 0,
+            Some(true) => Self::READ_LOCK,
+            Some(false) => Self::NO_READ_LOCK,
+        };
         self
     }
 
@@ -143,9 +148,20 @@ impl Settings {
         self.shards.is_none() && self.backend as u8 == 0 && self.flags == 0
     }
 
-    /// Whether sums are linearizable.
+    /// Whether there is to be a read lock; `None` leaves it to the type.
+    pub(crate) const fn read_lock(self) -> Option<bool> {
+        if self.flags & Self::READ_LOCK != 0 {
+            Some(true)
+        } else if self.flags & Self::NO_READ_LOCK != 0 {
+            Some(false)
+        } else {
+            None
+        }
+    }
+
+    /// Whether all sums are under the read lock, and so linearizable.
     pub(crate) const fn is_linearizable(self) -> bool {
-        self.flags & Self::LINEARIZABLE != 0
+        self.flags & Self::READ_LOCK != 0
     }
 
     /// Whether the counter has cache lines of its own.

@@ -11,8 +11,8 @@ use std::{fmt, ops::RangeInclusive};
 pub(crate) enum Shape {
     /// Each power of two has 2^`grouping_power` buckets of equal width, up to 2^`max_value_power`; the
     /// values below 2^`grouping_power` have one each. Known as H2: base 2, as opposed to the base 10 of
-    /// `HdrHistogram`; <https://iop.systems/blog/h2-histogram/>.
-    LogLinear { grouping_power: u8, max_value_power: u8 },
+    /// `HdrHistogram`; <https://iop.systems/blog/h2-histogram/>. `last` is the last bucket.
+    LogLinear { grouping_power: u8, max_value_power: u8, last: u32 },
     /// A bucket per inclusive upper bound, and an open one unless the last bound is [`u64::MAX`].
     Explicit(&'static [u64]),
 }
@@ -20,10 +20,11 @@ pub(crate) enum Shape {
 impl Shape {
     /// Buckets of 6.25 %, for nanoseconds up to 68.7 seconds.
     #[cfg(test)]
-    pub(crate) const DEFAULT: Self = Self::LogLinear {
-        grouping_power: Self::DEFAULT_GROUPING_POWER,
-        max_value_power: Self::DEFAULT_MAX_VALUE_POWER,
-    };
+    pub(crate) const DEFAULT: Self =
+        match Self::log_linear(Self::DEFAULT_GROUPING_POWER, Self::DEFAULT_MAX_VALUE_POWER) {
+            Ok(shape) => shape,
+            Err(_) => unreachable!(),
+        };
     pub(crate) const DEFAULT_GROUPING_POWER: u8 = 4;
     pub(crate) const DEFAULT_MAX_VALUE_POWER: u8 = 36;
 
@@ -38,7 +39,12 @@ impl Shape {
         if max_value_power <= grouping_power || max_value_power > MAX_VALUE_POWER {
             return Err(BuildError::MaxValuePowerOutOfRange { max_value_power, grouping_power });
         }
-        Ok(Self::LogLinear { grouping_power, max_value_power })
+        let groups = (max_value_power - grouping_power + 1) as u32;
+        Ok(Self::LogLinear {
+            grouping_power,
+            max_value_power,
+            last: (groups << grouping_power) - 1,
+        })
     }
 
     /// A bucket per bound.
@@ -60,27 +66,24 @@ impl Shape {
     /// How many buckets there are, at least one.
     pub(crate) const fn buckets(self) -> usize {
         match self {
-            Self::LogLinear { grouping_power, max_value_power } => {
-                (max_value_power - grouping_power + 1) as usize * (1 << grouping_power)
-            }
+            Self::LogLinear { last, .. } => last as usize + 1,
             Self::Explicit(bounds) if bounds[bounds.len() - 1] == u64::MAX => bounds.len(),
             Self::Explicit(bounds) => bounds.len() + 1,
         }
     }
 
-    /// The bucket that `value` goes to, below [`buckets`](Self::buckets). Six instructions and no branch
-    /// for log-linear buckets.
+    /// The bucket that `value` goes to, below [`buckets`](Self::buckets). A dozen instructions without a branch
+    /// for log-linear buckets, a search without one for explicit bounds.
     #[inline(always)]
     pub(crate) fn index(self, value: u64) -> usize {
         match self {
-            Self::LogLinear { grouping_power: g, max_value_power } => {
-                // Above the range: into the last bucket.
-                let value = value.min(u64::MAX >> (MAX_VALUE_POWER - max_value_power));
+            Self::LogLinear { grouping_power: g, last, .. } => {
                 // How far the value's highest bit is above the width of a group: the power of two of
                 // its bucket's width.
                 let shift = u64::from((value | 1 << g).ilog2()) - u64::from(g);
-                #[expect(clippy::cast_possible_truncation, reason = "below `buckets`")]
-                let index = ((shift << g) + (value >> shift)) as usize;
+                // What is above the range goes into the last bucket.
+                #[expect(clippy::cast_possible_truncation, reason = "at most `last`")]
+                let index = ((shift << g) + (value >> shift)).min(last.into()) as usize;
                 index
             }
             Self::Explicit(bounds) => bounds.partition_point(|&bound| bound < value),
@@ -91,6 +94,18 @@ impl Shape {
     pub(crate) fn range(self, index: usize) -> RangeInclusive<u64> {
         debug_assert!(index < self.buckets());
         self.low(index)..=self.high(index)
+    }
+
+    /// The same range in log-linear buckets of a lower grouping power, each of which has whole ones of these.
+    pub(crate) fn coarser(self, grouping_power: u8) -> Option<Self> {
+        match self {
+            Self::LogLinear { grouping_power: finer, max_value_power, .. }
+                if grouping_power <= finer =>
+            {
+                Self::log_linear(grouping_power, max_value_power).ok()
+            }
+            _ => None,
+        }
     }
 
     /// At most `at_most` of the upper ends of buckets within `values`, ascending: as many buckets apart from
@@ -125,7 +140,7 @@ impl Shape {
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LogLinear { grouping_power, max_value_power } => write!(
+            Self::LogLinear { grouping_power, max_value_power, .. } => write!(
                 f,
                 "grouping power {grouping_power} and maximum value power {max_value_power}"
             ),

@@ -65,3 +65,11 @@ pub(crate) fn load_own(cell: &AtomicU64) -> u64 {
     // SAFETY: every store to the cell happens-before this; loom panics where it does not.
     unsafe { cell.unsync_load() }
 }
+
+/// Where a unit test may have the thread do something else first, as the scheduler may anywhere.
+#[cfg(all(test, not(any(loom, shuttle))))]
+pub(crate) use crate::testing::pause;
+
+#[cfg(not(all(test, not(any(loom, shuttle)))))]
+#[inline(always)]
+pub(crate) fn pause() {}

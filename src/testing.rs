@@ -1,6 +1,6 @@
-//! Unit tests that need a process to themselves.
+//! What unit tests need: a process to themselves, and a thread that is held up.
 
-use std::{env, process::Command};
+use std::{cell::RefCell, env, process::Command};
 
 /// Runs `body` in a process of its own, as the one test of that name: `module` is the caller's
 /// `module_path!()`. What the child prints, this process prints.
@@ -21,4 +21,27 @@ pub(crate) fn in_child(module: &str, test: &str, body: impl FnOnce()) {
         [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     assert!(output.status.success() && told.contains("1 passed"), "{name}: {told}{errors}");
     print!("{told}");
+}
+
+type Pause = Box<dyn FnMut()>;
+
+std::thread_local! {
+    static PAUSE: RefCell<Option<Pause>> = const { RefCell::new(None) };
+}
+
+/// Runs `body` with `pause` in each place where the library lets a test hold this thread up.
+pub(crate) fn with_pauses<T>(pause: impl FnMut() + 'static, body: impl FnOnce() -> T) -> T {
+    PAUSE.set(Some(Box::new(pause)));
+    let result = body();
+    PAUSE.set(None);
+    result
+}
+
+/// Does what this thread's test has asked for, if it has.
+pub(crate) fn pause() {
+    PAUSE.with_borrow_mut(|pause| {
+        if let Some(pause) = pause {
+            pause();
+        }
+    });
 }

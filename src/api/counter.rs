@@ -63,6 +63,20 @@ impl Counter {
         Self::builder().build()
     }
 
+    /// Makes a counter that starts with `n`, as if that had been added, with every setting at its default.
+    ///
+    /// ```
+    /// use striped_counter::Counter;
+    ///
+    /// static NEXT: Counter = Counter::with_initial(1_000);
+    /// NEXT.inc();
+    /// assert_eq!(NEXT.sum(), 1_001);
+    /// ```
+    #[must_use]
+    pub const fn with_initial(n: u64) -> Self {
+        Self { matrix: Matrix::new(One::starting_at(n), Self::builder().checked()) }
+    }
+
     /// Chooses the backend, the number of shards, the read lock, the padding; see [`Builder`].
     pub const fn builder() -> Builder<Self> {
         Builder::new(1)
@@ -156,10 +170,65 @@ impl Counter {
         Deltas::new(self)
     }
 
-    /// Makes the sum at least `value`. What others add meanwhile comes on top, as if it came later.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn raise_to(&self, value: u64) {
+    /// Makes the sum at least `value`, by adding what it lacks at one moment, read under the lock. What
+    /// others add from then on comes on top.
+    ///
+    /// Excludes other calls of itself, takes and locked sums while it reads, and so may wait for them.
+    /// Costs a locked sum.
+    ///
+    /// ```
+    /// let counter = striped_counter::Counter::new();
+    /// counter.raise_to(5);
+    /// counter.raise_to(3);
+    /// assert_eq!(counter.sum(), 5);
+    /// ```
+    #[doc(alias = "fetch_max")]
+    pub fn raise_to(&self, value: u64) {
         self.matrix.with_sum(One::COLUMN, |sum| self.add(value.saturating_sub(sum)));
+    }
+
+    /// Returns whether the [`sum`](Self::sum) is `n` or more, from as few shards as decide it: where a
+    /// counter has reached a limit long ago, often the first one. Under a read lock, and for a counter that
+    /// took the place of a dropped one, it walks all shards.
+    ///
+    /// `true` means that `n` was reached by the end of the call; `false` that it had not been reached
+    /// when the call began. That is not enough for "stop at `n`": two threads that each add and then
+    /// compare may both be told `false`, though with both of their adds `n` is reached. Neither add need be
+    /// before the other's comparison; and of several threads that are told `true` none knows whether its
+    /// own add was the `n`-th. Use an `AtomicU64` for limits that must not be missed or passed.
+    ///
+    /// Counts that have wrapped around may be taken for those that have not.
+    ///
+    /// ```
+    /// let errors = striped_counter::Counter::new();
+    /// errors.add(99);
+    /// assert!(!errors.at_least(100));
+    /// errors.inc();
+    /// assert!(errors.at_least(100));
+    /// ```
+    #[must_use]
+    pub fn at_least(&self, n: u64) -> bool {
+        self.matrix.at_least(One::COLUMN, n)
+    }
+
+    /// Returns the [`sum`](Self::sum), without waiting for a lock, since nobody else has the counter.
+    ///
+    /// ```
+    /// let mut counter = striped_counter::Counter::with_initial(5);
+    /// counter.set_mut(counter.sum_mut() * 2);
+    /// assert_eq!(counter.sum(), 10);
+    /// ```
+    #[must_use]
+    #[doc(alias = "get_mut")]
+    #[doc(alias = "into_inner")]
+    pub fn sum_mut(&mut self) -> u64 {
+        self.matrix.sum_mut(One::COLUMN)
+    }
+
+    /// Makes the sum `value`, by adding what it lacks, modulo 2^64: the total changes by as much.
+    #[doc(alias = "get_mut")]
+    pub fn set_mut(&mut self, value: u64) {
+        self.matrix.set_mut(One::COLUMN, value);
     }
 
     /// Leases the shards now instead of on the first add, and gives the calling thread a number if its
@@ -179,6 +248,12 @@ impl Counter {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
+    }
+
+    /// Returns whether the counter was built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn has_read_lock(&self) -> bool {
+        self.matrix.settings().is_linearizable()
     }
 
     /// Returns the number of shards, now or after the first add: a power of two for `Striped`.

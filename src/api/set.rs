@@ -3,6 +3,7 @@
 use crate::{
     build_error::BuildError,
     builder::Builder,
+    index::SetIndex,
     matrix::{Many, Matrix, Span},
     settings::Backend,
 };
@@ -12,7 +13,8 @@ mod handles;
 
 pub use handles::{CounterRef, Iter, SetDeltas};
 
-/// A set of counters, known by their index, for the memory of one.
+/// A set of counters, known by their index, for the memory of one. The index is a `usize`, or an enum of
+/// yours that is a [`SetIndex`].
 ///
 /// The counters of a shard stand side by side, 16 to a padded line: they have the same writer, so
 /// they need not be kept apart from one another, only from the other shards'. A thousand counters
@@ -37,19 +39,23 @@ pub use handles::{CounterRef, Iter, SetDeltas};
 /// # Example
 ///
 /// ```
-/// use striped_counter::CounterSet;
+/// use striped_counter::{CounterSet, SetIndex};
 ///
 /// /// The names of the counters: no strings on the hot path.
 /// #[derive(Clone, Copy)]
 /// enum Event { Request, Error, Bytes }
 ///
+/// impl SetIndex for Event {
+///     fn index(self) -> usize { self as usize }
+/// }
+///
 /// static EVENTS: CounterSet = CounterSet::new(Event::Bytes as usize + 1);
 ///
-/// EVENTS.inc(Event::Error as usize);
+/// EVENTS.inc(Event::Error);
 /// // Several at once:
-/// EVENTS.add_many(&[(Event::Request as usize, 1), (Event::Bytes as usize, 512)]);
+/// EVENTS.add_many(&[(Event::Request, 1), (Event::Bytes, 512)]);
 ///
-/// assert_eq!(EVENTS.sum(Event::Bytes as usize), 512);
+/// assert_eq!(EVENTS.sum(Event::Bytes), 512);
 /// assert_eq!(EVENTS.sums(), [1, 1, 512]);
 /// ```
 #[doc(alias = "CounterVec")]
@@ -95,7 +101,7 @@ impl CounterSet {
     /// If `index` is out of range.
     #[inline]
     #[track_caller]
-    pub fn inc(&self, index: usize) {
+    pub fn inc(&self, index: impl SetIndex) {
         self.add(index, 1);
     }
 
@@ -106,9 +112,8 @@ impl CounterSet {
     /// If `index` is out of range.
     #[inline]
     #[track_caller]
-    pub fn add(&self, index: usize, n: u64) {
-        self.check(index);
-        self.matrix.add_one(index, n);
+    pub fn add(&self, index: impl SetIndex, n: u64) {
+        self.matrix.add_one(self.checked(index), n);
     }
 
     /// Adds to several counters: pairs of an index and what to add. In a set built with
@@ -124,9 +129,9 @@ impl CounterSet {
     /// If an index is out of range: then nothing has been added.
     #[inline]
     #[track_caller]
-    pub fn add_many(&self, adds: &[(usize, u64)]) {
+    pub fn add_many(&self, adds: &[(impl SetIndex, u64)]) {
         for &(index, _) in adds {
-            self.check(index);
+            self.checked(index);
         }
         self.matrix.add_all(adds);
     }
@@ -138,9 +143,8 @@ impl CounterSet {
     /// If `index` is out of range.
     #[must_use]
     #[track_caller]
-    pub fn sum(&self, index: usize) -> u64 {
-        self.check(index);
-        self.matrix.sum(index)
+    pub fn sum(&self, index: impl SetIndex) -> u64 {
+        self.matrix.sum(self.checked(index))
     }
 
     /// Returns everything ever added to the counter at `index`, whatever has been taken; see
@@ -150,9 +154,8 @@ impl CounterSet {
     /// If `index` is out of range.
     #[must_use]
     #[track_caller]
-    pub fn total(&self, index: usize) -> u64 {
-        self.check(index);
-        self.matrix.total(index)
+    pub fn total(&self, index: impl SetIndex) -> u64 {
+        self.matrix.total(self.checked(index))
     }
 
     /// Returns the sums of all counters, in one pass over the memory, shard by shard.
@@ -245,9 +248,8 @@ impl CounterSet {
     /// If `index` is out of range.
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     #[track_caller]
-    pub fn take(&self, index: usize) -> u64 {
-        self.check(index);
-        self.matrix.take(index)
+    pub fn take(&self, index: impl SetIndex) -> u64 {
+        self.matrix.take(self.checked(index))
     }
 
     /// Returns all [`sums`](Self::sums) and starts again from zero, losing nothing.
@@ -285,7 +287,8 @@ impl CounterSet {
     /// ```
     #[must_use]
     #[inline]
-    pub fn get(&self, index: usize) -> Option<CounterRef<'_>> {
+    pub fn get(&self, index: impl SetIndex) -> Option<CounterRef<'_>> {
+        let index = index.index();
         (index < self.len()).then_some(CounterRef::new(self, index))
     }
 
@@ -301,6 +304,12 @@ impl CounterSet {
         self.matrix.backend()
     }
 
+    /// Returns whether the set was built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn has_read_lock(&self) -> bool {
+        self.matrix.settings().is_linearizable()
+    }
+
     /// Returns the number of shards, now or after the first add: a power of two for `Striped`.
     /// Grows with the number of live threads for `PerThread`.
     #[must_use]
@@ -308,12 +317,15 @@ impl CounterSet {
         self.matrix.shards()
     }
 
+    /// Returns the index, which is in range.
     #[inline(always)]
     #[track_caller]
-    fn check(&self, index: usize) {
+    fn checked(&self, index: impl SetIndex) -> usize {
+        let index = index.index();
         if index >= self.len() {
             out_of_range(index, self.len());
         }
+        index
     }
 }
 

@@ -14,17 +14,28 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// are counted in two cells of the same shard, which only grow, and a [`sum`](Self::sum) subtracts
 /// one total from the other. The level is an `i64` and wraps around at 2^64, in debug builds too.
 ///
+/// # A sum while others add
+///
+/// Lies between the lowest and the highest level during the call, as long as nothing is taken
+/// meanwhile: if four threads increment and then decrement, time and again, no sum is below 0 or above 4.
+/// How it comes about is a choice of [`read_lock`](Builder::read_lock):
+///
+/// | `read_lock` | a sum of a busy level |
+/// |---|---|
+/// | not set | looks a few times, without a lock, for a moment in which nothing went down; if there is none, reads under the lock, with adds diverted to one shared atomic |
+/// | `true` | always reads under the lock: it is the level at one moment |
+/// | `false` | never waits and diverts nothing. After a few looks it returns the best, which may be too high: by no more than what went down meanwhile |
+///
 /// # Never negative
 ///
 /// As long as each decrement happens after its own increment, and nobody takes, no sum is ever
-/// negative, not even while increments and decrements are under way, on different threads, without
-/// a read lock: a sum reads the downs first and the ups last, so that it never sees a decrement
-/// without its increment. It may see an increment without the decrement that follows.
+/// negative, with any `read_lock`: a sum reads the downs first and the ups last, so that it never
+/// sees a decrement without its increment.
 ///
 /// # Cost
 ///
 /// As for a [`Counter`](crate::Counter), with 16 bytes per shard and 80 more. A sum loads each shard's
-/// line twice.
+/// line three times.
 ///
 /// # Example
 ///
@@ -61,6 +72,21 @@ impl UpDownCounter {
     #[must_use]
     pub const fn new() -> Self {
         Self::builder().build()
+    }
+
+    /// Makes a level that starts at `n`, with every setting at its default.
+    ///
+    /// ```
+    /// use striped_counter::UpDownCounter;
+    ///
+    /// static FREE: UpDownCounter = UpDownCounter::with_initial(100);
+    /// FREE.dec();
+    /// assert_eq!(FREE.sum(), 99);
+    /// ```
+    #[must_use]
+    pub const fn with_initial(n: i64) -> Self {
+        let columns = UpDown::starting_at(n.cast_unsigned());
+        Self { matrix: Matrix::new(columns, Self::builder().checked()) }
     }
 
     /// Chooses the backend, the number of shards, the read lock, the padding; see [`Builder`].
@@ -129,17 +155,23 @@ impl UpDownCounter {
     }
 
     /// Returns the level: all that was added less all that was subtracted and taken, modulo 2^64. Loads
-    /// two cells per shard.
+    /// two cells per shard, one of them twice.
     ///
-    /// Exact once every add happens-before this call; see [above](Self#never-negative) for sums
+    /// Exact once every add happens-before this call; see [above](Self#a-sum-while-others-add) for sums
     /// while adds are under way. Linearizable if built with [`read_lock(true)`](Builder::read_lock).
+    /// May wait for other readers unless built with `read_lock(false)`: use that if a signal handler
+    /// sums, which may have interrupted a reader. Adders never wait.
+    ///
+    /// A level has no [`deltas`](crate::Counter::deltas): any number of consumers can read it as it is,
+    /// and what came and went since the last time is told by two counters, one for each.
     #[must_use]
     pub fn sum(&self) -> i64 {
         self.matrix.sum(UpDown::UPS).cast_signed()
     }
 
     /// Returns the level and starts again from zero, losing nothing; see
-    /// [`Counter::take`](crate::Counter::take).
+    /// [`Counter::take`](crate::Counter::take). Takes the level at one moment, under the lock, however
+    /// the counter was built.
     ///
     /// After a take, what is in flight counts from 0: the decrements to come make the level
     /// negative.
@@ -156,11 +188,38 @@ impl UpDownCounter {
         self.matrix.take(UpDown::UPS).cast_signed()
     }
 
-    /// Makes the level `value`. What others add meanwhile comes on top, as if it came later.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn set_to(&self, value: i64) {
+    /// Makes the level `value`, by adding what it lacks at one moment, read under the lock. What others
+    /// add from then on comes on top; none of it is lost.
+    ///
+    /// Excludes other sets, takes and locked sums while it reads, and so may wait for them. Costs a
+    /// locked sum: to follow a level that changes often, use [`add`](Self::add).
+    ///
+    /// ```
+    /// let level = striped_counter::UpDownCounter::new();
+    /// level.add(3);
+    /// level.set(-5);
+    /// level.inc();
+    /// assert_eq!(level.sum(), -4);
+    /// ```
+    #[doc(alias = "store")]
+    pub fn set(&self, value: i64) {
         let add = |sum: u64| self.add(value.wrapping_sub(sum.cast_signed()));
         self.matrix.with_sum(UpDown::UPS, add);
+    }
+
+    /// Returns the level, without waiting for a lock, since nobody else has the counter.
+    #[must_use]
+    #[doc(alias = "get_mut")]
+    #[doc(alias = "into_inner")]
+    pub fn sum_mut(&mut self) -> i64 {
+        self.matrix.sum_mut(UpDown::UPS).cast_signed()
+    }
+
+    /// Makes the level `value`: a [`set`](Self::set) without waiting for a lock, since nobody else has
+    /// the counter.
+    #[doc(alias = "get_mut")]
+    pub fn set_mut(&mut self, value: i64) {
+        self.matrix.set_mut(UpDown::UPS, value.cast_unsigned());
     }
 
     /// Leases the shards now instead of on the first add; see
@@ -173,6 +232,12 @@ impl UpDownCounter {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
+    }
+
+    /// Returns whether the counter was built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn has_read_lock(&self) -> bool {
+        self.matrix.settings().is_linearizable()
     }
 
     /// Returns the number of shards, now or after the first add: a power of two for `Striped`.

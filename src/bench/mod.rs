@@ -130,6 +130,7 @@ fn run(settings: &Settings, own: &[Own]) -> Result<(), Box<dyn Error>> {
     let tick = clock::tick()
         .ok_or("the CPU clock of this system does not move: nothing can be measured")?;
     let window = settings.window(points.len(), tick);
+    let runs = points.len() * usize::from(settings.repeats);
     let rows = measure(settings, points, window, own)?;
     let machine = Machine::here();
     let notes = notes::notes(
@@ -139,7 +140,7 @@ fn run(settings: &Settings, own: &[Own]) -> Result<(), Box<dyn Error>> {
             cpus: machine.cpus,
             coarse: (tick >= COARSE).then_some(tick),
             window,
-            repeats: settings.repeats,
+            runs,
             interrupted: interrupt::asked(),
         },
     );

@@ -19,8 +19,8 @@ pub(crate) struct Circumstances {
     /// How far the CPU clock goes at a time, where that is far.
     pub(crate) coarse: Option<Duration>,
     pub(crate) window: Duration,
-    /// Repeats that were to be, and whether they were interrupted.
-    pub(crate) repeats: u16,
+    /// Runs that there were to be, and whether they were interrupted.
+    pub(crate) runs: usize,
     pub(crate) interrupted: bool,
 }
 
@@ -28,16 +28,16 @@ pub(crate) fn notes(rows: &[Row], here: Circumstances) -> Vec<String> {
     let coarse = here.coarse.map(|tick| {
         format!(
             "the CPU clock here ticks every {:.1} ms only; windows of {} ms are long enough for that to \
-             be some percent.",
+             be some percent, on a quiet machine.",
             tick.as_secs_f64() * 1e3,
             here.window.as_millis()
         )
     });
     let interrupted = here.interrupted.then(|| {
-        let (done, of) = (rows.iter().map(|row| row.measured.repeats).sum::<usize>(), here.repeats);
+        let done: usize = rows.iter().map(|row| row.measured.repeats).sum();
         format!(
-            "interrupted after {done} of {} runs: points have fewer than {of} repeats, or are missing.",
-            usize::from(of) * rows.len()
+            "interrupted after {done} of {} runs: points have fewer repeats, or are missing.",
+            here.runs
         )
     });
     let alone = (here.cpus == 1).then(|| {
@@ -87,7 +87,7 @@ mod tests {
         cpus: 4,
         coarse: None,
         window: Duration::from_millis(250),
-        repeats: 5,
+        runs: 50,
         interrupted: false,
     };
 
@@ -112,7 +112,7 @@ mod tests {
         let here = Circumstances { cpus: 1, coarse, interrupted: true, ..HERE };
         let notes = notes(&[row(Name::AtomicU64, 1, BUSY)], here);
         for what in
-            ["ticks every 10.0 ms", "windows of 250 ms", "interrupted after 1 of 5", "one CPU"]
+            ["ticks every 10.0 ms", "windows of 250 ms", "interrupted after 1 of 50", "one CPU"]
         {
             assert!(notes.iter().any(|note| note.contains(what)), "{what} is not in {notes:?}");
         }

@@ -105,7 +105,14 @@ impl UpDown {
 impl<const WIDTH: usize> Few<WIDTH> {
     const_fn! {
         pub(crate) fn new() -> Self {
-            Self { early: AtomicU64::new(0) }
+            Self::starting_at(0)
+        }
+    }
+
+    const_fn! {
+        /// As if `sum` had been added.
+        pub(crate) fn starting_at(sum: u64) -> Self {
+            Self { early: AtomicU64::new(sum) }
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     rows::{CELLS, HEADERS, Lease, TRACKED_COLUMNS, TRACKED_HEADERS},
 };
 use crate::{
+    index::SetIndex,
     membarrier,
     settings::MAX_LEN,
     sync::{Ordering, const_fn},
@@ -45,6 +46,13 @@ impl Many {
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.len as usize
+    }
+
+    /// The column at `index`, which was in range when it was asked for before. Should it not be the same
+    /// now, then one that is.
+    #[inline(always)]
+    pub(super) fn column(&self, index: impl SetIndex) -> usize {
+        index.index().min(self.len() - 1)
     }
 
     /// The column that counts the operations begun.
@@ -86,10 +94,14 @@ impl Many {
     /// Adds all of `adds` to the spill: for a tracked set to the same side.
     ///
     /// Ends the process, as `Vec` does, if there is no memory for that.
-    pub(super) fn spill_all(&self, oldest: Option<Lease<'_>>, adds: &[(usize, u64)]) {
+    pub(super) fn spill_all(
+        &self,
+        oldest: Option<Lease<'_>>,
+        adds: impl IntoIterator<Item = (usize, u64)>,
+    ) {
         let Some(oldest) = oldest else { handle_alloc_error(Layout::new::<[u64; CELLS]>()) };
         let side = if self.tracked { oldest.phaser().enter() } else { 0 };
-        for &(column, n) in adds {
+        for (column, n) in adds {
             // Release: partners the acquire in `spilled` and `add_spills`.
             oldest.spill_side(side, column).fetch_add(n, Ordering::Release);
         }
@@ -150,7 +162,7 @@ impl Columns for Many {
     }
 
     fn spill(&self, oldest: Option<Lease<'_>>, column: usize, n: u64) {
-        self.spill_all(oldest, &[(column, n)]);
+        self.spill_all(oldest, [(column, n)]);
     }
 
     fn spilled(&self, oldest: Option<Lease<'_>>, column: usize) -> u64 {

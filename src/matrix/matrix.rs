@@ -43,7 +43,7 @@ impl Row<'_> {
     #[expect(unsafe_code, reason = "cells are reached by pointer")]
     pub(super) fn add(&self, column: usize, n: u64) {
         // SAFETY: a row has all columns of the matrix. Columns are constants of `One` and `UpDown`, or
-        // below `Many::len`, as `CounterSet` and `Group` have checked, or `Many`'s own two.
+        // below `Many::len`, which the sets have checked or `Many::column` sees to, or `Many`'s own two.
         let cell = in_one_register(unsafe { self.first.add(column) });
         // SAFETY: the row is memory of the matrix for as long as that lives, and is only ever shared.
         let cell = unsafe { &*cell };

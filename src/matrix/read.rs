@@ -2,10 +2,15 @@
 //!
 //! `docs/ordering.md` has the proofs, and the interleavings that break weaker choices.
 
-use super::{columns::Columns, leases::Early, matrix::Matrix, rows::Lease};
+use super::{
+    columns::Columns,
+    leases::Early,
+    matrix::Matrix,
+    rows::{Lease, add_cell},
+};
 use crate::{
     lock::Guard,
-    sync::{Ordering, spin_loop},
+    sync::{Ordering, pause, spin_loop},
 };
 
 impl<C: Columns> Matrix<C> {
@@ -19,7 +24,8 @@ impl<C: Columns> Matrix<C> {
     }
 
     /// The sum, if it need not be linearizable and there is but one lease, with no divert under way. In
-    /// the order of `sum_with_care`, it loads little more than the cells.
+    /// the order of `sum_with_care`, it loads little more than the cells. Of a level only if it was read
+    /// without error.
     #[inline(always)]
     fn quick_sum(&self, column: usize) -> Option<u64> {
         let rows = self.limit();
@@ -32,14 +38,17 @@ impl<C: Columns> Matrix<C> {
         }
         let net = |column| lease.sum_rows(rows, column).wrapping_sub(lease.base(column));
         // Acquire: as in `taken`.
-        let taken = lease.taken(column).load(Ordering::Acquire);
-        let downs = self.columns().downs(column).map_or(0, net);
-        let spilled = self.columns().spilled(Some(lease), column);
+        let taken = || lease.taken(column).load(Ordering::Acquire);
+        let spilled = || self.columns().spilled(Some(lease), column);
+        let sum = match self.columns().downs(column) {
+            None => {
+                let (taken, spilled) = (taken(), spilled());
+                net(column).wrapping_add(spilled).wrapping_sub(taken)
+            }
+            Some(downs) => Look::new(taken, || net(downs), spilled, || net(column)).exact()?,
+        };
         // What was taken, or went down, may have gone up in a newer lease, which then is seen here.
-        if !self.is_newest(lease) {
-            return None;
-        }
-        Some(net(column).wrapping_add(spilled).wrapping_sub(downs).wrapping_sub(taken))
+        self.is_newest(lease).then_some(sum)
     }
 
     /// Out of line, so that a quick sum does not pay for what others need.
@@ -48,10 +57,41 @@ impl<C: Columns> Matrix<C> {
         if self.settings().is_linearizable() {
             return self.locked_sum(column);
         }
+        if let Some(downs) = self.columns().downs(column) {
+            return self.level(column, downs);
+        }
         // Before the cells: what a take has seen, this then sees as well, so that the difference is
         // never negative.
         let taken = self.taken(column);
         self.unlocked_total(column).wrapping_sub(taken)
+    }
+
+    /// The sum of a level whose ups are in `column`, between the lowest and the highest level meanwhile.
+    /// If it is too busy to be read so, the sum at one moment, under the lock; or if there is to be no
+    /// lock, the one that is least above.
+    fn level(&self, column: usize, downs: usize) -> u64 {
+        let look = || {
+            let spilled = || self.spilled(column);
+            Look::new(
+                || self.taken(column),
+                || self.collect(downs),
+                spilled,
+                || self.collect(column),
+            )
+        };
+        let mut best = look();
+        for _ in 1..LOOKS {
+            if best.excess == 0 {
+                break;
+            }
+            spin_loop();
+            let next = look();
+            if next.excess < best.excess {
+                best = next;
+            }
+        }
+        let may_lock = self.settings().read_lock().is_none();
+        if best.excess > 0 && may_lock { self.locked_sum(column) } else { best.sum }
     }
 
     fn locked_sum(&self, column: usize) -> u64 {
@@ -94,7 +134,9 @@ impl<C: Columns> Matrix<C> {
     }
 
     fn take_under(&self, lock: &Guard<'_>, column: usize) -> u64 {
-        let total = if self.settings().is_linearizable() {
+        // What a level is read too high by would be missing from it for good.
+        let is_level = self.columns().downs(column).is_some();
+        let total = if is_level || self.settings().is_linearizable() {
             self.locked_total(lock, column)
         } else {
             self.unlocked_total(column)
@@ -117,17 +159,54 @@ impl<C: Columns> Matrix<C> {
         self.replace_early(early, after).then_some(taken)
     }
 
-    /// Calls `with` with the sum, while no other thread takes or does the same.
-    #[cfg(feature = "metrics")]
+    /// Calls `with` with the sum at one moment, while no other thread takes or does the same.
     pub(crate) fn with_sum<T>(&self, column: usize, with: impl FnOnce(u64) -> T) -> T {
         self.prepare();
-        // Without memory for a lease there is no lock, and nothing to do about it.
+        // Without memory for a lease there is no lock, and two threads may do the same at once.
         let lock = self.lock().ok();
         let total = match &lock {
             Some(lock) => self.locked_total(lock, column),
             None => self.unlocked_total(column),
         };
         with(total.wrapping_sub(self.taken(column)))
+    }
+
+    /// Whether the sum of `column`, of a counter that only goes up, is `n` or more.
+    pub(crate) fn at_least(&self, column: usize, n: u64) -> bool {
+        if self.settings().is_linearizable() {
+            return self.sum(column) >= n;
+        }
+        // In the order of a sum.
+        let taken = self.taken(column);
+        let mut sum = self.spilled(column).wrapping_sub(taken);
+        let Ok(newest) = self.newest() else { return sum >= n };
+        // More was taken than was spilled, so the difference is not there yet.
+        let is_enough = |sum: u64| sum.wrapping_add(taken) >= taken && sum >= n;
+        for lease in newest.with_older() {
+            // Of what the rows held before only the sum is known.
+            if lease.base(column) != 0 {
+                sum = sum.wrapping_add(net(lease, column));
+                continue;
+            }
+            for row in 0..lease.rows() {
+                if is_enough(sum) {
+                    return true;
+                }
+                sum = add_cell(sum, lease.cell(row, column));
+            }
+        }
+        sum >= n
+    }
+
+    /// The sum, of a matrix that nobody else has.
+    pub(crate) fn sum_mut(&mut self, column: usize) -> u64 {
+        self.unlocked_total(column).wrapping_sub(self.taken(column))
+    }
+
+    /// Makes the sum `value`, of a matrix that nobody else has.
+    pub(crate) fn set_mut(&mut self, column: usize, value: u64) {
+        let lacking = value.wrapping_sub(self.sum_mut(column));
+        self.columns().spill(self.oldest(), column, lacking);
     }
 
     /// The lock that readers hold, and adders never wait for: that of the lease, if there is one.
@@ -220,6 +299,54 @@ impl<C: Columns> Matrix<C> {
                 older.with_older().fold(sum, |sum, lease| sum.wrapping_add(net(lease, column)))
             }
         }
+    }
+}
+
+/// How often to look at a busy level before it is locked: once for a reader that was preempted, and
+/// once more. In the models each look multiplies the interleavings.
+const LOOKS: usize = if cfg!(all(test, any(loom, shuttle))) { 1 } else { 3 };
+
+/// A level as read without the lock.
+struct Look {
+    sum: u64,
+    /// By how much the sum may be above all levels there were meanwhile.
+    excess: u64,
+}
+
+impl Look {
+    /// Reads what must not be missing once it has been seen to go down, then the ups; and then in the
+    /// opposite order what was read before them again, to see how much has gone down meanwhile.
+    #[inline(always)]
+    fn new(
+        taken: impl Fn() -> u64,
+        downs: impl Fn() -> u64,
+        spilled: impl Fn() -> u64,
+        ups: impl Fn() -> u64,
+    ) -> Self {
+        let taken_before = taken();
+        let downs_before = downs();
+        pause();
+        let spilled_before = spilled();
+        pause();
+        let ups = ups();
+        pause();
+        let spill_lost = spilled_before.wrapping_sub(spilled()).cast_signed().max(0);
+        let downs_since = downs().wrapping_sub(downs_before);
+        let sum =
+            ups.wrapping_add(spilled_before).wrapping_sub(downs_before).wrapping_sub(taken_before);
+        // After a take meanwhile, nothing is known.
+        let excess = if taken() == taken_before {
+            downs_since.saturating_add(spill_lost.cast_unsigned())
+        } else {
+            u64::MAX
+        };
+        Self { sum, excess }
+    }
+
+    /// The sum, if it is not above all levels there were meanwhile.
+    #[inline(always)]
+    fn exact(&self) -> Option<u64> {
+        (self.excess == 0).then_some(self.sum)
     }
 }
 

@@ -29,6 +29,7 @@ use super::{
     rows::{Lease, add_cell},
 };
 use crate::{
+    index::SetIndex,
     lock::Guard,
     membarrier,
     sync::{Ordering, yield_now},
@@ -85,13 +86,13 @@ impl Matrix<Many> {
 
     /// Adds all of `adds`, as one operation if the set is tracked.
     #[inline(always)]
-    pub(crate) fn add_all(&self, adds: &[(usize, u64)]) {
+    pub(crate) fn add_all<I: SetIndex>(&self, adds: &[(I, u64)]) {
         if self.columns().tracked() {
             return self.operate(adds);
         }
         let shard = self.shard();
-        for &(column, n) in adds {
-            shard.add(column, n);
+        for &(index, n) in adds {
+            shard.add(self.columns().column(index), n);
         }
     }
 
@@ -111,7 +112,7 @@ impl Matrix<Many> {
 
     /// Out of line: it is many adds long, and every one of them is inlined into it.
     #[inline(never)]
-    pub(super) fn operate(&self, adds: &[(usize, u64)]) {
+    pub(super) fn operate<I: SetIndex>(&self, adds: &[(I, u64)]) {
         // An operation that begins while adds are diverted is not one more for the cut to wait for.
         let mut diverted = self.is_diverted();
         if !diverted {
@@ -121,8 +122,8 @@ impl Matrix<Many> {
             membarrier::light();
             diverted = self.is_diverted();
             if !diverted {
-                for &(column, n) in adds {
-                    shard.add(column, n);
+                for &(index, n) in adds {
+                    shard.add(self.columns().column(index), n);
                 }
             }
             shard.add(self.columns().ended(), 1);
@@ -135,8 +136,9 @@ impl Matrix<Many> {
     /// An operation that may not touch a shard just now.
     #[cold]
     #[inline(never)]
-    fn operate_slow(&self, adds: &[(usize, u64)]) {
+    fn operate_slow<I: SetIndex>(&self, adds: &[(I, u64)]) {
         self.prepare();
+        let adds = adds.iter().map(|&(index, n)| (self.columns().column(index), n));
         self.columns().spill_all(self.oldest(), adds);
     }
 

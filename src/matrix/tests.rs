@@ -1,5 +1,7 @@
 //! Where adds land, which no sum tells: that they find a shard as soon as they can, and again.
 
+mod levels;
+
 use super::{
     One, UpDown, columns::Columns, many::Many, matrix::Matrix, pool::pools, route::Number,
     rows::CELLS, striped, thread_id,
@@ -19,7 +21,7 @@ fn matrix(backend: Backend) -> Matrix<One> {
 }
 
 fn tracked_set(settings: Settings) -> Matrix<Many> {
-    Matrix::new(Many::new(2, true), settings.linearizable(true))
+    Matrix::new(Many::new(2, true), settings.with_read_lock(Some(true)))
 }
 
 /// What an add has added to the shards, and what to the spill.

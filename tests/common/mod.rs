@@ -47,9 +47,10 @@ impl Case {
         })
     }
 
-    /// These settings, on any type of counter.
+    /// These settings, on any type of counter. Without a read lock, as the type has it by default.
     pub(crate) fn set<T>(&self, builder: Builder<T>) -> Builder<T> {
-        let builder = builder.backend(self.asked).read_lock(self.read_lock);
+        let builder = builder.backend(self.asked);
+        let builder = if self.read_lock { builder.read_lock(true) } else { builder };
         match self.shards {
             Some(shards) => builder.shards(shards),
             None => builder,

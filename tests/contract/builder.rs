@@ -1,7 +1,7 @@
 //! The builder takes good settings, and says what is wrong with bad ones.
 
-use crate::common::per_cpu_works;
-use striped_counter::{Backend, BuildError, Counter};
+use crate::common::{on_every_backend, per_cpu_works};
+use striped_counter::{Backend, BuildError, Builder, Counter, CounterSet, UpDownCounter};
 
 fn with(backend: Backend, shards: usize) -> Result<Counter, BuildError> {
     Counter::builder().backend(backend).shards(shards).try_build()
@@ -70,9 +70,30 @@ fn the_last_setting_holds_and_a_builder_can_be_used_again() {
     one.inc();
     assert_eq!((one.sum(), two.sum(), one.shards(), two.shards()), (1, 0, 8, 8));
     let shown = format!("{builder:?}");
-    for part in ["backend: Striped", "shards: Some(8)", "read_lock: true"] {
+    for part in ["backend: Striped", "shards: Some(8)", "read_lock: Some(true)"] {
         assert!(shown.contains(part), "{part:?} is not in {shown:?}");
     }
+}
+
+#[test]
+fn settings_can_be_read_back() {
+    const UNSET: Builder<Counter> = Counter::builder();
+    assert_eq!((UNSET.get_backend(), UNSET.get_shards()), (Backend::Auto, None));
+    assert_eq!((UNSET.get_read_lock(), UNSET.get_padded()), (None, false));
+    let set = UNSET.backend(Backend::Striped).shards(3).read_lock(false).padded(true);
+    assert_eq!((set.get_backend(), set.get_shards()), (Backend::Striped, Some(3)));
+    assert_eq!((set.get_read_lock(), set.get_padded()), (Some(false), true));
+}
+
+#[test]
+fn a_counter_tells_whether_it_has_a_read_lock() {
+    on_every_backend(|case| {
+        assert_eq!(case.counter().has_read_lock(), case.read_lock);
+        let level = case.set(UpDownCounter::builder());
+        assert_eq!(level.build().has_read_lock(), case.read_lock);
+        assert!(!level.read_lock(false).build().has_read_lock());
+        assert_eq!(case.set(CounterSet::builder(1)).build().has_read_lock(), case.read_lock);
+    });
 }
 
 #[test]

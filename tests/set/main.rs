@@ -8,6 +8,7 @@ mod threads;
 
 mod columns;
 mod consumers;
+mod index;
 mod model;
 mod snapshot;
 mod snapshots_of_two;

@@ -11,6 +11,8 @@ use std::{
 };
 use striped_counter::{Backend, BuildError, Builder, CounterRef, CounterSet, SetDeltas};
 
+const NOTHING: [(usize, u64); 0] = [];
+
 const fn is_a_good_citizen<T: Debug + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
 
 const _: () = {
@@ -86,7 +88,7 @@ fn a_batch_with_one_bad_index_adds_nothing() {
 fn an_empty_batch_adds_nothing() {
     on_every_backend(|case| {
         let set = set(case, 3);
-        set.add_many(&[]);
+        set.add_many(&NOTHING);
         set.add_many(&[(1, 0)]);
         assert_eq!(set.sums(), [0, 0, 0]);
     });
@@ -122,7 +124,7 @@ fn an_empty_set_works_and_has_nothing() {
         assert!(set.is_empty());
         let mut seen = set.deltas();
         for _ in 0..2 {
-            set.add_many(&[]);
+            set.add_many(&NOTHING);
             assert_eq!((set.sums(), set.take_all(), seen.next_delta()), (vec![], vec![], vec![]));
             if case.read_lock {
                 assert_eq!(set.snapshot(), Some(vec![]));

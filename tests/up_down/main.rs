@@ -8,6 +8,7 @@ mod threads;
 
 mod exact;
 mod guard;
+mod levels;
 mod model;
 mod never_negative;
 mod take;

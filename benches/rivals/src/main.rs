@@ -1,8 +1,8 @@
-//! Every counter that one would use instead, side by side with ours, in one run on one machine.
+//! Every counter and histogram that one would use instead, side by side with ours, in one run on one machine.
 //!
 //! `cargo run --release --manifest-path benches/rivals/Cargo.toml` measures an add on 1, 2, 4, 8 and
-//! 32 threads, a sum, both at once, adds to one of a thousand counters, and bytes; checks every sum,
-//! and lists who loses counts. It prints tables, and writes `rivals.csv`, `rivals.svg` and
+//! 32 threads, a sum, both at once, adds to one of a thousand counters, records and snapshots of histograms,
+//! and bytes; checks every sum, and lists who loses counts. It prints tables, and writes `rivals.csv`, `rivals.svg` and
 //! `machine.txt`. `--help` has the options.
 //!
 //! | file | what it does |

@@ -49,7 +49,19 @@ pub(crate) fn tables(args: &Args, rows: &[Row]) -> String {
             Section::Set => {
                 against_threads("CPU ns an add to a random one of 1,000, by threads", &rows, cpu)
             }
-            Section::Sum => sums(&rows),
+            Section::Record => {
+                against_threads("CPU ns to record a random latency, by threads", &rows, cpu)
+            }
+            Section::Snapshot => {
+                let title =
+                    "A snapshot after 8 threads have recorded, and bytes of a histogram then";
+                reads(title, "CPU ns/snapshot", &rows)
+            }
+            Section::Sum => {
+                let title =
+                    "A sum after 8 threads have added; and bytes of a counter then, among 1,000";
+                reads(title, "CPU ns/sum", &rows)
+            }
             Section::Mixed => mixed(&rows),
         };
     }
@@ -88,9 +100,8 @@ fn against_threads(title: &str, rows: &[&Row], figure: fn(Costs) -> Spread) -> S
     format!("\n{title}\n{}", align(&lines, Some(0)))
 }
 
-fn sums(rows: &[&Row]) -> String {
-    let mut lines =
-        vec![cells(["subject", "how", "CPU ns/sum", "min", "max", "bytes asked", "resident"])];
+fn reads(title: &str, cost: &str, rows: &[&Row]) -> String {
+    let mut lines = vec![cells(["subject", "how", cost, "min", "max", "bytes asked", "resident"])];
     for row in rows {
         let mut line = cells([row.entry.name, row.entry.family.name()]);
         line.extend(three(row.measured.sums));
@@ -98,8 +109,7 @@ fn sums(rows: &[&Row]) -> String {
         lines.push(line);
     }
     format!(
-        "\nA sum after 8 threads have added; and bytes of a counter then, among 1,000: asked of the \
-         allocator or in place, and resident\n{}",
+        "\n{title}: asked of the allocator or in place, and resident\n{}",
         align(&lines, Some(0))
     )
 }

@@ -1,7 +1,7 @@
 //! Who takes part.
 //!
 //! Sharded rivals that can be told have as many shards as our `Striped` has by default. Adds to one
-//! of many counters go to random ones of a thousand.
+//! of many counters go to random ones of a thousand. Histograms record random latencies.
 
 use crate::subject::{Family, Subject, bytes, run};
 use contatori::counters::Observable as _;
@@ -90,6 +90,30 @@ macro_rules! set {
         )
     };
 }
+
+/// A histogram, in which a random latency is recorded.
+macro_rules! histogram {
+    ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident, $value:ident| $record:expr, $count:expr) => {
+        subject!(
+            $name,
+            $family,
+            $type,
+            $new,
+            |$it, number| {
+                let mut latencies = Latencies::new(number);
+                move || {
+                    let $value = latencies.draw();
+                    _ = $record;
+                }
+            },
+            $count
+        )
+    };
+}
+
+mod histograms;
+
+pub(crate) use histograms::histograms;
 
 pub(crate) const COUNTERS: usize = 1_000;
 

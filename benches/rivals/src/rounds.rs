@@ -2,8 +2,8 @@
 
 use crate::{
     args::Args,
-    roster::{Entry, counters, sets},
-    subject::{ADDERS, Family, MANY},
+    roster::{Entry, counters, histograms, sets},
+    subject::{ADDERS, FEW, Family, MANY},
 };
 use std::{error::Error, fmt};
 use striped_counter::bench::lab::{
@@ -22,10 +22,15 @@ pub(crate) enum Section {
     Mixed,
     /// Adds to one of many counters.
     Set,
+    /// Records of a histogram.
+    Record,
+    /// Snapshots of a histogram at rest, in which several threads have recorded.
+    Snapshot,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 4] = [Self::Add, Self::Sum, Self::Mixed, Self::Set];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Add, Self::Sum, Self::Mixed, Self::Set, Self::Record, Self::Snapshot];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -33,6 +38,8 @@ impl Section {
             Self::Sum => "sum",
             Self::Mixed => "mixed",
             Self::Set => "set",
+            Self::Record => "record",
+            Self::Snapshot => "snapshot",
         }
     }
 }
@@ -67,16 +74,21 @@ fn points(args: &Args) -> Vec<Point> {
         Load { threads, readers, fill, window }
     };
     let mut points = Vec::new();
-    for (section, entries) in [(Section::Add, counters()), (Section::Set, sets())] {
+    let added_to =
+        [(Section::Add, counters()), (Section::Set, sets()), (Section::Record, histograms())];
+    for (section, entries) in added_to {
         for &threads in &args.threads {
             let able = entries.iter().filter(|e| threads == 1 || e.family != Family::OneThread);
             points.extend(able.map(|&entry| Point { section, entry, load: load(threads, 0) }));
         }
     }
-    for entry in counters().into_iter().filter(|entry| entry.family != Family::OneThread) {
+    let shared = |entry: &Entry| entry.family != Family::OneThread;
+    for entry in counters().into_iter().filter(shared) {
         points.push(Point { section: Section::Sum, entry, load: load(0, 1) });
         points.push(Point { section: Section::Mixed, entry, load: load(1, 1) });
     }
+    let snapshot = |entry| Point { section: Section::Snapshot, entry, load: load(0, 1) };
+    points.extend(histograms().into_iter().filter(shared).map(snapshot));
     points
 }
 
@@ -94,24 +106,29 @@ pub(crate) fn measure(args: &Args) -> Result<Vec<Row>, Box<dyn Error>> {
     Ok(points.into_iter().zip(measured).map(row).collect())
 }
 
+/// All entries: how many of each are made to see what one takes, and how many that makes in all.
+fn sized() -> impl Iterator<Item = (Entry, usize, usize)> {
+    let counters = counters().into_iter().map(|entry| (entry, MANY, MANY));
+    let sets = sets().into_iter().map(|entry| (entry, 1, MANY));
+    counters.chain(sets).chain(histograms().into_iter().map(|entry| (entry, FEW, FEW)))
+}
+
 /// What each entry takes, in a process of its own, which is told its name.
 fn sizes() -> Vec<(&'static str, Option<Bytes>)> {
-    let each = |bytes: usize| bytes / MANY;
-    let size = |entry: Entry| {
+    let size = |(entry, _, parts): (Entry, usize, usize)| {
+        let each = |bytes: usize| bytes / parts;
         let bytes = entry.bytes.and_then(|_| fresh(entry.name));
         let bytes = bytes.map(|b| Bytes { asked: each(b.asked), resident: b.resident.map(each) });
         (entry.name, bytes)
     };
-    counters().into_iter().chain(sets()).map(size).collect()
+    sized().map(size).collect()
 }
 
 /// Does the job of such a process.
 pub(crate) fn measure_bytes(name: &str) -> Result<(), Box<dyn Error>> {
-    let known = |(entry, instances): (Entry, usize)| {
+    let known = |(entry, instances, _): (Entry, usize, usize)| {
         let threads = if entry.family == Family::OneThread { 1 } else { ADDERS };
         entry.bytes.filter(|_| entry.name == name).map(|bytes| bytes(instances, threads))
     };
-    let counters = counters().into_iter().map(|entry| (entry, MANY));
-    let bytes = counters.chain(sets().into_iter().map(|entry| (entry, 1))).find_map(known);
-    Ok(done(bytes.ok_or("no such entry")?)?)
+    Ok(done(sized().find_map(known).ok_or("no such entry")?)?)
 }

@@ -82,6 +82,9 @@ pub(crate) fn run<S: Subject>(load: Load) -> io::Result<Sample> {
 /// How many counters are made to see what one takes.
 pub(crate) const MANY: usize = 1_000;
 
+/// How many histograms.
+pub(crate) const FEW: usize = 16;
+
 /// What `instances` subjects take once `threads` threads, all alive at the same time, have added to them:
 /// to each so often that of a subject of [`MANY`] counters all have been met. For a process of its own.
 pub(crate) fn bytes<S: Subject + Send>(instances: usize, threads: usize) -> Bytes {

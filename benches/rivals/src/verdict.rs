@@ -8,7 +8,7 @@ use crate::{
 pub(crate) fn text(rows: &[Row]) -> String {
     let mut text =
         String::from("\nAgainst the rivals, in CPU time an add (below 1: ours is faster)\n");
-    for section in [Section::Add, Section::Set] {
+    for section in [Section::Add, Section::Set, Section::Record] {
         let rows: Vec<_> = rows.iter().filter(|row| row.section == section).collect();
         let mut threads: Vec<_> = rows.iter().map(|row| row.load.threads).collect();
         threads.dedup();

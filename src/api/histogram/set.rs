@@ -4,12 +4,14 @@ use super::{HistogramSnapshot, Timer, group::Group, timer::nanoseconds};
 use crate::{
     build_error::BuildError,
     builder::{Builder, OfHistograms},
+    index::SetIndex,
     matrix::Matrix,
     settings::Backend,
 };
 use std::{fmt, iter::FusedIterator, time::Duration};
 
-/// A set of histograms with the same buckets, known by their index: one per route, method or status.
+/// A set of histograms with the same buckets, known by their index: one per route, method or status. The
+/// index is a `usize`, or an enum of yours that is a [`SetIndex`].
 ///
 /// Each of them is what a [`Histogram`](super::Histogram) is, with the same promises; see there. They stand
 /// next to one another in a shard, without padding in between. Indexing is as with a slice: out of range
@@ -25,17 +27,21 @@ use std::{fmt, iter::FusedIterator, time::Duration};
 /// # Example
 ///
 /// ```
-/// use striped_counter::HistogramSet;
+/// use striped_counter::{HistogramSet, SetIndex};
 ///
 /// #[derive(Clone, Copy)]
 /// enum Route { Home, Search }
 ///
+/// impl SetIndex for Route {
+///     fn index(self) -> usize { self as usize }
+/// }
+///
 /// static LATENCY: HistogramSet = HistogramSet::builder(2).bounds(&[100, 1_000, 10_000]).build();
 ///
-/// LATENCY.record(Route::Search as usize, 250);
-/// LATENCY.record(Route::Search as usize, 700);
-/// LATENCY.record(Route::Home as usize, 20);
-/// let search = LATENCY.snapshot(Route::Search as usize);
+/// LATENCY.record(Route::Search, 250);
+/// LATENCY.record(Route::Search, 700);
+/// LATENCY.record(Route::Home, 20);
+/// let search = LATENCY.snapshot(Route::Search);
 /// assert_eq!((search.count(), search.sum()), (2, Some(950)));
 /// ```
 #[doc(alias = "HistogramVec")]
@@ -81,7 +87,7 @@ impl HistogramSet {
     /// If `index` is out of range.
     #[inline]
     #[track_caller]
-    pub fn record(&self, index: usize, value: u64) {
+    pub fn record(&self, index: impl SetIndex, value: u64) {
         self.record_n(index, value, 1);
     }
 
@@ -91,9 +97,8 @@ impl HistogramSet {
     /// If `index` is out of range.
     #[inline]
     #[track_caller]
-    pub fn record_n(&self, index: usize, value: u64, times: u64) {
-        self.check(index);
-        self.group.record(index, value, times);
+    pub fn record_n(&self, index: impl SetIndex, value: u64, times: u64) {
+        self.group.record(self.checked(index), value, times);
     }
 
     /// Records `duration` in nanoseconds in the histogram at `index`.
@@ -102,7 +107,7 @@ impl HistogramSet {
     /// If `index` is out of range.
     #[inline]
     #[track_caller]
-    pub fn record_duration(&self, index: usize, duration: Duration) {
+    pub fn record_duration(&self, index: impl SetIndex, duration: Duration) {
         self.record(index, nanoseconds(duration));
     }
 
@@ -112,9 +117,8 @@ impl HistogramSet {
     /// # Panics
     /// If `index` is out of range.
     #[track_caller]
-    pub fn start_timer(&self, index: usize) -> Timer<'_> {
-        self.check(index);
-        Timer::new(&self.group, index)
+    pub fn start_timer(&self, index: impl SetIndex) -> Timer<'_> {
+        Timer::new(&self.group, self.checked(index))
     }
 
     /// Returns what was recorded in the histogram at `index`, less what has been taken; see
@@ -124,9 +128,8 @@ impl HistogramSet {
     /// If `index` is out of range.
     #[must_use]
     #[track_caller]
-    pub fn snapshot(&self, index: usize) -> HistogramSnapshot {
-        self.check(index);
-        self.group.read(index, Matrix::sums)
+    pub fn snapshot(&self, index: impl SetIndex) -> HistogramSnapshot {
+        self.group.read(self.checked(index), Matrix::sums)
     }
 
     /// Returns everything ever recorded in the histogram at `index`, whatever has been taken. What was
@@ -136,9 +139,8 @@ impl HistogramSet {
     /// If `index` is out of range.
     #[must_use]
     #[track_caller]
-    pub fn total(&self, index: usize) -> HistogramSnapshot {
-        self.check(index);
-        self.group.read(index, Matrix::totals)
+    pub fn total(&self, index: impl SetIndex) -> HistogramSnapshot {
+        self.group.read(self.checked(index), Matrix::totals)
     }
 
     /// Returns the snapshot of the histogram at `index`, which then starts again from nothing; see
@@ -148,9 +150,8 @@ impl HistogramSet {
     /// If `index` is out of range.
     #[must_use = "what is taken is gone from the histogram; nobody else will see it"]
     #[track_caller]
-    pub fn take(&self, index: usize) -> HistogramSnapshot {
-        self.check(index);
-        self.group.read(index, Matrix::take_all)
+    pub fn take(&self, index: impl SetIndex) -> HistogramSnapshot {
+        self.group.read(self.checked(index), Matrix::take_all)
     }
 
     /// Returns a [`snapshot`](Self::snapshot) of each histogram: with
@@ -184,7 +185,8 @@ impl HistogramSet {
     /// ```
     #[must_use]
     #[inline]
-    pub fn get(&self, index: usize) -> Option<HistogramRef<'_>> {
+    pub fn get(&self, index: impl SetIndex) -> Option<HistogramRef<'_>> {
+        let index = index.index();
         (index < self.len()).then_some(HistogramRef { set: self, index })
     }
 
@@ -220,12 +222,15 @@ impl HistogramSet {
         self.group.matrix.shards()
     }
 
+    /// Returns the index, which is in range.
     #[inline(always)]
     #[track_caller]
-    fn check(&self, index: usize) {
+    fn checked(&self, index: impl SetIndex) -> usize {
+        let index = index.index();
         if index >= self.len() {
             out_of_range(index, self.len());
         }
+        index
     }
 }
 

@@ -239,13 +239,9 @@ impl HistogramSnapshot {
     /// # Errors
     /// If `grouping_power` is above the snapshot's, or its buckets have explicit bounds.
     pub fn downsample(&self, grouping_power: u8) -> Result<Self, ShapeMismatch> {
-        let shape = match self.shape {
-            Shape::LogLinear { grouping_power: finer, max_value_power }
-                if grouping_power <= finer =>
-            {
-                Shape::LogLinear { grouping_power, max_value_power }
-            }
-            is => return Err(ShapeMismatch { is, wanted: Wanted::Coarser { grouping_power } }),
+        let Some(shape) = self.shape.coarser(grouping_power) else {
+            let wanted = Wanted::Coarser { grouping_power };
+            return Err(ShapeMismatch { is: self.shape, wanted });
         };
         let mut counts = vec![0_u64; shape.buckets()];
         for (range, count) in self.buckets() {

@@ -1,7 +1,7 @@
 //! A lease that is published while a reader has adds diverted.
 
 use super::support::*;
-use crate::matrix::{columns::Demand, many::Many, rows::Lease};
+use crate::matrix::{Span, columns::Demand, many::Many, rows::Lease};
 use std::mem;
 
 /// A counter with a seeded bug: its leases are published without the lock.
@@ -89,10 +89,10 @@ fn a_cut_is_whole(set: &Arc<Matrix<Many>>, number: usize, lease: fn(&Matrix<Many
         set.add_all(&[(0, 1), (1, 1)]);
     });
     let mut totals = [0; 2];
-    set.totals(&mut totals);
+    set.totals(Span::ALL, &mut totals);
     assert_eq!(totals[0], totals[1], "half a batch");
     join(adding);
-    set.totals(&mut totals);
+    set.totals(Span::ALL, &mut totals);
     assert_eq!(totals, [1, 1]);
 }
 

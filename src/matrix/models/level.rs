@@ -41,12 +41,15 @@ fn sum(level: &Level) -> i64 {
     level.sum(UpDown::UPS).cast_signed()
 }
 
+/// Looks a few times and then locks, never locks, and always does.
+const READ_LOCKS: [Option<bool>; 3] = [None, Some(false), Some(true)];
+
 #[test]
 fn a_level_is_never_negative_while_each_down_comes_after_its_up() {
     for backend in BACKENDS {
-        for read_lock in [false, true] {
+        for read_lock in READ_LOCKS {
             for places in PLACES {
-                println!("{backend}, read_lock {read_lock}, {places:?}");
+                println!("{backend}, read_lock {read_lock:?}, {places:?}");
                 model(move || {
                     let level = in_place(UpDown::new(), backend, read_lock);
                     an_up_and_its_down(&level, places, sum);
@@ -93,4 +96,159 @@ fn seeded_ups_read_before_downs_come_to_a_negative_level() {
             ups.wrapping_sub(level.collect(UpDown::DOWNS)).cast_signed()
         });
     });
+}
+
+// A busy level: that of a thread which goes up, down and up again is 0 or 1.
+
+/// The same as told, each time to the row of that number or to the spill, during `read`.
+fn up_down_up(level: &Arc<Level>, places: [Number; 3], read: fn(&Level) -> i64) {
+    let reader = spawn(level, read);
+    let [up, down, again] = places;
+    count_as(level, up, UpDown::UPS, 1);
+    count_as(level, down, UpDown::DOWNS, 1);
+    count_as(level, again, UpDown::UPS, 1);
+    let seen = reader.join().unwrap();
+    assert!((0..=1).contains(&seen), "{seen}: never was");
+    assert_eq!(sum(level), 1);
+}
+
+/// To shards alone, and with the spill in between, before or after.
+const BUSY_PLACES: [[Number; 3]; 4] = [
+    [Some(0), Some(1), Some(0)],
+    [Some(0), None, Some(1)],
+    [None, Some(0), Some(1)],
+    [Some(0), Some(1), None],
+];
+
+#[test]
+fn a_busy_level_is_read_as_one_that_was() {
+    for backend in BACKENDS {
+        for read_lock in [None, Some(true)] {
+            for places in BUSY_PLACES {
+                println!("{backend}, read_lock {read_lock:?}, {places:?}");
+                within(2, move || {
+                    up_down_up(&in_place(UpDown::new(), backend, read_lock), places, sum);
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_busy_level_is_read_as_one_that_was_while_it_is_leased_and_grows() {
+    for backend in BACKENDS {
+        within(2, move || {
+            let level = Arc::new(Matrix::new(UpDown::new(), settings(backend, None)));
+            up_down_up(&level, [Some(0), Some(0), Some(1)], sum);
+        });
+    }
+    // The first spills, and makes room for the next.
+    for again in [0, 2] {
+        within(2, move || {
+            let level = in_place(UpDown::new(), Backend::PerThread, None);
+            assert_eq!(level.rows(), 2);
+            up_down_up(&level, [Some(2), Some(2), Some(again)], sum);
+        });
+    }
+}
+
+/// What is read without a look at what went down meanwhile, from `level`: as for a counter.
+fn one_look(level: &Level) -> i64 {
+    level.unlocked_total(UpDown::UPS).cast_signed()
+}
+
+#[test]
+#[should_panic(expected = "never was")]
+fn seeded_a_busy_level_read_with_one_look_is_one_that_never_was() {
+    model(|| {
+        let level = in_place(UpDown::new(), Backend::Striped, None);
+        up_down_up(&level, BUSY_PLACES[0], one_look);
+    });
+}
+
+/// Looks again at the downs, but not at the spill.
+fn without_the_spill(level: &Level) -> i64 {
+    let downs = level.collect(UpDown::DOWNS);
+    let spilled = level.spilled(UpDown::UPS);
+    let total = level.collect(UpDown::UPS).wrapping_add(spilled).wrapping_sub(downs);
+    if level.collect(UpDown::DOWNS) == downs { total.cast_signed() } else { 0 }
+}
+
+#[test]
+#[should_panic(expected = "never was")]
+fn seeded_a_look_that_leaves_out_the_spill_reads_a_level_that_never_was() {
+    model(|| {
+        let level = in_place(UpDown::new(), Backend::Striped, None);
+        up_down_up(&level, BUSY_PLACES[1], without_the_spill);
+    });
+}
+
+/// What comes of the later look at what goes down: its downs, or its spill.
+fn with_the_later(level: &Level, downs: bool) -> i64 {
+    let before = [level.collect(UpDown::DOWNS), level.spilled(UpDown::UPS)];
+    let ups = level.collect(UpDown::UPS);
+    let spilled = level.spilled(UpDown::UPS);
+    let after = [level.collect(UpDown::DOWNS), spilled];
+    let (downs, spilled) = if downs { (after[0], before[1]) } else { (before[0], after[1]) };
+    ups.wrapping_add(spilled).wrapping_sub(downs).cast_signed()
+}
+
+#[test]
+#[should_panic(expected = "negative")]
+fn seeded_the_later_downs_in_the_result_come_to_a_negative_level() {
+    model(|| {
+        let level = in_place(UpDown::new(), Backend::Striped, Some(false));
+        an_up_and_its_down(&level, PLACES[0], |level| with_the_later(level, true));
+    });
+}
+
+#[test]
+#[should_panic(expected = "negative")]
+fn seeded_the_later_spill_in_the_result_comes_to_a_negative_level() {
+    model(|| {
+        let level = in_place(UpDown::new(), Backend::Striped, Some(false));
+        an_up_and_its_down(&level, PLACES[2], |level| with_the_later(level, false));
+    });
+}
+
+/// A level of 1 that is taken, and goes up again: 0 or 1 at any time.
+fn up_take_up(read: fn(&Level) -> i64) {
+    let level = in_place(UpDown::new(), Backend::Striped, None);
+    let reader = spawn(&level, read);
+    count_as(&level, Some(0), UpDown::UPS, 1);
+    assert_eq!(level.take(UpDown::UPS), 1);
+    count_as(&level, Some(0), UpDown::UPS, 1);
+    let seen = reader.join().unwrap();
+    assert!((0..=1).contains(&seen), "{seen}: never was");
+}
+
+#[test]
+fn a_level_that_is_taken_is_read_as_one_that_was() {
+    within(2, || up_take_up(sum));
+}
+
+#[test]
+#[should_panic(expected = "never was")]
+fn seeded_a_look_that_does_not_see_a_take_reads_a_level_that_never_was() {
+    within(2, || {
+        up_take_up(|level| {
+            let taken = level.taken(UpDown::UPS).cast_signed();
+            one_look(level) - taken
+        });
+    });
+}
+
+/// What is taken is put back, so that the end is as ever.
+#[test]
+fn a_take_of_a_busy_level_is_of_one_moment() {
+    for read_lock in READ_LOCKS {
+        within(2, move || {
+            let level = in_place(UpDown::new(), Backend::PerThread, read_lock);
+            up_down_up(&level, BUSY_PLACES[0], |level| {
+                let took = level.take(UpDown::UPS).cast_signed();
+                level.add(UpDown::UPS, took.cast_unsigned());
+                took
+            });
+        });
+    }
 }

@@ -23,6 +23,8 @@ mod lease;
 #[cfg(loom)]
 mod level;
 #[cfg(loom)]
+mod pairs;
+#[cfg(loom)]
 mod routes;
 #[cfg(shuttle)]
 mod shuttle;
@@ -46,7 +48,7 @@ const HIGH: u64 = 1 << 32;
 
 /// Two rows at first on either backend: `PerThread` takes their number from the machine, which has two
 /// CPUs here.
-fn settings(backend: Backend, read_lock: bool) -> Settings {
+fn settings(backend: Backend, read_lock: impl Into<Option<bool>>) -> Settings {
     let shards = (backend == Backend::Striped).then_some(2);
-    Settings::new(backend, shards).linearizable(read_lock)
+    Settings::new(backend, shards).with_read_lock(read_lock.into())
 }

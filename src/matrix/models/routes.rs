@@ -1,7 +1,7 @@
 //! Adders that have loaded the route of a fresh counter, and then the limit of a published lease.
 
 use super::support::*;
-use crate::matrix::{many::Many, per_thread, route::Path};
+use crate::matrix::{Span, many::Many, per_thread, route::Path};
 
 type Set = Matrix<Many>;
 
@@ -49,10 +49,10 @@ fn a_cut_with_the_first_add(add: fn(&Set)) {
     });
     assert!(set.warm_up());
     let mut totals = [0; 2];
-    set.totals(&mut totals);
+    set.totals(Span::ALL, &mut totals);
     assert!(totals[0] >= totals[1], "torn: {totals:?}");
     join(adding);
-    set.totals(&mut totals);
+    set.totals(Span::ALL, &mut totals);
     assert_eq!(totals, [1, 1]);
 }
 

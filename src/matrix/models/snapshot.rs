@@ -1,7 +1,7 @@
 //! The cut over a set.
 
 use super::support::*;
-use crate::matrix::many::Many;
+use crate::matrix::{Span, many::Many};
 
 type Set = Matrix<Many>;
 
@@ -19,7 +19,7 @@ fn adder(set: &Arc<Set>, number: usize, add: fn(&Set)) -> thread::JoinHandle<()>
 
 fn cut(set: &Set) -> (u64, u64) {
     let mut totals = [0; 2];
-    set.totals(&mut totals);
+    set.totals(Span::ALL, &mut totals);
     totals.into()
 }
 
@@ -128,7 +128,7 @@ fn seeded_a_pass_without_a_cut_is_found_torn() {
         let set = touched(Backend::Striped);
         let adding = adder(&set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
         let mut totals = [0; 2];
-        set.add_unlocked(&mut totals);
+        set.add_unlocked(Span::ALL, &mut totals);
         assert_eq!(totals[0], totals[1], "half a batch");
         adding.join().unwrap();
     });

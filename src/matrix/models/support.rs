@@ -31,7 +31,7 @@ pub(super) fn touched(backend: Backend, read_lock: bool) -> Arc<Counter> {
 pub(super) fn in_place<C: Columns>(
     columns: C,
     backend: Backend,
-    read_lock: bool,
+    read_lock: impl Into<Option<bool>>,
 ) -> Arc<Matrix<C>> {
     let matrix = Matrix::new(columns, settings(backend, read_lock));
     assert!(matrix.warm_up());

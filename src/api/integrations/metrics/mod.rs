@@ -61,7 +61,7 @@ impl GaugeFn for UpDownCounter {
     }
 
     fn set(&self, value: f64) {
-        self.set_to(whole(value));
+        self.set(whole(value));
     }
 }
 

@@ -1,0 +1,221 @@
+//! The histogram: what a record costs against the number of threads, and a snapshot against the number of
+//! rows. A bare loop over as much memory is the least that any snapshot can cost.
+
+mod common;
+
+use common::{group, run};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
+use std::{
+    hint::black_box,
+    iter,
+    sync::{
+        Barrier,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+use striped_counter::{
+    Backend, Counter, Histogram,
+    bench::lab::index::{Draw, Index},
+};
+
+const THREADS: [u32; 3] = [1, 2, 8];
+const ROWS: [usize; 3] = [1, 8, 64];
+
+/// Prometheus' default bounds, in nanoseconds.
+static BOUNDS: [u64; 11] = [
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+];
+
+fn main() {
+    run(&[record, snapshot]);
+}
+
+/// Something to record latencies in.
+trait Record: Sync {
+    fn record(&self, value: u64);
+    /// How much there is after these values.
+    fn verify(&self, count: u64, sum: u64);
+}
+
+impl Record for Histogram {
+    #[inline]
+    fn record(&self, value: u64) {
+        self.record(value);
+    }
+
+    fn verify(&self, count: u64, sum: u64) {
+        let snapshot = self.snapshot();
+        assert_eq!(snapshot.count(), count, "the count is exact");
+        assert!(snapshot.sum().is_none_or(|found| found == sum), "the sum is exact");
+    }
+}
+
+/// The same values added up, without buckets.
+impl Record for Counter {
+    #[inline]
+    fn record(&self, value: u64) {
+        self.add(value);
+    }
+
+    fn verify(&self, _count: u64, sum: u64) {
+        assert_eq!(self.sum(), sum, "the sum is exact");
+    }
+}
+
+/// What it takes to draw a value.
+struct Nothing;
+
+impl Record for Nothing {
+    #[inline]
+    fn record(&self, value: u64) {
+        black_box(value);
+    }
+
+    fn verify(&self, _count: u64, _sum: u64) {}
+}
+
+fn record(criterion: &mut Criterion) {
+    let mut group = group(criterion, "record");
+    for threads in THREADS {
+        group.throughput(Throughput::Elements(threads.into()));
+        point(&mut group, "the latency alone", threads, || Nothing);
+        for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
+            let histogram = Histogram::builder().backend(backend);
+            if let Err(error) = histogram.try_build() {
+                eprintln!("left out: {error}");
+                continue;
+            }
+            let counter = Counter::builder().backend(backend);
+            point(&mut group, &format!("{backend} Counter::add"), threads, || counter.build());
+            point(&mut group, &format!("{backend}"), threads, || histogram.build());
+            let no_sum = histogram.sum(false);
+            point(&mut group, &format!("{backend}, no sum"), threads, || no_sum.build());
+            let bounds = histogram.bounds(&BOUNDS);
+            point(&mut group, &format!("{backend}, 11 bounds"), threads, || bounds.build());
+        }
+    }
+    group.finish();
+}
+
+/// One point of the curve, on a fresh histogram for each run.
+fn point<R: Record>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    threads: u32,
+    make: impl Fn() -> R,
+) {
+    group.bench_function(BenchmarkId::new(name, threads), |bencher| {
+        bencher.iter_custom(|records| timed(&make(), threads, records));
+    });
+}
+
+/// Random latencies: from 50 microseconds to 10 milliseconds, half of them below 90 microseconds.
+fn latencies(thread: usize) -> impl FnMut() -> u64 {
+    let mut draw = Draw::new(10_000_000, Index::Skewed, thread);
+    move || 50_000 + draw.index() as u64
+}
+
+/// How long `threads` threads take for so many `records` each: from when the first begins until the last is
+/// done, without the spawning and joining.
+fn timed(histogram: &impl Record, threads: u32, records: u64) -> Duration {
+    let all_ready = Barrier::new(threads as usize);
+    let recorder = |thread: usize| {
+        // Leaves the thread with a number and a row.
+        let first = latencies(thread)();
+        histogram.record(first);
+        all_ready.wait();
+        let mut latency = latencies(thread);
+        let begin = Instant::now();
+        for _ in 0..records {
+            black_box(histogram).record(latency());
+        }
+        let end = Instant::now();
+        let mut again = latencies(thread);
+        let sum = (0..records).fold(first, |sum: u64, _| sum.wrapping_add(again()));
+        (begin, end, sum)
+    };
+    let recorder = &recorder;
+    let times: Vec<_> = thread::scope(|scope| {
+        let recorders: Vec<_> =
+            (0..threads as usize).map(|thread| scope.spawn(move || recorder(thread))).collect();
+        let join = |recorder: thread::ScopedJoinHandle<'_, _>| recorder.join();
+        recorders.into_iter().map(|thread| join(thread).expect("records do not panic")).collect()
+    });
+    let sum = times.iter().fold(0, |sum: u64, (_, _, one)| sum.wrapping_add(*one));
+    histogram.verify(u64::from(threads) * (records + 1), sum);
+
+    let first = times.iter().map(|(begin, ..)| *begin).min();
+    let last = times.iter().map(|(_, end, _)| *end).max();
+    last.zip(first).map_or(Duration::ZERO, |(last, first)| last - first)
+}
+
+/// At rest, after every row was recorded in all over. `Striped`, since it has as many rows as it is told.
+fn snapshot(criterion: &mut Criterion) {
+    let mut group = group(criterion, "snapshot");
+    for rows in ROWS {
+        group.throughput(Throughput::Elements(rows as u64));
+        let builder = Histogram::builder().backend(Backend::Striped).shards(rows);
+        for (name, read_lock) in [("unlocked", false), ("locked", true)] {
+            let histogram = builder.read_lock(read_lock).build();
+            let recorded = fill(&histogram, rows);
+            group.bench_function(BenchmarkId::new(name, rows), |bencher| {
+                bencher.iter(|| black_box(&histogram).snapshot());
+            });
+            assert_eq!(histogram.snapshot().count(), recorded, "the count is exact");
+        }
+        // The spill is a row as well.
+        let (cells, width) = bare(rows + 1);
+        group.bench_function(BenchmarkId::new("bare loop", rows), |bencher| {
+            bencher.iter(|| sums(black_box(&cells), width));
+        });
+    }
+    group.finish();
+}
+
+/// Records in every bucket of every row, and a few times over.
+fn fill(histogram: &Histogram, rows: usize) -> u64 {
+    let buckets = || histogram.snapshot().buckets().map(|(values, _)| *values.start()).collect();
+    let values: Vec<u64> = buckets();
+    let together = Barrier::new(rows);
+    let recorder = || {
+        histogram.record(0);
+        // All have numbers of their own now.
+        together.wait();
+        for &value in &values {
+            histogram.record(value);
+        }
+        together.wait();
+    };
+    thread::scope(|scope| iter::repeat_with(|| scope.spawn(recorder)).take(rows).for_each(drop));
+    (rows * (values.len() + 1)) as u64
+}
+
+/// As many cells as a histogram of the default has, each written to, and how many there are per row: 528
+/// buckets and a sum, rounded up to whole lines.
+fn bare(rows: usize) -> (Box<[AtomicU64]>, usize) {
+    let width = 529_usize.next_multiple_of(16);
+    ((0..rows * width).map(|_| AtomicU64::new(1)).collect(), width)
+}
+
+/// Row after row, as the histogram's own snapshot.
+fn sums(cells: &[AtomicU64], width: usize) -> Vec<u64> {
+    let mut sums = vec![0; 529];
+    for row in cells.chunks_exact(width) {
+        for (sum, cell) in sums.iter_mut().zip(row) {
+            *sum = u64::wrapping_add(*sum, cell.load(Ordering::Acquire));
+        }
+    }
+    sums
+}

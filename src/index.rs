@@ -1,0 +1,39 @@
+//! What may index a set.
+
+/// Tells which counter or histogram of a set is meant: for an enum of yours, so that no call needs a
+/// cast. A `usize` is an index too.
+///
+/// ```
+/// use striped_counter::{CounterSet, SetIndex};
+///
+/// #[derive(Clone, Copy)]
+/// enum Event {
+///     Request,
+///     Error,
+///     Bytes,
+/// }
+///
+/// impl SetIndex for Event {
+///     fn index(self) -> usize {
+///         self as usize
+///     }
+/// }
+///
+/// static EVENTS: CounterSet = CounterSet::new(Event::Bytes as usize + 1);
+///
+/// EVENTS.inc(Event::Error);
+/// EVENTS.add_many(&[(Event::Request, 1), (Event::Bytes, 512)]);
+/// assert_eq!(EVENTS.sum(Event::Bytes), 512);
+/// assert_eq!(EVENTS.sums(), [1, 1, 512]);
+/// ```
+pub trait SetIndex: Copy {
+    /// Returns the index, the same each time.
+    fn index(self) -> usize;
+}
+
+impl SetIndex for usize {
+    #[inline(always)]
+    fn index(self) -> usize {
+        self
+    }
+}

@@ -1,0 +1,134 @@
+//! A level is between the lowest and the highest there was while it was read, however long the reader
+//! is held up in the middle of it.
+
+use crate::{
+    matrix::{Matrix, UpDown},
+    settings::{Backend, Settings},
+    sync::Ordering,
+    testing::with_pauses,
+};
+use std::{
+    hint,
+    ops::RangeInclusive,
+    sync::{Arc, Barrier, atomic::AtomicBool, atomic::AtomicU64},
+    thread,
+};
+
+type Level = Matrix<UpDown>;
+
+const BACKENDS: [Backend; 3] = [Backend::PerCpu, Backend::PerThread, Backend::Striped];
+
+/// More than a small machine has CPUs, and than `PerThread` has rows there at first.
+const THREADS: usize = 5;
+const LEVELS: RangeInclusive<i64> = 0..=5;
+
+/// How often each of these levels is read, from its first add on.
+const READS: usize = 300;
+const ROUNDS: u64 = 5;
+
+/// Numbers that look random (an xorshift, after Marsaglia).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// How long to wait for others that run, in turns, before leaving the CPU to those that do not.
+const SPINS: usize = 20_000;
+
+/// Holds the reader up at every eighth chance, until others have gone up and down some times.
+fn held_up(seed: u64, laps: Arc<AtomicU64>) -> impl FnMut() {
+    let mut random = Random(seed | 1);
+    move || {
+        if random.below(8) == 0 {
+            let until = laps.load(Ordering::Relaxed) + 1 + random.below(30);
+            let mut spins = 0;
+            while laps.load(Ordering::Relaxed) < until {
+                spins += 1;
+                if spins % SPINS == 0 { thread::yield_now() } else { hint::spin_loop() }
+            }
+        }
+    }
+}
+
+/// Goes up and down until told to stop, and counts how often.
+fn go_up_and_down(level: &Level, stop: &AtomicBool, laps: &AtomicU64) {
+    while !stop.load(Ordering::Relaxed) {
+        level.add(UpDown::UPS, 1);
+        level.add(UpDown::DOWNS, 1);
+        laps.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// All that `read` has read of fresh levels that are 0 to [`THREADS`], while it was held up.
+fn readings(backend: Backend, read_lock: Option<bool>, read: fn(&Level) -> u64) -> Vec<i64> {
+    let mut readings = Vec::new();
+    for round in 0..ROUNDS {
+        let settings = Settings::new(backend, None).with_read_lock(read_lock);
+        let level = &Matrix::new(UpDown::new(), settings);
+        let (stop, laps) = (&AtomicBool::new(false), Arc::new(AtomicU64::new(0)));
+        let start = &Barrier::new(THREADS + 1);
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                let laps = &laps;
+                scope.spawn(move || {
+                    start.wait();
+                    go_up_and_down(level, stop, laps);
+                });
+            }
+            start.wait();
+            with_pauses(held_up(round, Arc::clone(&laps)), || {
+                readings.extend((0..READS).map(|_| read(level).cast_signed()));
+            });
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(level.sum(UpDown::UPS), 0);
+    }
+    readings
+}
+
+fn sum(level: &Level) -> u64 {
+    level.sum(UpDown::UPS)
+}
+
+#[test]
+fn a_level_read_with_delays_is_one_that_was() {
+    for backend in BACKENDS {
+        for read_lock in [None, Some(true)] {
+            let wrong = |sum: &i64| !LEVELS.contains(sum);
+            let readings = readings(backend, read_lock, sum);
+            assert_eq!(readings.iter().copied().find(wrong), None, "{backend}, {read_lock:?}");
+        }
+    }
+}
+
+#[test]
+fn a_level_read_with_delays_and_without_a_lock_is_never_negative() {
+    for backend in BACKENDS {
+        let lowest = readings(backend, Some(false), sum).into_iter().min();
+        assert!(lowest >= Some(0), "{backend}: {lowest:?}");
+    }
+}
+
+/// The seeded bug: one look, as at a counter that only goes up.
+#[test]
+fn seeded_one_look_at_a_level_reads_more_than_there_was() {
+    fn look(level: &Level) -> u64 {
+        let downs = level.collect(UpDown::DOWNS);
+        crate::testing::pause();
+        let spilled = level.spilled(UpDown::UPS);
+        level.collect(UpDown::UPS).wrapping_add(spilled).wrapping_sub(downs)
+    }
+    for backend in BACKENDS {
+        let highest = readings(backend, None, look).into_iter().max();
+        assert!(
+            highest > Some(*LEVELS.end()),
+            "{backend}: {highest:?}, and so no test of anything"
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! What adopters reach for: an initial value, a maximum, a look at a limit, and a counter of one's own.
+
+use crate::common::{add_amounts, on_every_backend, together};
+use striped_counter::{Counter, UpDownCounter};
+
+#[test]
+fn an_initial_value_is_as_if_it_had_been_added() {
+    static COUNTER: Counter = Counter::with_initial(5);
+    static LEVEL: UpDownCounter = UpDownCounter::with_initial(-5);
+    assert_eq!((COUNTER.sum(), COUNTER.total(), LEVEL.sum()), (5, 5, -5));
+    together(4, |_| (COUNTER.inc(), LEVEL.dec()));
+    assert_eq!((COUNTER.sum(), LEVEL.sum()), (9, -9));
+    assert_eq!((COUNTER.deltas().next_delta(), COUNTER.take(), LEVEL.take()), (9, 9, -9));
+    assert_eq!((COUNTER.sum(), COUNTER.total(), LEVEL.sum()), (0, 9, 0));
+    for n in [0, 1, u64::MAX] {
+        assert_eq!(Counter::with_initial(n).take(), n);
+    }
+    for n in [0, i64::MIN, i64::MAX] {
+        assert_eq!(UpDownCounter::with_initial(n).take(), n);
+    }
+}
+
+#[test]
+fn a_raise_is_a_maximum_and_of_raises_at_once_the_largest_holds() {
+    on_every_backend(|case| {
+        let counter = case.counter();
+        counter.raise_to(0);
+        assert_eq!(counter.sum(), 0);
+        together(4, |thread| (0..50).for_each(|n| counter.raise_to(100 * thread as u64 + n)));
+        assert_eq!(counter.sum(), 349);
+        assert_eq!(counter.take(), 349);
+        counter.raise_to(7);
+        assert_eq!((counter.sum(), counter.total()), (7, 356));
+    });
+}
+
+#[test]
+fn at_least_says_what_a_comparison_with_the_sum_says() {
+    on_every_backend(|case| {
+        for _ in 0..2 {
+            // The second takes the place of the first, whose counts are no business of it.
+            let counter = case.counter();
+            assert!(counter.at_least(0) && !counter.at_least(1), "untouched");
+            together(6, |thread| add_amounts(&counter, thread, 10));
+            let sum = counter.sum();
+            let compare = |sum: u64| {
+                for n in [0, 1, sum / 2, sum.saturating_sub(1), sum, sum + 1, u64::MAX] {
+                    assert_eq!(counter.at_least(n), sum >= n, "{n} of {sum}");
+                }
+            };
+            compare(sum);
+            assert_eq!(counter.take(), sum);
+            compare(0);
+            counter.add(3);
+            compare(3);
+        }
+    });
+}
+
+/// As soon as it is, at any time afterwards, and by whichever thread.
+#[test]
+fn at_least_of_what_has_been_reached_stays_true_while_others_add() {
+    on_every_backend(|case| {
+        let counter = case.counter();
+        together(4, |_| {
+            for n in 1..500 {
+                counter.inc();
+                assert!(counter.at_least(n));
+            }
+        });
+        assert!(counter.at_least(4 * 499) && !counter.at_least(4 * 499 + 1));
+    });
+}
+
+#[test]
+fn a_counter_of_ones_own_is_read_and_set() {
+    on_every_backend(|case| {
+        let (mut counter, mut level) = (case.counter(), case.set(UpDownCounter::builder()).build());
+        counter.set_mut(3);
+        level.set_mut(-3);
+        assert_eq!((counter.sum(), level.sum()), (3, -3), "without shards");
+        together(3, |_| (counter.add(2), level.sub(2)));
+        assert_eq!((counter.sum_mut(), level.sum_mut()), (9, -9));
+        assert_eq!((counter.take(), level.take()), (9, -9));
+        assert_eq!((counter.sum_mut(), level.sum_mut()), (0, 0), "less what was taken");
+        for n in [7, i64::MAX, 0] {
+            counter.set_mut(n.cast_unsigned());
+            level.set_mut(-n);
+            assert_eq!((counter.sum(), level.sum()), (n.cast_unsigned(), -n));
+        }
+    });
+}

@@ -1,0 +1,54 @@
+//! An enum is an index, in every method that takes one.
+
+use crate::{common::on_every_backend, set};
+use std::cell::Cell;
+use striped_counter::SetIndex;
+
+#[derive(Clone, Copy)]
+enum Event {
+    Request,
+    Error,
+    Bytes,
+}
+
+impl SetIndex for Event {
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+#[test]
+fn an_enum_is_an_index_as_its_number_is() {
+    on_every_backend(|case| {
+        let set = set(case, Event::Bytes as usize + 1);
+        set.inc(Event::Error);
+        set.add(Event::Bytes, 5);
+        set.add_many(&[(Event::Request, 1), (Event::Bytes, 7)]);
+        set.add_many(&[(1, 1), (2, 1)]);
+        assert_eq!((set.sum(Event::Error), set.total(Event::Bytes)), (2, 13));
+        assert_eq!(set.get(Event::Request).unwrap().sum(), 1);
+        assert_eq!((set.take(Event::Bytes), set.sum(2_usize)), (13, 0));
+    });
+}
+
+/// Something else each time: a bug of its own, but not one that may write where it should not.
+#[derive(Clone, Copy)]
+struct Fickle<'a>(&'a Cell<usize>);
+
+impl SetIndex for Fickle<'_> {
+    fn index(self) -> usize {
+        self.0.replace(1_000_000)
+    }
+}
+
+#[test]
+fn an_index_that_changes_stays_within_the_set() {
+    on_every_backend(|case| {
+        let set = set(case, 3);
+        for _ in 0..2 {
+            let fickle = Cell::new(1);
+            set.add_many(&[(Fickle(&fickle), 5)]);
+        }
+        assert_eq!(set.sums().iter().sum::<u64>(), 10, "counted somewhere");
+    });
+}

@@ -1,0 +1,135 @@
+//! While others go up and down, a sum lies between the lowest and the highest level there was. The
+//! reader is one of more threads than there are CPUs, so it is stopped at any place now and then, while
+//! the others go on. `src/matrix/tests/levels.rs` stops it on purpose.
+
+use crate::{
+    common::{on_every_backend, together},
+    level,
+    threads::Stop,
+};
+use std::{
+    env,
+    ops::RangeInclusive,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+};
+use striped_counter::UpDownCounter;
+
+const THREADS: usize = 4;
+const LEVELS: RangeInclusive<i64> = 0..=4;
+
+/// How often each level is read at least; `LEVEL_READS` asks for more.
+fn reads() -> u64 {
+    env::var("LEVEL_READS").map_or(50_000, |reads| reads.parse().expect("LEVEL_READS: a number"))
+}
+
+/// How often at least a sum has to differ from the one before, or nothing went on meanwhile.
+const CHANGES: usize = 200;
+
+/// Has `read` look at a level while each of [`THREADS`] threads goes up and down.
+fn while_busy<T>(level: &UpDownCounter, read: impl FnOnce() -> T) -> T {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _stop = Stop(&stop);
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    level.inc();
+                    level.dec();
+                }
+            });
+        }
+        read()
+    })
+}
+
+#[test]
+fn no_sum_of_a_busy_level_is_one_that_never_was() {
+    on_every_backend(|case| {
+        let level = level(case);
+        let seen = while_busy(&level, || {
+            let mut seen = [0_u64; THREADS + 1];
+            let (mut last, mut changes) = (0, 0);
+            while changes < CHANGES || seen.iter().sum::<u64>() < reads() {
+                let sum = level.sum();
+                assert!(LEVELS.contains(&sum), "{sum}");
+                seen[usize::try_from(sum).unwrap()] += 1;
+                changes += usize::from(sum != last);
+                last = sum;
+            }
+            seen
+        });
+        println!("{case}: how often each level was read: {seen:?}");
+        assert_eq!(level.sum(), 0);
+    });
+}
+
+#[test]
+fn nor_while_its_shards_come_about() {
+    on_every_backend(|case| {
+        for _ in 0..50 {
+            let level = level(case);
+            while_busy(&level, || {
+                (0..40).for_each(|_| assert!(LEVELS.contains(&level.sum())));
+            });
+            assert_eq!(level.sum(), 0);
+        }
+    });
+}
+
+#[test]
+fn a_take_of_a_busy_level_leaves_no_error_behind() {
+    on_every_backend(|case| {
+        let level = level(case);
+        let taken: i64 = while_busy(&level, || (0..2_000).map(|_| level.take()).sum());
+        assert_eq!(taken + level.sum(), 0, "{taken} taken");
+        // Each of the takes was of one moment, so that they never come to more than a level.
+        assert!(LEVELS.contains(&taken), "{taken}");
+    });
+}
+
+#[test]
+fn a_set_level_is_what_was_set_and_what_came_after() {
+    on_every_backend(|case| {
+        let level = level(case);
+        level.set(7);
+        assert_eq!(level.sum(), 7, "the first that ever was");
+        level.dec();
+        for value in [0, -3, i64::MAX, i64::MIN, 12] {
+            level.set(value);
+            assert_eq!(level.sum(), value);
+        }
+        level.inc();
+        assert_eq!(level.take(), 13);
+        level.set(2);
+        assert_eq!((level.sum(), level.take(), level.sum()), (2, 2, 0), "over what was taken");
+    });
+}
+
+/// As a set of a sum that is read too high would.
+#[test]
+fn sets_of_a_busy_level_leave_no_error_behind() {
+    on_every_backend(|case| {
+        let level = level(case);
+        while_busy(&level, || {
+            for value in 0..1_000 {
+                level.set(value);
+                // Those that were up when it was set come down later.
+                let off = level.sum() - value;
+                assert!(LEVELS.contains(&off.abs()), "{off} off {value}");
+            }
+        });
+    });
+}
+
+#[test]
+fn of_sets_at_once_one_is_the_last() {
+    on_every_backend(|case| {
+        let level = level(case);
+        for _ in 0..20 {
+            together(4, |thread| (0..50).for_each(|_| level.set(1 << (10 * thread))));
+            let sum = level.sum();
+            assert!([1, 1 << 10, 1 << 20, 1 << 30].contains(&sum), "{sum}");
+        }
+    });
+}
