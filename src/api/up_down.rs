@@ -5,6 +5,7 @@ use crate::{
     builder::Builder,
     matrix::{Matrix, UpDown},
     settings::Backend,
+    signs::{signed, unsigned},
 };
 use std::{fmt, ops::Deref, sync::Arc};
 
@@ -85,7 +86,7 @@ impl UpDownCounter {
     /// ```
     #[must_use]
     pub const fn with_initial(n: i64) -> Self {
-        let columns = UpDown::starting_at(n.cast_unsigned());
+        let columns = UpDown::starting_at(unsigned(n));
         Self { matrix: Matrix::new(columns, Self::builder().checked()) }
     }
 
@@ -166,7 +167,7 @@ impl UpDownCounter {
     /// and what came and went since the last time is told by two counters, one for each.
     #[must_use]
     pub fn sum(&self) -> i64 {
-        self.matrix.sum(UpDown::UPS).cast_signed()
+        signed(self.matrix.sum(UpDown::UPS))
     }
 
     /// Returns the level and starts again from zero, losing nothing; see
@@ -185,7 +186,7 @@ impl UpDownCounter {
     /// ```
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     pub fn take(&self) -> i64 {
-        self.matrix.take(UpDown::UPS).cast_signed()
+        signed(self.matrix.take(UpDown::UPS))
     }
 
     /// Makes the level `value`, by adding what it lacks at one moment, read under the lock. What others
@@ -203,7 +204,7 @@ impl UpDownCounter {
     /// ```
     #[doc(alias = "store")]
     pub fn set(&self, value: i64) {
-        let add = |sum: u64| self.add(value.wrapping_sub(sum.cast_signed()));
+        let add = |sum: u64| self.add(value.wrapping_sub(signed(sum)));
         self.matrix.with_sum(UpDown::UPS, add);
     }
 
@@ -212,14 +213,14 @@ impl UpDownCounter {
     #[doc(alias = "get_mut")]
     #[doc(alias = "into_inner")]
     pub fn sum_mut(&mut self) -> i64 {
-        self.matrix.sum_mut(UpDown::UPS).cast_signed()
+        signed(self.matrix.sum_mut(UpDown::UPS))
     }
 
     /// Makes the level `value`: a [`set`](Self::set) without waiting for a lock, since nobody else has
     /// the counter.
     #[doc(alias = "get_mut")]
     pub fn set_mut(&mut self, value: i64) {
-        self.matrix.set_mut(UpDown::UPS, value.cast_unsigned());
+        self.matrix.set_mut(UpDown::UPS, unsigned(value));
     }
 
     /// Leases the shards now instead of on the first add; see
