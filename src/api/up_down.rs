@@ -96,12 +96,14 @@ impl UpDownCounter {
     }
 
     /// Adds one.
+    #[doc(alias = "increment")]
     #[inline]
     pub fn inc(&self) {
         self.matrix.add(UpDown::UPS, 1);
     }
 
     /// Subtracts one.
+    #[doc(alias = "decrement")]
     #[inline]
     pub fn dec(&self) {
         self.matrix.add(UpDown::DOWNS, 1);
@@ -109,6 +111,7 @@ impl UpDownCounter {
 
     /// Adds `n`, which may be negative, modulo 2^64. Never panics, and never waits; see
     /// [`Counter::add`](crate::Counter::add).
+    #[doc(alias = "fetch_add")]
     #[inline]
     pub fn add(&self, n: i64) {
         let column = if n < 0 { UpDown::DOWNS } else { UpDown::UPS };
@@ -117,6 +120,7 @@ impl UpDownCounter {
 
     /// Subtracts `n`, which may be negative, modulo 2^64: also [`i64::MIN`], whose negative no
     /// `i64` can hold.
+    #[doc(alias = "fetch_sub")]
     #[inline]
     pub fn sub(&self, n: i64) {
         let column = if n < 0 { UpDown::UPS } else { UpDown::DOWNS };
@@ -165,6 +169,9 @@ impl UpDownCounter {
     ///
     /// A level has no [`deltas`](crate::Counter::deltas): any number of consumers can read it as it is,
     /// and what came and went since the last time is told by two counters, one for each.
+    #[doc(alias = "load")]
+    #[doc(alias = "get")]
+    #[doc(alias = "value")]
     #[must_use]
     pub fn sum(&self) -> i64 {
         signed(self.matrix.sum(UpDown::UPS))
@@ -184,6 +191,9 @@ impl UpDownCounter {
     /// level.dec();
     /// assert_eq!(level.sum(), -1);
     /// ```
+    #[doc(alias = "reset")]
+    #[doc(alias = "swap")]
+    #[doc(alias = "sumThenReset")]
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     pub fn take(&self) -> i64 {
         signed(self.matrix.take(UpDown::UPS))
