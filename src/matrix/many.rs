@@ -116,7 +116,7 @@ impl Many {
 const fn stride(columns: usize) -> usize {
     const PAGE: usize = 4_096 / 8;
     let cells = columns.next_multiple_of(CELLS);
-    if cells.is_multiple_of(PAGE) { cells + CELLS } else { cells }
+    if cells % PAGE == 0 { cells + CELLS } else { cells }
 }
 
 impl Columns for Many {
