@@ -152,10 +152,8 @@ mod handlers {
     /// The values that are recorded here: 1 of them, and the handler's.
     #[track_caller]
     fn assert_all_counted_is_in_the_sum(total: &HistogramSnapshot) {
-        let worth = total.buckets().map(|(range, count)| match range.contains(&1) {
-            true => count,
-            false => count * HANDLERS_ADD,
-        });
+        let each = |one: bool| if one { 1 } else { HANDLERS_ADD };
+        let worth = total.buckets().map(|(range, count)| count * each(range.contains(&1)));
         let (worth, sum) = (worth.sum::<u64>(), total.sum().unwrap());
         assert!(worth <= sum, "{worth} counted, and a sum of {sum}");
     }
