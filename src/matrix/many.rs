@@ -100,13 +100,11 @@ impl Many {
         adds: impl IntoIterator<Item = (usize, u64)>,
     ) {
         let Some(oldest) = oldest else { handle_alloc_error(Layout::new::<[u64; CELLS]>()) };
-        let side = if self.tracked { oldest.phaser().enter() } else { 0 };
+        let entered = self.tracked.then(|| oldest.phaser().enter());
+        let side = entered.as_ref().map_or(0, |entered| entered.side);
         for (column, n) in adds {
             // Release: partners the acquire in `spilled` and `add_spills`.
             oldest.spill_side(side, column).fetch_add(n, Ordering::Release);
-        }
-        if self.tracked {
-            oldest.phaser().leave(side);
         }
     }
 }
