@@ -179,12 +179,12 @@ impl<T> Builder<T> {
     /// [`check`](Self::check), and whether the backend asked for by name works on this machine.
     pub(crate) fn check_here(&self) -> Result<(), BuildError> {
         self.check()?;
-        match (self.backend, matrix::area()) {
-            (backend @ Backend::PerCpu, Err(missing)) => {
-                Err(BuildError::BackendUnavailable { backend, missing })
-            }
-            _ => Ok(()),
+        if self.backend != Backend::PerCpu {
+            return Ok(());
         }
+        let unavailable =
+            |missing| BuildError::BackendUnavailable { backend: self.backend, missing };
+        matrix::area(self.backend).map(|_| ()).map_err(unavailable)
     }
 
     /// Panics on what [`check`](Self::check) refuses, at compile time in a `static`.

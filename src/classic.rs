@@ -42,6 +42,16 @@
 //! `fetch_add` plays the part of `next` here. A Rust atomic could simply be loaded; the detour is
 //! kept because [`Counter`] is made of it.
 //!
+//! # The published package
+//!
+//! These are the article's counters. The Python package that came of it, `fastcounter`, has more: all
+//! three start at `init`, 0 unless told otherwise, and go up by `step`, 1 unless told otherwise, times the
+//! `num_steps` that `increment` takes. The value is an attribute `value` there: of the first two it can be set;
+//! of the third it can only be read, which draws a number and remembers one more step to subtract, and
+//! `num_steps` is a loop of as many single steps. Here they begin at 0, go up by 1, and are not set; in
+//! [`Counter`] `init` is [`with_initial`](Counter::with_initial), and `num_steps` times `step` is
+//! [`add`](Counter::add), one add of any size.
+//!
 //! # What `Counter` makes of it
 //!
 //! | here | in [`Counter`] |

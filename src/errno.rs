@@ -1,7 +1,8 @@
 //! The calling thread's `errno`, which a signal handler that counts must leave as it was.
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::Kept;
+#[allow(unused_imports, reason = "used where there is a critical section")]
+pub(crate) use linux::{Kept, get};
 
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "errno is reached through libc")]

@@ -29,6 +29,7 @@ mod membarrier;
 mod rseq;
 mod settings;
 mod shape;
+mod signs;
 mod sync;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod testing;

@@ -24,7 +24,7 @@ mod linux {
     };
     use std::{
         ffi::c_int,
-        sync::atomic::{AtomicU32, compiler_fence},
+        sync::atomic::{AtomicI32, compiler_fence},
     };
 
     /// One bit each; the command that registers for another is the next bit.
@@ -32,21 +32,21 @@ mod linux {
 
     /// Which of the commands this process is registered for. Bits are only ever set, and not before
     /// the kernel has agreed: who sees one may rely on `heavy`.
-    pub(super) static REGISTERED: AtomicU32 = AtomicU32::new(0);
+    pub(super) static REGISTERED: AtomicI32 = AtomicI32::new(0);
 
     /// Registers the process with the kernel, which may take milliseconds, once.
     pub(crate) fn register() {
         for command in COMMANDS {
             if !is_registered(command) && membarrier(command << 1) {
                 // Relaxed: the kernel has made all threads ready before it returned.
-                REGISTERED.fetch_or(command.cast_unsigned(), Ordering::Relaxed);
+                REGISTERED.fetch_or(command, Ordering::Relaxed);
             }
         }
     }
 
     #[inline(always)]
     pub(super) fn is_registered(command: c_int) -> bool {
-        REGISTERED.load(Ordering::Relaxed) & command.cast_unsigned() != 0
+        REGISTERED.load(Ordering::Relaxed) & command != 0
     }
 
     /// Whether [`heavy`] ends the restartable sequences under way.

@@ -45,6 +45,10 @@ pub enum Backend {
     /// memory in proportion to the largest number of threads that ever counted at once. An add from
     /// a signal handler may be lost if it interrupts another one of the same thread, unless in a
     /// [`CounterSet`](crate::CounterSet) with a read lock.
+    ///
+    /// Nor for stackful coroutines that change threads: within one function, or one shared object, the compiler may
+    /// keep the address of the thread's number over a switch, and an add may then be lost. `async` tasks are
+    /// stackless, and exact.
     PerThread,
     /// A fixed number of shards that threads share by their number, and an atomic add: portable,
     /// bounded memory.

@@ -51,7 +51,6 @@ use std::{fmt, ops::Deref};
 #[doc(alias = "Striped64")]
 #[doc(alias = "percpu_counter")]
 #[doc(alias = "sharded counter")]
-#[doc(alias = "increment")]
 pub struct Counter {
     matrix: Matrix<One>,
 }
@@ -83,6 +82,7 @@ impl Counter {
     }
 
     /// Adds one.
+    #[doc(alias = "increment")]
     #[inline]
     pub fn inc(&self) {
         self.add(1);
@@ -98,6 +98,8 @@ impl Counter {
     /// Through `PerCpu` and `Striped` an add is async-signal-safe, the first one too on Linux; a
     /// thread's first add through `Striped` only if the process has few POSIX thread-specific keys, 32
     /// with glibc, and the crate is not in a plug-in. [`warm_up`](Self::warm_up) gets that over with.
+    #[doc(alias = "fetch_add")]
+    #[doc(alias = "inc_by")]
     #[inline]
     pub fn add(&self, n: u64) {
         self.matrix.add(One::COLUMN, n);
@@ -112,6 +114,9 @@ impl Counter {
     /// [`read_lock(true)`](Builder::read_lock) is linearizable: the sum is the true count at one
     /// moment in between. It excludes other readers meanwhile, never adders. (One exclusion: adds
     /// of 2^64 or more in total within a single locked read may go unnoticed by it.)
+    #[doc(alias = "load")]
+    #[doc(alias = "get")]
+    #[doc(alias = "value")]
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.matrix.sum(One::COLUMN)
@@ -145,6 +150,10 @@ impl Counter {
     /// counter.inc();
     /// assert_eq!(counter.sum(), 1);
     /// ```
+    #[doc(alias = "reset")]
+    #[doc(alias = "swap")]
+    #[doc(alias = "sumThenReset")]
+    #[doc(alias = "sum_then_reset")]
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     pub fn take(&self) -> u64 {
         self.matrix.take(One::COLUMN)
@@ -215,7 +224,8 @@ impl Counter {
     ///
     /// ```
     /// let mut counter = striped_counter::Counter::with_initial(5);
-    /// counter.set_mut(counter.sum_mut() * 2);
+    /// let twice = 2 * counter.sum_mut();
+    /// counter.set_mut(twice);
     /// assert_eq!(counter.sum(), 10);
     /// ```
     #[must_use]

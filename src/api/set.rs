@@ -110,6 +110,8 @@ impl CounterSet {
     ///
     /// # Panics
     /// If `index` is out of range.
+    #[doc(alias = "fetch_add")]
+    #[doc(alias = "inc_by")]
     #[inline]
     #[track_caller]
     pub fn add(&self, index: impl SetIndex, n: u64) {
@@ -127,6 +129,7 @@ impl CounterSet {
     ///
     /// # Panics
     /// If an index is out of range: then nothing has been added.
+    #[doc(alias = "batch")]
     #[inline]
     #[track_caller]
     pub fn add_many(&self, adds: &[(impl SetIndex, u64)]) {
@@ -141,6 +144,8 @@ impl CounterSet {
     ///
     /// # Panics
     /// If `index` is out of range.
+    #[doc(alias = "load")]
+    #[doc(alias = "value")]
     #[must_use]
     #[track_caller]
     pub fn sum(&self, index: impl SetIndex) -> u64 {
@@ -246,6 +251,9 @@ impl CounterSet {
     ///
     /// # Panics
     /// If `index` is out of range.
+    #[doc(alias = "reset")]
+    #[doc(alias = "swap")]
+    #[doc(alias = "sumThenReset")]
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     #[track_caller]
     pub fn take(&self, index: impl SetIndex) -> u64 {
@@ -253,6 +261,7 @@ impl CounterSet {
     }
 
     /// Returns all [`sums`](Self::sums) and starts again from zero, losing nothing.
+    #[doc(alias = "reset")]
     #[must_use = "what is taken is gone from the sums; nobody else will see it"]
     pub fn take_all(&self) -> Vec<u64> {
         let mut sums = vec![0; self.len()];

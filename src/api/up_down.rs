@@ -5,6 +5,7 @@ use crate::{
     builder::Builder,
     matrix::{Matrix, UpDown},
     settings::Backend,
+    signs::{signed, unsigned},
 };
 use std::{fmt, ops::Deref, sync::Arc};
 
@@ -85,7 +86,7 @@ impl UpDownCounter {
     /// ```
     #[must_use]
     pub const fn with_initial(n: i64) -> Self {
-        let columns = UpDown::starting_at(n.cast_unsigned());
+        let columns = UpDown::starting_at(unsigned(n));
         Self { matrix: Matrix::new(columns, Self::builder().checked()) }
     }
 
@@ -95,12 +96,14 @@ impl UpDownCounter {
     }
 
     /// Adds one.
+    #[doc(alias = "increment")]
     #[inline]
     pub fn inc(&self) {
         self.matrix.add(UpDown::UPS, 1);
     }
 
     /// Subtracts one.
+    #[doc(alias = "decrement")]
     #[inline]
     pub fn dec(&self) {
         self.matrix.add(UpDown::DOWNS, 1);
@@ -108,6 +111,7 @@ impl UpDownCounter {
 
     /// Adds `n`, which may be negative, modulo 2^64. Never panics, and never waits; see
     /// [`Counter::add`](crate::Counter::add).
+    #[doc(alias = "fetch_add")]
     #[inline]
     pub fn add(&self, n: i64) {
         let column = if n < 0 { UpDown::DOWNS } else { UpDown::UPS };
@@ -116,6 +120,7 @@ impl UpDownCounter {
 
     /// Subtracts `n`, which may be negative, modulo 2^64: also [`i64::MIN`], whose negative no
     /// `i64` can hold.
+    #[doc(alias = "fetch_sub")]
     #[inline]
     pub fn sub(&self, n: i64) {
         let column = if n < 0 { UpDown::UPS } else { UpDown::DOWNS };
@@ -164,9 +169,12 @@ impl UpDownCounter {
     ///
     /// A level has no [`deltas`](crate::Counter::deltas): any number of consumers can read it as it is,
     /// and what came and went since the last time is told by two counters, one for each.
+    #[doc(alias = "load")]
+    #[doc(alias = "get")]
+    #[doc(alias = "value")]
     #[must_use]
     pub fn sum(&self) -> i64 {
-        self.matrix.sum(UpDown::UPS).cast_signed()
+        signed(self.matrix.sum(UpDown::UPS))
     }
 
     /// Returns the level and starts again from zero, losing nothing; see
@@ -183,9 +191,12 @@ impl UpDownCounter {
     /// level.dec();
     /// assert_eq!(level.sum(), -1);
     /// ```
+    #[doc(alias = "reset")]
+    #[doc(alias = "swap")]
+    #[doc(alias = "sumThenReset")]
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     pub fn take(&self) -> i64 {
-        self.matrix.take(UpDown::UPS).cast_signed()
+        signed(self.matrix.take(UpDown::UPS))
     }
 
     /// Makes the level `value`, by adding what it lacks at one moment, read under the lock. What others
@@ -203,7 +214,7 @@ impl UpDownCounter {
     /// ```
     #[doc(alias = "store")]
     pub fn set(&self, value: i64) {
-        let add = |sum: u64| self.add(value.wrapping_sub(sum.cast_signed()));
+        let add = |sum: u64| self.add(value.wrapping_sub(signed(sum)));
         self.matrix.with_sum(UpDown::UPS, add);
     }
 
@@ -212,14 +223,14 @@ impl UpDownCounter {
     #[doc(alias = "get_mut")]
     #[doc(alias = "into_inner")]
     pub fn sum_mut(&mut self) -> i64 {
-        self.matrix.sum_mut(UpDown::UPS).cast_signed()
+        signed(self.matrix.sum_mut(UpDown::UPS))
     }
 
     /// Makes the level `value`: a [`set`](Self::set) without waiting for a lock, since nobody else has
     /// the counter.
     #[doc(alias = "get_mut")]
     pub fn set_mut(&mut self, value: i64) {
-        self.matrix.set_mut(UpDown::UPS, value.cast_unsigned());
+        self.matrix.set_mut(UpDown::UPS, unsigned(value));
     }
 
     /// Leases the shards now instead of on the first add; see

@@ -110,7 +110,8 @@ impl Contention {
 
     /// Reads the command line, measures, prints and writes what came of it, and returns the exit code.
     ///
-    /// To be called first in `main`. Ends the process where the options are wrong, or only ask for help.
+    /// To be called first in `main`. Ends the process where the options are wrong, or only ask for help. Without
+    /// subjects of your own, `--type CounterSet` works too, but only the tool itself knows the bytes per counter.
     #[must_use]
     pub fn run(self) -> ExitCode {
         let names = self.own.iter().map(|own| own.name).collect();
@@ -221,6 +222,9 @@ fn sizes(points: &[Point]) -> Vec<Option<Bytes>> {
 
 /// Does the job of such a process.
 fn bytes(points: &[Point], job: &str) -> Result<(), Box<dyn Error>> {
+    if !memory::counts() {
+        return Err("this program's allocator does not count".into());
+    }
     let point = points.get(job.parse::<usize>()?).ok_or("no such point")?;
     Ok(memory::done(subjects::bytes(point).ok_or("not of many counters")?)?)
 }

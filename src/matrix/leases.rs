@@ -3,14 +3,15 @@
 use super::{
     columns::{Columns, Demand},
     matrix::{Matrix, limit},
-    per_thread,
+    per_cpu, per_thread,
     plan::Plan,
-    route::Path,
+    route::{Mask, Path},
     rows::Lease,
     thread_id,
 };
 use crate::{
     errno,
+    signs::{signed, signed_size, unsigned, unsigned_size},
     sync::{AtomicU64, Ordering},
 };
 use std::ptr::{self, NonNull};
@@ -29,17 +30,17 @@ impl Early {
 
     /// How much has been taken.
     pub(super) fn taken(self) -> u64 {
-        ((self.0.addr().cast_signed() >> 1) as i64).cast_unsigned()
+        unsigned((signed_size(self.0.addr()) >> 1) as i64)
     }
 
     /// That `total` has been taken, or as much of it as can be noted. Of a level it may be negative.
     pub(super) fn of(total: u64, is_level: bool) -> Self {
-        let noted = if is_level && total.cast_signed() < 0 {
-            isize::try_from(total.cast_signed()).unwrap_or(-Self::MOST).max(-Self::MOST)
+        let noted = if is_level && signed(total) < 0 {
+            isize::try_from(signed(total)).unwrap_or(-Self::MOST).max(-Self::MOST)
         } else {
             isize::try_from(total).unwrap_or(Self::MOST).min(Self::MOST)
         };
-        Self(ptr::without_provenance_mut((noted << 1 | 1).cast_unsigned()))
+        Self(ptr::without_provenance_mut(unsigned_size(noted << 1 | 1)))
     }
 }
 
@@ -50,9 +51,14 @@ impl<C: Columns> Matrix<C> {
         if self.rows() == 0 {
             self.place(&Plan::new(self.settings()));
         }
-        let Path::Numbered(mask) = self.path() else {
-            return; // No memory, or `PerCpu`, which needs no numbers.
-        };
+        match self.path() {
+            Path::Unknown => {} // No memory.
+            Path::PerCpu(_) | Path::DenseCpu(_) => per_cpu::enter(),
+            Path::Numbered(mask) => self.prepare_numbered(mask),
+        }
+    }
+
+    fn prepare_numbered(&self, mask: Mask) {
         thread_id::claim();
         match thread_id::current().get() {
             Some(row) if mask.is_owned() && row >= self.rows() => {

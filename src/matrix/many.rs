@@ -100,13 +100,11 @@ impl Many {
         adds: impl IntoIterator<Item = (usize, u64)>,
     ) {
         let Some(oldest) = oldest else { handle_alloc_error(Layout::new::<[u64; CELLS]>()) };
-        let side = if self.tracked { oldest.phaser().enter() } else { 0 };
+        let entered = self.tracked.then(|| oldest.phaser().enter());
+        let side = entered.as_ref().map_or(0, |entered| entered.side);
         for (column, n) in adds {
             // Release: partners the acquire in `spilled` and `add_spills`.
             oldest.spill_side(side, column).fetch_add(n, Ordering::Release);
-        }
-        if self.tracked {
-            oldest.phaser().leave(side);
         }
     }
 }
@@ -116,7 +114,7 @@ impl Many {
 const fn stride(columns: usize) -> usize {
     const PAGE: usize = 4_096 / 8;
     let cells = columns.next_multiple_of(CELLS);
-    if cells.is_multiple_of(PAGE) { cells + CELLS } else { cells }
+    if cells % PAGE == 0 { cells + CELLS } else { cells }
 }
 
 impl Columns for Many {

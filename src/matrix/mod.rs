@@ -25,7 +25,7 @@
 //! `striped.rs` what it does there: the first a critical section of its own, the other two an add to a
 //! cell. `plan.rs` turns settings into rows. `columns.rs` and `many.rs` have what differs between the
 //! types, `pool.rs` hands out leases, `rows.rs` finds the cells of one, and `memory.rs` has the memory. `read.rs` and `snapshot.rs` are the whole read path.
-//! `thread_id.rs` hands out thread numbers.
+//! `thread_id.rs` hands out thread numbers, and `thread_end.rs` has them given back.
 
 mod columns;
 mod leases;
@@ -48,6 +48,7 @@ mod snapshot;
 mod striped;
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
+mod thread_end;
 mod thread_id;
 
 pub(crate) use columns::{One, UpDown};

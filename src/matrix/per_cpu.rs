@@ -4,13 +4,22 @@
 //! is still on that CPU at the store: that is what a restartable sequence promises. See
 //! [`crate::rseq`] and `docs/rseq.md`.
 
-use super::{plan::Plan, pool::Writers, route::Route};
+use super::{plan::Plan, pool::Writers, route::Route, thread_end};
 use crate::{
     cpus,
     rseq::{self, Area},
     settings::Backend,
 };
-pub(crate) use rseq::area;
+
+/// Returns where the area is for counters that ask for `backend`, or what is missing.
+pub(crate) fn area(backend: Backend) -> Result<Area, &'static str> {
+    rseq::area(backend == Backend::PerCpu, thread_end::watch)
+}
+
+/// Has the calling thread's area registered, if it is one of our own.
+pub(super) fn enter() {
+    rseq::enter(thread_end::watch);
+}
 
 /// As many rows as there are possible CPUs, or `shards`. The CPUs that the process may use at the
 /// moment do not matter: that may change.

@@ -18,10 +18,14 @@ pub(crate) struct Plan {
 impl Plan {
     /// Asks the machine, and waits for nobody.
     pub(super) fn new(settings: Settings) -> Self {
-        match (settings.backend(), per_cpu::area()) {
-            (Backend::PerThread, _) => per_thread::plan(0),
-            (Backend::Auto | Backend::PerCpu, Ok(area)) => per_cpu::plan(area, settings.shards()),
-            _ => striped::plan(settings.shards()),
-        }
+        let area = match settings.backend() {
+            Backend::PerThread => return per_thread::plan(0),
+            Backend::Striped => None,
+            asked => per_cpu::area(asked).ok(),
+        };
+        area.map_or_else(
+            || striped::plan(settings.shards()),
+            |area| per_cpu::plan(area, settings.shards()),
+        )
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     lock::Guard,
+    signs::{signed, unsigned},
     sync::{Ordering, pause, spin_loop},
 };
 
@@ -330,13 +331,13 @@ impl Look {
         pause();
         let ups = ups();
         pause();
-        let spill_lost = spilled_before.wrapping_sub(spilled()).cast_signed().max(0);
+        let spill_lost = signed(spilled_before.wrapping_sub(spilled())).max(0);
         let downs_since = downs().wrapping_sub(downs_before);
         let sum =
             ups.wrapping_add(spilled_before).wrapping_sub(downs_before).wrapping_sub(taken_before);
         // After a take meanwhile, nothing is known.
         let excess = if taken() == taken_before {
-            downs_since.saturating_add(spill_lost.cast_unsigned())
+            downs_since.saturating_add(unsigned(spill_lost))
         } else {
             u64::MAX
         };

@@ -15,7 +15,11 @@
 //! may load this route, and then the limit of another route that is stored meanwhile. So every use
 //! of a route goes through [`Route::path`], which tells 0 from all others.
 
-use crate::{rseq::Area, settings::Backend};
+use crate::{
+    rseq::Area,
+    settings::Backend,
+    signs::{signed_32, unsigned_size},
+};
 
 /// The bit of a mask.
 const TOP: u32 = 1 << 31;
@@ -75,7 +79,7 @@ impl Route {
 
     #[inline(always)]
     pub(super) const fn path(self) -> Path {
-        if self.0.cast_signed() >= Area::LEAST.cast_signed() {
+        if signed_32(self.0) >= signed_32(Area::LEAST) {
             Path::PerCpu(Area::from_raw(self.0))
         } else if self.0 & TOP != 0 {
             Path::Numbered(Mask(self.0))
@@ -108,7 +112,7 @@ impl Mask {
     #[inline(always)]
     pub(super) const fn row_of(self, number: Number) -> usize {
         // Extended by its sign, which costs nothing.
-        (self.0.cast_signed() as isize).cast_unsigned() & number.0
+        unsigned_size(signed_32(self.0) as isize) & number.0
     }
 }
 

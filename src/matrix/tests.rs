@@ -7,7 +7,7 @@ use super::{
     rows::CELLS, striped, thread_id,
 };
 use crate::{
-    Counter, cpus, membarrier, rseq,
+    Counter, cpus, membarrier,
     settings::{Backend, Settings},
     sync::Ordering,
     testing::in_child,
@@ -65,7 +65,7 @@ fn adds_that_were_diverted_find_their_shards_again() {
 /// An add is aborted now and then, but not most of the time.
 #[test]
 fn most_adds_through_per_cpu_land_in_a_shard_and_none_takes_a_thread_number() {
-    let Ok(_) = rseq::area() else { return };
+    let Ok(_) = super::area(Backend::PerCpu) else { return };
     let matrix = matrix(Backend::PerCpu);
     let most = || (0..1_000).filter(|_| landed(&matrix) == IN_A_SHARD).count() > 500;
     assert!(most());
@@ -172,7 +172,7 @@ fn shards_are_by_default_as_many_as_the_documentation_says() {
         // On two CPUs, 4 + 2 would be as good.
         assert_eq!(striped::default_rows(3), 16);
         assert_eq!(shards(Backend::PerThread), cpus.next_power_of_two());
-        if rseq::area().is_ok() {
+        if super::area(Backend::PerCpu).is_ok() {
             assert_eq!(shards(Backend::PerCpu), cpus::possible());
         }
     });

@@ -66,15 +66,15 @@ impl<const WORDS: usize> Numbers<WORDS> {
 mod owners;
 
 #[cfg(not(all(test, any(loom, shuttle))))]
-pub(super) use real::{claim, current};
+pub(super) use real::{claim, current, end};
 
 #[cfg(not(all(test, any(loom, shuttle))))]
 mod real {
     use super::{
         super::route::{MAX_THREADS, Number},
-        Numbers, at_exit, owners,
+        Numbers, owners,
     };
-    use crate::sync::Ordering;
+    use crate::{matrix::thread_end, sync::Ordering};
     use std::sync::atomic::{AtomicUsize, compiler_fence};
 
     pub(super) static NUMBERS: Numbers<{ MAX_THREADS / 64 }> = Numbers::new();
@@ -109,7 +109,7 @@ mod real {
         compiler_fence(Ordering::SeqCst);
         let Some(number) = claim_low() else { return };
         owners::note(number);
-        if at_exit::watch(number) {
+        if thread_end::watch() {
             set(Number::new(number));
         } else {
             give_back(number);
@@ -143,87 +143,13 @@ mod real {
         NUMBERS.release(number);
     }
 
-    /// The end of the thread that holds `number`: no add of this thread may touch its shard from
-    /// here on, hence the order of the two steps.
-    pub(super) fn end(number: usize) {
+    /// The end of the thread: no add of it may touch its shard from here on, hence the order of the steps.
+    pub(in crate::matrix) fn end() {
+        let held = current().get();
         set(Number::BARRED);
-        give_back(number);
-    }
-}
-
-/// Linux: a POSIX thread-specific key. With glibc its destructors run after those of all
-/// `thread_local!`s, which may thus count at full speed, and setting one of the first 32 keys
-/// allocates nothing.
-#[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
-#[expect(unsafe_code, reason = "pthread keys are reached through libc")]
-mod at_exit {
-    use super::real::end;
-    use crate::sync::{AtomicU64, Ordering};
-    use std::{ffi::c_void, ptr};
-
-    /// The key plus one, once there is one.
-    static KEY: AtomicU64 = AtomicU64::new(0);
-
-    /// Has `number` given back when the calling thread ends; false where that cannot be had.
-    pub(super) fn watch(number: usize) -> bool {
-        let Some(key) = key() else { return false };
-        let value = ptr::without_provenance::<c_void>(number + 1);
-        // SAFETY: `key` was made by `pthread_key_create` and is never deleted; any pointer value
-        // may be stored, and this one is never dereferenced.
-        unsafe { libc::pthread_setspecific(key, value) == 0 }
-    }
-
-    fn key() -> Option<libc::pthread_key_t> {
-        let kept = |plus_one: u64| libc::pthread_key_t::try_from(plus_one - 1).ok();
-        let known = KEY.load(Ordering::Relaxed);
-        if known != 0 {
-            return kept(known);
+        if let Some(number) = held {
+            give_back(number);
         }
-        let mut made = 0;
-        // SAFETY: `made` is valid for the write, and `on_exit` is sound to call with any value.
-        if unsafe { libc::pthread_key_create(&raw mut made, Some(on_exit)) } != 0 {
-            return None;
-        }
-        // Relaxed: the key is a plain number that guards no memory of ours.
-        match KEY.compare_exchange(0, u64::from(made) + 1, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => Some(made),
-            Err(theirs) => {
-                // SAFETY: `made` was created above, and no thread has stored a value under it.
-                unsafe { libc::pthread_key_delete(made) };
-                kept(theirs)
-            }
-        }
-    }
-
-    extern "C" fn on_exit(value: *mut c_void) {
-        end(value.addr() - 1);
-    }
-}
-
-/// Elsewhere: a thread-local with a destructor. Those that were first used before it are dropped
-/// after it; adds from their destructors find the thread barred and spill.
-#[cfg(all(not(target_os = "linux"), not(all(test, any(loom, shuttle)))))]
-mod at_exit {
-    use super::real::end;
-    use std::cell::Cell;
-
-    struct Lease(Cell<Option<usize>>);
-
-    impl Drop for Lease {
-        fn drop(&mut self) {
-            if let Some(number) = self.0.get() {
-                end(number);
-            }
-        }
-    }
-
-    thread_local! {
-        static LEASE: Lease = const { Lease(Cell::new(None)) };
-    }
-
-    /// Has `number` given back when the calling thread ends; false where that cannot be had.
-    pub(super) fn watch(number: usize) -> bool {
-        LEASE.try_with(|lease| lease.0.set(Some(number))).is_ok()
     }
 }
 

@@ -177,8 +177,7 @@ fn seeded_a_pair_without_the_light_fence_is_noticed_where_the_kernel_refuses() {
 fn a_registration_that_was_lost_is_renewed() {
     in_child(module_path!(), "a_registration_that_was_lost_is_renewed", || {
         let commands = || COMMANDS.into_iter().filter(|&command| offered() & command != 0);
-        let bits = commands().fold(0, |bits, command| bits | command.cast_unsigned());
-        REGISTERED.store(bits, Ordering::Relaxed);
+        REGISTERED.store(commands().fold(0, |bits, command| bits | command), Ordering::Relaxed);
         assert!(!commands().any(membarrier), "the kernel knows of no registration");
         heavy();
         assert!(commands().all(membarrier));

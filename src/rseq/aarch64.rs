@@ -1,4 +1,4 @@
-//! The critical section for aarch64. What it does, and why that is right, heads `glibc.rs`.
+//! The critical section for aarch64. What it does, and why that is right, heads `linux.rs`.
 //!
 //! An add to memory is a load, an add and a store here; the store is the commit. What another
 //! thread stores to the cell in between is not overwritten: no other thread does, as long as this one
@@ -23,8 +23,8 @@
 //!
 //! # The registers
 //!
-//! x16 and x17 are those that a linker's veneer may spoil: the abort handler is far from `missed`,
-//! so its jump may go through one. Taken as the section's own, they hold nothing that `missed` needs.
+//! x16 and x17 are those that a linker's veneer may spoil: the abort handler is far from the section's end,
+//! so its jump may go through one. Taken as the section's own, they hold nothing that is needed there.
 
 #![expect(unsafe_code, reason = "the critical section")]
 
@@ -38,11 +38,11 @@ use std::{arch::asm, mem::offset_of};
 pub(super) const SIGNATURE: u32 = 0xd428_bc00;
 
 /// The section, with what leaves the carry clear if `x17` is the id of a row below the limit `w16`, what
-/// turns that into the cell's address, and further operands for these. One branch serves all reasons to
-/// miss, and reaches 1 MB: `tbnz`, which would do for one of them, reaches 32 KB. LLVM leaves `missed` in
-/// the section of the function.
+/// turns that into the cell's address, and further operands for these. `{place}` is that of the area, then of
+/// the cell, and 0 after a miss, which it is from the comparison to the branch in any case.
 macro_rules! section {
-    ($check_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {
+    ($check_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {{
+        let place: usize;
         // SAFETY: the caller's, for the commit: the row is below the limit, so there is a cell. The
         // thread may write its own descriptor's address to its area, whatever another library left there: that one's section is over, or this would not run.
         // The stack is not touched.
@@ -51,30 +51,31 @@ macro_rules! section {
                 descriptor!(),
                 // The area.
                 "mrs x16, tpidr_el0",
-                "add {area}, {offset}, x16",
+                "add {place}, {distance}, x16",
                 delay!(0),
                 // The descriptor's address.
                 "adrp x16, 9b",
                 "add x16, x16, :lo12:9b",
                 // Arm: from the very next instruction on, the kernel knows.
-                "str x16, [{area}, {rseq_cs}]",
+                "str x16, [{place}, {rseq_cs}]",
                 "2:",
                 disarm!(),
                 delay!(1),
                 $check_id,
                 delay!(6),
-                // No row of this number just now.
-                "b.hs {missed}",
+                // No row of this number just now. The flags stay as they are.
+                "mov {place}, xzr",
+                "b.hs 3f",
                 delay!(7),
                 // From the row's number to the cell.
                 $to_cell,
                 delay!(8),
-                "ldr x16, [x17]",
+                "ldr x16, [{place}]",
                 delay!(9),
                 "add x16, x16, {n}",
                 delay!(10),
                 // Commit.
-                "stlr x16, [x17]",
+                "stlr x16, [{place}]",
                 "3:",
                 delay!(11),
                 // The abort handler, behind the signature, which is `brk #0x45e0`.
@@ -83,10 +84,11 @@ macro_rules! section {
                 ".inst {signature}",
                 "4:",
                 count_abort!(),
-                "b {missed}",
+                "mov {place}, xzr",
+                "b 3b",
                 ".popsection",
-                area = out(reg) _,
-                offset = in(reg) $area.offset(),
+                place = out(reg) place,
+                distance = in(reg) $area.distance(),
                 target = in(reg) std::ptr::from_ref::<Target>($target),
                 n = in(reg) $n,
                 rseq_cs = const abi::RSEQ_CS,
@@ -94,14 +96,14 @@ macro_rules! section {
                 limit = const offset_of!(Target, limit),
                 first = const offset_of!(Target, first),
                 signature = const SIGNATURE,
-                missed = label { return false },
                 out("x16") _,
                 out("x17") _,
                 $($operands)*
                 options(nostack),
             );
         }
-    };
+        place != 0
+    }};
 }
 
 /// The delay loops of unit tests need a register of their own.
@@ -119,7 +121,7 @@ macro_rules! section_here {
 macro_rules! check_cpu {
     () => {
         concat!(
-            "ldr w17, [{area}, {cpu_id}]\n",
+            "ldr w17, [{place}, {cpu_id}]\n",
             delay!(2),
             "\nldr w16, [{target}, {limit}]\n",
             delay!(5),
@@ -133,9 +135,9 @@ macro_rules! check_cpu {
 macro_rules! check_dense_cpu {
     () => {
         concat!(
-            "ldr w16, [{area}, {cpu_id}]\n",
+            "ldr w16, [{place}, {cpu_id}]\n",
             delay!(2),
-            "\nldr w17, [{area}, {mm_cid}]\n",
+            "\nldr w17, [{place}, {mm_cid}]\n",
             delay!(3),
             "\ncmp w16, #0\n",
             delay!(4),
@@ -150,14 +152,14 @@ macro_rules! check_dense_cpu {
 /// now.
 macro_rules! to_cell {
     () => {
-        "ldr x16, [{target}, {first}]\nadd x17, x16, x17, lsl {shift}"
+        "ldr x16, [{target}, {first}]\nadd {place}, x16, x17, lsl {shift}"
     };
 }
 
 /// Rows any number of bytes apart, and any column.
 macro_rules! to_cell_of_column {
     () => {
-        "ldr x16, [{target}, {first}]\nmadd x17, x17, {stride}, x16\nadd x17, x17, {column}, lsl #3"
+        "ldr x16, [{target}, {first}]\nmadd x17, x17, {stride}, x16\nadd {place}, x17, {column}, lsl #3"
     };
 }
 
@@ -170,8 +172,7 @@ pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target,
     section_here!(
         check_cpu!(), to_cell!(), area, target, n,
         shift = const (STRIDE * CELL).ilog2(),
-    );
-    true
+    )
 }
 
 /// Adds `n` to the cell of `column` in the row of the calling thread's CPU, for as long as the thread stays
@@ -179,7 +180,7 @@ pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target,
 /// nothing has been added.
 ///
 /// # Safety
-/// The contract at the head of `glibc.rs`.
+/// The contract at the head of `linux.rs`.
 #[inline(always)]
 pub(crate) unsafe fn add(
     area: Area,
@@ -191,8 +192,7 @@ pub(crate) unsafe fn add(
     section_here!(
         check_cpu!(), to_cell_of_column!(), area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL,
-    );
-    true
+    )
 }
 
 /// [`add`] to the row of the dense number.
@@ -210,8 +210,7 @@ pub(crate) unsafe fn add_dense(
     section_here!(
         check_dense_cpu!(), to_cell_of_column!(), area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL, mm_cid = const abi::MM_CID,
-    );
-    true
+    )
 }
 
 /// Where a static program has `__rseq_offset` and `__rseq_size`; null where the C library has none.
@@ -236,7 +235,6 @@ pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
 }
 
 /// Where the calling thread's control block is.
-#[cfg(test)]
 pub(super) fn thread_pointer() -> usize {
     let pointer;
     // SAFETY: reads a register.

@@ -1,144 +1,47 @@
-//! Linux with glibc: where the area is, and what the critical section of every architecture does.
-//!
-//! ```text
-//! add(area, target, column, stride, n):
-//!     thread.rseq_cs = &descriptor              // arm: the kernel now watches start..end
-//! start:
-//!     row = thread.cpu_id                       // huge if the thread is not registered (any more)
-//!     if row >= target.limit:  goto missed
-//!     cell = target.first + column + row * stride
-//!     sum = *cell + n
-//!     *cell = sum                               // the commit: one instruction
-//! end:
-//!     return true
-//! abort:                                        // preempted, migrated, or a signal, within start..end
-//! missed:
-//!     return false                              // nothing has been added
-//! ```
-//!
-//! `add_first` is the same for the first column and a stride known at compile time. `add_dense` goes by
-//! `mm_cid`, which the kernel keeps since Linux 6.3, and looks at `cpu_id` before.
-//!
-//! The safety contract is that of all three: the area is from [`area`], and for `add_dense`
-//! [`has_dense`] is true; `target.first` points to as many rows as `target.limit` ever says,
-//! `stride` cells apart, with `column` in each; and these cells are written in no other way than through
-//! the same one of `add` or `add_first` on the one hand, and `add_dense` on the other.
-//!
-//! # Invariants
-//!
-//! 1. The commit is the last instruction of the section, and the only one that stores to anything
-//!    but the thread's own rseq area. Aborted means not committed.
-//! 2. The id is loaded within the section. If the thread is still in the section at the commit, it
-//!    has not left the CPU since, so no other thread has that id now.
-//! 3. A row is written in such a section only, with the row's id, so the commit needs no
-//!    atomic read-modify-write.
-//! 4. A thread whose registration is gone has a negative `cpu_id`, beyond any limit as an unsigned
-//!    number; but its `mm_cid` reads 0, which is some other thread's: hence the look at `cpu_id`.
-//! 5. The descriptor, the section and the abort handler live as long as the code does. The area may
-//!    point to the descriptor long after the section: until the kernel next looks.
-//! 6. An aborted section does not try again: its add goes to the spill. That makes adds wait-free,
-//!    and stepping through one in a debugger, which aborts it each time, does not hang.
-//! 7. The commit is a release, for the acquire of a collect. The load of the limit is relaxed: the
-//!    section loads nothing that the limit would have to bring (`docs/ordering.md`, sections 3 and 10).
+//! The area that glibc registers for every thread, since 2.35.
 
-#![expect(unsafe_code, reason = "the look-up of glibc's area")]
+#![expect(unsafe_code, reason = "glibc's variables are reached by address")]
 
-#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
-#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
-mod arch;
-#[cfg(not(target_feature = "crt-static"))]
-#[path = "image.rs"]
-mod image;
-
-pub(crate) use arch::{add, add_dense, add_first};
-
-use super::{Area, CELL, Target, kernel};
-use crate::sync::{AtomicU32, Ordering};
+use super::{Answer, Area, Missing, kernel_may_not_abort};
 use std::ffi::c_uint;
 #[cfg(not(target_feature = "crt-static"))]
-use std::ptr;
+use {super::image::Image, std::ptr};
 
-/// What the ABI fixes.
-mod abi {
-    /// `struct rseq` in Linux `include/uapi/linux/rseq.h`: the offsets of its fields.
-    pub(super) const CPU_ID: u32 = 4;
-    pub(super) const RSEQ_CS: u32 = 8;
-    pub(super) const MM_CID: u32 = 24;
-
-    /// `struct rseq` up to and with `mm_cid`, as the kernel reports it since Linux 6.3.
-    pub(super) const SIZE_WITH_MM_CID: u64 = 28;
-    const _: () = assert!(SIZE_WITH_MM_CID == MM_CID as u64 + 4);
-
-    /// `AT_RSEQ_FEATURE_SIZE` in Linux `include/uapi/linux/auxvec.h`.
-    pub(super) const AT_RSEQ_FEATURE_SIZE: u64 = 27;
-}
-
-/// The section's descriptor at label 9: version, flags, start, length, abort address.
-macro_rules! descriptor {
-    () => {
-        ".pushsection __rseq_cs, \"aw\"\n.balign 32\n9:\n.long 0, 0\n.quad 2f, 3f - 2f, 4f\n.popsection"
-    };
-}
-use descriptor;
-
-/// Why there is no area.
-const MISSING: [&str; 4] = [
-    "restartable sequences need glibc 2.35 or later",
-    "glibc has not registered restartable sequences: the kernel lacks them, or GLIBC_TUNABLES=glibc.pthread.rseq=0",
-    "__rseq_offset is out of the expected range",
-    "aarch64 Linux from 6.19 to 7.0.13 does not abort restartable sequences on preemption, which would lose adds: 7.0.14 and 7.1 are the first good versions",
-];
-
-/// What the look-up has found: the area, or the number of what is missing plus one; 0 if nobody has
-/// looked yet.
-static ANSWER: AtomicU32 = AtomicU32::new(0);
-
-/// The area that glibc registers for every thread, or what is missing: the same for the life of the
-/// process. Neither waits nor takes a lock.
-pub(crate) fn area() -> Result<Area, &'static str> {
-    // Relaxed: the number is all there is. Several that look at once find the same.
-    let mut answer = ANSWER.load(Ordering::Relaxed);
-    if answer == 0 {
-        answer = find_area().map_or_else(|missing| missing + 1, Area::raw);
-        ANSWER.store(answer, Ordering::Relaxed);
-    }
-    if answer >= Area::LEAST { Ok(Area(answer)) } else { Err(MISSING[answer as usize - 1]) }
-}
-
-/// Whether the kernel keeps dense numbers, below both the number of the process's threads and that of
-/// CPUs.
-pub(crate) fn has_dense() -> bool {
-    // SAFETY: `getauxval` has no requirement, and answers 0 for what it does not know.
-    let size = unsafe { libc::getauxval(abi::AT_RSEQ_FEATURE_SIZE) };
-    area().is_ok() && size >= abi::SIZE_WITH_MM_CID
-}
-
-/// The area, or the number of what is missing.
-fn find_area() -> Result<Area, u32> {
-    let Some(Symbols { offset, size }) = Symbols::found() else { return Err(0) };
-    if size == 0 {
-        return Err(1);
-    }
-    if kernel_may_not_abort() {
-        return Err(3);
-    }
-    Area::new(offset).ok_or(2)
+/// Returns the area, or what is missing: [`Missing::Glibc`] if nothing says that glibc knows of areas at all.
+pub(super) fn area() -> Result<Area, Missing> {
+    static ANSWER: Answer = Answer::new();
+    ANSWER.or_find(|| {
+        let Symbols { offset, size } = Symbols::found().ok_or(Missing::Glibc)?;
+        if size == 0 {
+            return Err(Missing::Registration);
+        }
+        if kernel_may_not_abort() {
+            return Err(Missing::Abort);
+        }
+        Area::new(0_usize.wrapping_add_signed(offset)).ok_or(Missing::Range)
+    })
 }
 
 /// glibc's variables, which glibc before 2.35 and musl lack: see rseq(2) and glibc's manual,
 /// "Restartable Sequences".
-struct Symbols {
+pub(super) struct Symbols {
     /// `__rseq_offset`: from the thread pointer to the area.
-    offset: isize,
+    pub(super) offset: isize,
     /// `__rseq_size`: 0 if no area is registered.
-    size: c_uint,
+    pub(super) size: c_uint,
 }
 
 impl Symbols {
+    /// `--cfg striped_counter_old_glibc` takes every glibc for one that has none. That is for tests of an area
+    /// of our own, where no such glibc is at hand; they have to tell glibc not to register one, too.
+    pub(super) fn found() -> Option<Self> {
+        if cfg!(striped_counter_old_glibc) { None } else { Self::of_glibc() }
+    }
+
     /// As the loader's image has them, in a program that has a loader.
     #[cfg(not(target_feature = "crt-static"))]
-    fn found() -> Option<Self> {
-        let image = image::Image::of_loader()?;
+    fn of_glibc() -> Option<Self> {
+        let image = Image::of_loader()?;
         let at = |name| image.symbol(name).unwrap_or(0);
         let (offset, size) = (at(c"__rseq_offset"), at(c"__rseq_size"));
         Self::at(ptr::with_exposed_provenance(offset), ptr::with_exposed_provenance(size))
@@ -147,8 +50,8 @@ impl Symbols {
     /// As the linker has put them into a program without a loader: by weak references, which are null where
     /// the C library lacks them.
     #[cfg(target_feature = "crt-static")]
-    fn found() -> Option<Self> {
-        let (offset, size) = arch::weak_symbols();
+    fn of_glibc() -> Option<Self> {
+        let (offset, size) = super::arch::weak_symbols();
         Self::at(offset, size)
     }
 
@@ -161,37 +64,3 @@ impl Symbols {
         Some(Self { offset: *offset, size: *size })
     }
 }
-
-/// Whether the running kernel is one that may leave a preempted section alone, as far as its release
-/// tells: see `kernel.rs`. Only on aarch64.
-///
-/// `--cfg striped_counter_any_kernel` believes every kernel. That is for `.ci/arm64`, which shows
-/// that the tests fail on a bad one: with it, adds are lost there.
-fn kernel_may_not_abort() -> bool {
-    if cfg!(not(target_arch = "aarch64")) || cfg!(striped_counter_any_kernel) {
-        return false;
-    }
-    // SAFETY: arrays of characters, of which all zeroes is a valid value.
-    let mut names: libc::utsname = unsafe { std::mem::zeroed() };
-    // SAFETY: `names` is valid for the write. In glibc this is the system call and nothing else: it
-    // neither allocates nor takes a lock. Where it fails, the release stays empty.
-    unsafe { libc::uname(&raw mut names) };
-    let release = names.release.map(|char| char.to_ne_bytes()[0]);
-    kernel::may_not_abort(release.split(|&byte| byte == 0).next().unwrap_or_default())
-}
-
-// Faults between the instructions, in unit tests; see `inject/`. Elsewhere these are nothing.
-#[cfg(test)]
-mod inject;
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-use inject::{count_abort, delay, disarm};
-#[cfg(not(test))]
-macro_rules! nothing {
-    ($($boundary:literal)?) => {
-        ""
-    };
-}
-#[cfg(not(test))]
-use {nothing as count_abort, nothing as delay, nothing as disarm};

@@ -6,8 +6,9 @@
 //! kernel tells where it has put the loader, and the rest is fixed by the ABI of ELF files (System V ABI, chapters 4
 //! and 5; for the hash table, `DT_GNU_HASH` in glibc's `elf/dl-lookup.c`).
 
-#![expect(unsafe_code, reason = "an image is read by address")]
+#![expect(unsafe_code, reason = "names are read by address")]
 
+use super::elf::{SEGMENT_VADDR, Segments, auxiliary, read};
 use std::{ffi::CStr, ptr};
 
 /// Where fields are in the structures of 64-bit ELF files, and the values that are looked for.
@@ -16,7 +17,6 @@ mod elf {
     pub(super) const HEADER_PHOFF: usize = 32;
     pub(super) const HEADER_PHENTSIZE: usize = 54;
     pub(super) const HEADER_PHNUM: usize = 56;
-    pub(super) const SEGMENT_VADDR: usize = 16;
     pub(super) const PT_DYNAMIC: u32 = 2;
     pub(super) const PT_PHDR: u32 = 6;
     pub(super) const DT_STRTAB: usize = 5;
@@ -48,11 +48,7 @@ impl Image {
         if read::<u32>(base) != elf::MAGIC {
             return None;
         }
-        let segments = Segments {
-            first: base + read::<usize>(base + elf::HEADER_PHOFF),
-            size: read::<u16>(base + elf::HEADER_PHENTSIZE).into(),
-            count: read::<u16>(base + elf::HEADER_PHNUM).into(),
-        };
+        let segments = Segments::of_file(base);
         let dynamic = base + segments.address(elf::PT_DYNAMIC)?;
         // An address within the file, unless the loader has added its base.
         let table = |tag| {
@@ -104,26 +100,20 @@ impl Image {
     }
 }
 
-/// Program headers.
-struct Segments {
-    first: usize,
-    size: usize,
-    count: usize,
-}
-
 impl Segments {
+    /// Those of the file that is mapped at `base`.
+    fn of_file(base: usize) -> Self {
+        Self {
+            first: base + read::<usize>(base + elf::HEADER_PHOFF),
+            size: read::<u16>(base + elf::HEADER_PHENTSIZE).into(),
+            count: read::<u16>(base + elf::HEADER_PHNUM).into(),
+        }
+    }
+
     /// The address, as the file has it, of the first segment of that type.
     fn address(&self, kind: u32) -> Option<usize> {
-        let mut headers = (0..self.count).map(|index| self.first + index * self.size);
-        let header = headers.find(|&header| read::<u32>(header) == kind)?;
-        Some(read::<usize>(header + elf::SEGMENT_VADDR))
+        Some(read::<usize>(self.header(kind)? + SEGMENT_VADDR))
     }
-}
-
-/// What the kernel has told the program.
-fn auxiliary(kind: libc::c_ulong) -> usize {
-    // SAFETY: `getauxval` has no requirement, and answers 0 for what there is not.
-    usize::try_from(unsafe { libc::getauxval(kind) }).unwrap_or(0)
 }
 
 /// The value of that tag in a dynamic section, if there is one.
@@ -136,11 +126,7 @@ fn entry(dynamic: usize, tag: usize) -> Option<usize> {
 /// Where the loader is, as it tells debuggers: for a program that was started by calling the loader, of which
 /// the kernel does not know that it is one.
 fn base_of_debugged() -> Option<usize> {
-    let segments = Segments {
-        first: auxiliary(libc::AT_PHDR),
-        size: auxiliary(libc::AT_PHENT),
-        count: auxiliary(libc::AT_PHNUM),
-    };
+    let segments = Segments::of_executable();
     let bias = segments.first.wrapping_sub(segments.address(elf::PT_PHDR)?);
     let dynamic = bias.wrapping_add(segments.address(elf::PT_DYNAMIC)?);
     let debug = entry(dynamic, elf::DT_DEBUG).filter(|&debug| debug != 0)?;
@@ -152,12 +138,6 @@ fn hash(name: &CStr) -> u32 {
     name.to_bytes()
         .iter()
         .fold(5381_u32, |hash, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
-}
-
-/// What is at an address of the image, of a type for which any bytes will do.
-fn read<T: Copy>(address: usize) -> T {
-    // SAFETY: callers go by the image's own tables, which the kernel and the loader have mapped, and which stay.
-    unsafe { ptr::with_exposed_provenance::<T>(address).read_unaligned() }
 }
 
 #[cfg(test)]

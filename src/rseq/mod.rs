@@ -1,15 +1,16 @@
 //! Restartable sequences: an unsafe add, and where the kernel's area is.
 //!
 //! A restartable sequence (rseq) is a short run of instructions that the kernel promises to run
-//! without interruption on one CPU, or else to divert to an abort address. glibc registers an area
-//! with the kernel for every thread; in it the kernel keeps the number of the thread's CPU, and
+//! without interruption on one CPU, or else to divert to an abort address. For every thread there is an area
+//! that has been registered with the kernel; in it the kernel keeps the number of the thread's CPU, and
 //! looks for the address of a descriptor of the sequence that the thread is in. `docs/rseq.md`
 //! tells the whole story.
 //!
-//! `glibc.rs` finds the area, and says what a critical section does; one file per architecture
-//! holds it: [`add`], and two variants of it. `kernel.rs` knows the kernels that break their promise.
-//! `unsupported.rs` has the same names and answers that there is none. Nothing is ever
-//! registered over glibc: where glibc did not register, there is no restartable sequence.
+//! `linux.rs` says what a critical section does; one file per architecture
+//! holds it: [`add`], and two variants of it. `glibc.rs` finds the area that glibc has registered, by the
+//! symbols that `image.rs` finds; `own.rs` registers one of our own where the C library has none, but never over
+//! glibc's. `kernel.rs` knows the kernels that break their promise. `unsupported.rs` has the same names and
+//! answers that there is none.
 
 // Loom and shuttle have no restartable sequences: under them this is an unsupported target. A
 // big-endian aarch64 would need its signature the other way round.
@@ -20,7 +21,7 @@
     target_os = "linux",
     not(all(test, any(loom, shuttle)))
 ))]
-#[path = "glibc.rs"]
+#[path = "linux.rs"]
 mod imp;
 #[cfg(not(all(
     any(target_arch = "x86_64", target_arch = "aarch64"),
@@ -35,7 +36,7 @@ mod imp;
 #[expect(dead_code, reason = "compiled everywhere so that it cannot rot")]
 mod unsupported;
 
-// Wherever `glibc.rs` is, which asks it; and under test everywhere.
+// Wherever `linux.rs` is, which asks it; and under test everywhere.
 #[cfg(any(
     test,
     all(
@@ -49,7 +50,7 @@ mod kernel;
 
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
 
-pub(crate) use imp::{add, add_dense, add_first, area, has_dense};
+pub(crate) use imp::{add, add_dense, add_first, area, enter, has_dense, leave};
 
 /// Bytes of a cell.
 #[allow(dead_code, reason = "used where there is a critical section")]
@@ -61,20 +62,22 @@ const CELL: usize = 8;
 pub(crate) struct Area(u32);
 
 impl Area {
-    /// Added to the offset, so that the number is positive.
-    const BIAS: i32 = 1 << 30;
+    /// Added to the distance, so that the number is positive.
+    const BIAS: u32 = 1 << 30;
     /// An area is less far than this from the thread pointer, in bytes.
-    const FAR: i32 = 1 << 28;
+    const FAR: u32 = 1 << 28;
     /// The least number of an area, which is more than half of the largest.
-    pub(crate) const LEAST: u32 = (Self::BIAS - Self::FAR).cast_unsigned();
+    pub(crate) const LEAST: u32 = Self::BIAS - Self::FAR;
 
-    /// Returns the area at that distance from the thread pointer, in bytes; `None` if that is 256 MiB or more.
+    /// Returns the area at that distance from the thread pointer, in bytes, below 0 wrapping around; `None` if
+    /// that is 256 MiB or more.
     #[allow(dead_code, reason = "used where there is a critical section")]
-    const fn new(offset: isize) -> Option<Self> {
-        if -(Self::FAR as isize) <= offset && offset < Self::FAR as isize {
+    const fn new(distance: usize) -> Option<Self> {
+        let far = Self::FAR as usize;
+        if distance.wrapping_add(far) < 2 * far {
             #[expect(clippy::cast_possible_truncation, reason = "just compared")]
-            let biased = offset as i32 + Self::BIAS;
-            Some(Self(biased.cast_unsigned()))
+            let biased = distance.wrapping_add(Self::BIAS as usize) as u32;
+            Some(Self(biased))
         } else {
             None
         }
@@ -90,12 +93,12 @@ impl Area {
         Self(raw)
     }
 
-    /// From the thread pointer to the area.
+    /// From the thread pointer to the area, below 0 wrapping around.
     #[allow(dead_code, reason = "used where there is a critical section")]
     #[cfg(any(test, target_arch = "aarch64"))]
     #[inline(always)]
-    const fn offset(self) -> isize {
-        (self.0.cast_signed() - Self::BIAS) as isize
+    const fn distance(self) -> usize {
+        (self.0 as usize).wrapping_sub(Self::BIAS as usize)
     }
 }
 

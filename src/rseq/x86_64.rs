@@ -1,4 +1,4 @@
-//! The critical section for `x86_64`. What it does, and why that is right, heads `glibc.rs`.
+//! The critical section for `x86_64`. What it does, and why that is right, heads `linux.rs`.
 //!
 //! An add to memory would do for a commit, but the processors measured so far forward a store to the
 //! next load of the same address at once only if both have their address in one register (see
@@ -7,7 +7,8 @@
 //!
 //! To read the macro: `descriptor!` puts the section's descriptor elsewhere; `delay!`, `disarm!` and
 //! `count_abort!` are faults of unit tests, and nothing otherwise; labels 2 and 3 are the section's start
-//! and end, 4 is the abort address, behind the signature, and 9 the descriptor.
+//! and end, 4 is the abort address, behind the signature, 7 where a miss goes, and 9 the descriptor. The
+//! cell's address is left behind, or 0 after a miss.
 
 #![expect(unsafe_code, reason = "the critical section")]
 
@@ -23,7 +24,8 @@ pub(super) const SIGNATURE: u32 = 0x5305_3053;
 /// The section, with what loads the id into `{cell}`, what turns that into the cell's address, and
 /// further operands for these.
 macro_rules! section {
-    ($load_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {
+    ($load_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {{
+        let cell: usize;
         // SAFETY: the caller's, for the commit: the row is below the limit, so there is a cell. The
         // thread may write its own descriptor's address to its area, whatever another library left there: that one's section is over, or this would not run.
         // The stack is not touched.
@@ -45,7 +47,7 @@ macro_rules! section {
                 "cmp {cell:e}, [{target} + {limit}]",
                 delay!(5),
                 // No row of this number just now.
-                "jae {missed}",
+                "jae 7f",
                 delay!(6),
                 // From the row's number to the cell.
                 $to_cell,
@@ -65,9 +67,11 @@ macro_rules! section {
                 ".long {signature}",
                 "4:",
                 count_abort!(),
-                "jmp {missed}",
+                "7:",
+                "xor {cell:e}, {cell:e}",
+                "jmp 3b",
                 ".popsection",
-                cell = out(reg) _,
+                cell = out(reg) cell,
                 area = inout(reg) $area.raw() as usize => _,
                 target = in(reg) std::ptr::from_ref::<Target>($target),
                 n = in(reg) $n,
@@ -77,12 +81,12 @@ macro_rules! section {
                 limit = const offset_of!(Target, limit),
                 first = const offset_of!(Target, first),
                 signature = const SIGNATURE,
-                missed = label { return false },
                 $($operands)*
                 options(nostack),
             );
         }
-    };
+        cell != 0
+    }};
 }
 
 /// The delay loops of unit tests need a register of their own.
@@ -110,7 +114,7 @@ macro_rules! load_dense_cpu {
         concat!(
             "cmp dword ptr fs:[{area} + {cpu_id} - {bias}], 0\n",
             delay!(2),
-            "\njs {missed}\n",
+            "\njs 7f\n",
             delay!(3),
             "\nmov {cell:e}, fs:[{area} + {mm_cid} - {bias}]"
         )
@@ -141,8 +145,7 @@ macro_rules! to_cell_of_column {
 /// As for [`add`].
 #[inline(always)]
 pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target, n: u64) -> bool {
-    section_here!(load_cpu!(), to_cell!(), area, target, n, shift = const (STRIDE * CELL).ilog2(),);
-    true
+    section_here!(load_cpu!(), to_cell!(), area, target, n, shift = const (STRIDE * CELL).ilog2(),)
 }
 
 /// Adds `n` to the cell of `column` in the row of the calling thread's CPU, for as long as the thread stays
@@ -150,7 +153,7 @@ pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target,
 /// nothing has been added.
 ///
 /// # Safety
-/// The contract at the head of `glibc.rs`.
+/// The contract at the head of `linux.rs`.
 #[inline(always)]
 pub(crate) unsafe fn add(
     area: Area,
@@ -162,8 +165,7 @@ pub(crate) unsafe fn add(
     section_here!(
         load_cpu!(), to_cell_of_column!(), area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL,
-    );
-    true
+    )
 }
 
 /// [`add`] to the row of the dense number.
@@ -181,8 +183,7 @@ pub(crate) unsafe fn add_dense(
     section_here!(
         load_dense_cpu!(), to_cell_of_column!(), area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL, mm_cid = const abi::MM_CID,
-    );
-    true
+    )
 }
 
 /// Where a static program has `__rseq_offset` and `__rseq_size`; null where the C library has none.
@@ -205,7 +206,6 @@ pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
 }
 
 /// Where the calling thread's control block is.
-#[cfg(test)]
 pub(super) fn thread_pointer() -> usize {
     let pointer;
     // SAFETY: reads the thread control block's pointer to itself.

@@ -11,7 +11,8 @@
 //! 7. **Wrapping**, never a panic.
 //! 8. **Signal handlers** may add through `PerCpu` and `Striped`.
 //! 9. **Dense**: `memory.rs`.
-//! 10. **Levels** are never negative: `tests/up_down/`.
+//! 10. **Histograms** have whatever they count in their sum: `tests/histogram/`.
+//! 11. **Levels** are never negative: `tests/up_down/`.
 //!
 //! Some need a process of their own, and have a file next to this directory: `allocation.rs`,
 //! `fork.rs`, `in_allocator.rs`, `large_allocations.rs`, `leases/`, `memory.rs`, `no_memory.rs`,

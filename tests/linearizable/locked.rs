@@ -5,9 +5,9 @@ use crate::{
     checker::{legal_order, on_column},
     common::{on_every_backend, per_cpu_works},
     one_cpu,
-    subjects::{Spread, Step, Subject},
+    subjects::{Recorder, Spread, Step, Subject},
 };
-use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCounter};
 
 /// Bursts on one counter. There are many counters of each settings, so that there are first adds.
 const BURSTS: usize = 20;
@@ -189,4 +189,16 @@ fn reads_of_any_kind_of_each_counter_of_a_set_beside_batches() {
         _ => Step::Takes,
     };
     on_every_locked_set(step, assert_each_column_has_a_legal_order);
+}
+
+/// A histogram as a whole: a record is one operation on a bucket and the sum.
+#[test]
+fn snapshots_and_takes_of_a_histogram_beside_records() {
+    let step = |dice: &mut Dice, amount| match dice.roll(8) {
+        0..4 => Recorder::step(dice.roll(3), amount),
+        4..7 => Step::Snapshot,
+        _ => Step::Takes,
+    };
+    let build = |builder: Builder<Histogram>| Recorder(builder.build());
+    on_every_locked_counter(Histogram::builder(), (16, 15), build, step, assert_has_a_legal_order);
 }

@@ -1,7 +1,7 @@
 //! The counters under test, seen as the checker sees them.
 
 use crate::checker::Action;
-use striped_counter::{Counter, CounterSet, UpDownCounter};
+use striped_counter::{Counter, CounterSet, Histogram, HistogramSnapshot, UpDownCounter};
 
 /// What a thread is to do to a counter.
 #[derive(Clone, Debug)]
@@ -93,6 +93,48 @@ impl Subject for Spread {
             Step::Take(column) => Action::Take(column, vec![self.0.take(Self::INDEXES[column])]),
             Step::Snapshot => Action::Sum(0, self.sums()),
             Step::Takes => Action::Take(0, Self::pick(&self.0.take_all())),
+        }
+    }
+}
+
+/// A histogram of which the columns are three buckets and the sum. A record is an add to a bucket and to
+/// the sum.
+pub(crate) struct Recorder(pub(crate) Histogram);
+
+impl Recorder {
+    /// A value of the first line, of one in the middle, and of the open bucket at the end.
+    const VALUES: [u64; 3] = [1, 300_000, 1 << 37];
+    const SUM: usize = Self::VALUES.len();
+
+    /// A value is recorded so many times.
+    pub(crate) fn step(bucket: usize, times: u64) -> Step {
+        Step::Add(vec![(bucket, times), (Self::SUM, Self::VALUES[bucket].wrapping_mul(times))])
+    }
+
+    fn pick(snapshot: &HistogramSnapshot) -> Vec<u64> {
+        let count = |value| {
+            let mut buckets = snapshot.buckets();
+            buckets.find(|(range, _)| range.contains(&value)).map(|(_, count)| count)
+        };
+        let counts = Self::VALUES.iter().map(|&value| count(value).expect("a bucket per value"));
+        counts.chain(snapshot.sum()).collect()
+    }
+}
+
+impl Subject for Recorder {
+    fn columns(&self) -> usize {
+        Self::SUM + 1
+    }
+
+    fn act(&self, step: &Step) -> Action {
+        match *step {
+            Step::Add(ref adds) => {
+                let (bucket, times) = adds[0];
+                self.0.record_n(Self::VALUES[bucket], times);
+                added(step)
+            }
+            Step::Sum(_) | Step::Snapshot => Action::Sum(0, Self::pick(&self.0.snapshot())),
+            Step::Take(_) | Step::Takes => Action::Take(0, Self::pick(&self.0.take())),
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::{
     checker::legal_order,
     common::per_cpu_works,
     one_cpu,
-    subjects::{Spread, Step, Subject},
+    subjects::{Recorder, Spread, Step, Subject},
 };
-use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCounter};
 
 /// Bursts on one counter.
 const BURSTS: usize = 50;
@@ -135,4 +135,19 @@ fn a_set_with_one_threads_add_and_without_that_of_another_before_it() {
     }
     let trap = Trap { writers: 2, moves, crowd: 0, reads: 6 };
     sets().for_each(|set| trap.catches_a_plain_collect_alone(set, |set| Spread(set.build())));
+}
+
+/// A collect of a histogram walks over the buckets, and then to the sum.
+#[test]
+fn a_histogram_with_half_a_record() {
+    fn moves(_: usize) -> Vec<Move> {
+        [(1, 1), (2, 2), (1, 4), (0, 8)]
+            .map(|(bucket, times)| Move::Act(Recorder::step(bucket, times)))
+            .to_vec()
+    }
+    let trap = Trap { writers: 1, moves, crowd: 0, reads: 4 };
+    for backend in backends() {
+        let builder = Histogram::builder().backend(backend);
+        trap.catches_a_plain_collect_alone(builder, |builder| Recorder(builder.build()));
+    }
 }

@@ -51,9 +51,12 @@ impl Stats {
         Busy(&self.0.busy)
     }
 
-    pub(crate) fn served(&self, route: Route, status: u16, bytes: u64) {
+    pub(crate) fn served(&self, route: Route, status: u16) {
         self.0.hits[index(route, status)].fetch_add(1, Ordering::Relaxed);
-        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {

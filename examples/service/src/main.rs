@@ -19,10 +19,12 @@
 //! | `route` | what is counted apart: the names of the counters |
 //! | `stats` | the counters; `atomics` the same with plain atomics, to compare |
 //! | `server` | routes, the middleware that counts, `/metrics` |
+//! | `body` | bodies that count what of them is sent |
 
 #[cfg_attr(feature = "atomics", path = "atomics.rs")]
 mod stats;
 
+mod body;
 mod route;
 mod server;
 mod settings;

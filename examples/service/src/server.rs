@@ -1,9 +1,9 @@
 //! Routes, the middleware that counts, and `/metrics`.
 
-use crate::{route::Route, stats::Stats};
+use crate::{body::Counted, route::Route, stats::Stats};
 use axum::{
     Router,
-    body::{Body, Bytes, HttpBody as _},
+    body::{Body, Bytes},
     extract::{Request, State},
     http::{StatusCode, header::CONTENT_TYPE},
     middleware::{Next, from_fn_with_state},
@@ -32,9 +32,9 @@ async fn count(State(stats): State<Arc<Stats>>, request: Request, next: Next) ->
     let _busy = stats.busy();
     let route = Route::of(request.uri().path());
     let response = next.run(request).await;
-    let bytes = response.body().size_hint().exact().unwrap_or(0);
-    stats.served(route, response.status().as_u16(), bytes);
-    response
+    stats.served(route, response.status().as_u16());
+    let stats = Arc::clone(&stats);
+    response.map(|body| Body::new(Counted::new(body, stats)))
 }
 
 async fn metrics(State(registry): State<Arc<Registry>>) -> Response {

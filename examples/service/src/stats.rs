@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use std::{error::Error, sync::Arc};
 use striped_counter::{
     Counter, CounterSet, Guard, UpDownCounter,
-    integrations::prometheus_client::{SetCollector, Shared},
+    integrations::prometheus_client::{ByRef, SetCollector},
 };
 
 pub(crate) struct Stats {
@@ -31,16 +31,19 @@ impl Stats {
         self.busy.guard()
     }
 
-    pub(crate) fn served(&self, route: Route, status: u16, bytes: u64) {
+    pub(crate) fn served(&self, route: Route, status: u16) {
         self.hits.inc(index(route, status));
-        self.bytes.add(bytes);
+    }
+
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.bytes.add(bytes as u64);
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {
         let hits = SetCollector::new("hits", "Requests served", labels(), Arc::clone(&self.hits));
-        registry.register_collector(Box::new(hits.expect("there are as many labels as counters")));
-        registry.register("sent_bytes", "Bytes of bodies sent", Shared(Arc::clone(&self.bytes)));
-        registry.register("busy", "Requests in flight", Shared(Arc::clone(&self.busy)));
+        registry.register_collector(Box::new(hits.expect("each counter has its labels")));
+        registry.register("sent_bytes", "Bytes of bodies sent", ByRef(Arc::clone(&self.bytes)));
+        registry.register("busy", "Requests in flight", ByRef(Arc::clone(&self.busy)));
     }
 
     pub(crate) fn total(&self) -> u64 {

@@ -1,28 +1,60 @@
 //! Labels for what is in a set.
 
-use std::{error::Error, fmt};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    error::Error,
+    fmt,
+    hash::Hash,
+};
 
-/// A set has to have as many labels as counters or histograms.
+/// What is wrong with the labels of a set's counters or histograms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct LabelsError {
-    /// How many labels, or sets of labels, were given.
-    pub labels: usize,
-    /// How many counters or histograms the set has.
-    pub len: usize,
+pub enum LabelsError {
+    /// There are more labels than counters or histograms, or fewer.
+    Number {
+        /// How many labels, or sets of labels, were given.
+        labels: usize,
+        /// How many counters or histograms the set has.
+        len: usize,
+    },
+    /// Two counters or histograms have the same labels, and would be one time series.
+    Duplicate {
+        /// The index of the first one.
+        first: usize,
+        /// The index of the second one.
+        second: usize,
+    },
 }
 
 impl fmt::Display for LabelsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { labels, len } = self;
-        write!(f, "labels: {labels} given for a set of {len}; give one each")
+        match self {
+            Self::Number { labels, len } => {
+                write!(f, "labels: {labels} given for a set of {len}; give one each")
+            }
+            Self::Duplicate { first, second } => {
+                write!(f, "labels: those at {first} and {second} are the same; give each its own")
+            }
+        }
     }
 }
 
 impl Error for LabelsError {}
 
-/// Whether there is one of `labels` for each of a set of `len`.
-pub(super) fn check<L>(labels: &[L], len: usize) -> Result<(), LabelsError> {
-    let labels = labels.len();
-    if labels == len { Ok(()) } else { Err(LabelsError { labels, len }) }
+/// Whether each of a set of `len` has `labels` of its own.
+pub(super) fn check<L: Eq + Hash>(labels: &[L], len: usize) -> Result<(), LabelsError> {
+    if labels.len() != len {
+        return Err(LabelsError::Number { labels: labels.len(), len });
+    }
+    let mut known = HashMap::with_capacity(len);
+    for (second, labels) in labels.iter().enumerate() {
+        match known.entry(labels) {
+            Entry::Occupied(first) => {
+                return Err(LabelsError::Duplicate { first: *first.get(), second });
+            }
+            Entry::Vacant(new) => new.insert(second),
+        };
+    }
+    Ok(())
 }

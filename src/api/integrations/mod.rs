@@ -4,8 +4,8 @@
 //! | feature | what it gives |
 //! |---|---|
 //! | `prometheus-client` | metrics to register, labelled families, a collector of a set |
-//! | `prometheus` | collectors |
-//! | `metrics` | storage for `counter!` and `gauge!`, and a recorder in front of another |
+//! | `prometheus` | collectors, and storage for its own counters and gauges |
+//! | `metrics` | a recorder in front of another, for `counter!` and `histogram!`; storage for recorders of your own |
 //! | `opentelemetry` | callbacks of observable instruments |
 //! | `serde` | `Serialize` as the sum |
 //!
@@ -17,11 +17,11 @@
 //! The pull-based exporters show the [`sum`](crate::Counter::sum): after a
 //! [`take`](crate::Counter::take) it starts again from 0, which Prometheus understands as a reset. Do
 //! not take, if you can: give each consumer [`deltas`](crate::Counter::deltas) of its own.
-//! `opentelemetry` and `metrics` have no such notion, so they get the total of all adds, which never
-//! goes down, whatever is taken.
+//! `opentelemetry` has no such notion, so it gets the total of all adds, which never goes down, whatever
+//! is taken.
 //!
-//! These modules follow the crates that they serve: a new major version of one of those may change a
-//! module here in a minor version of this crate.
+//! Each module speaks the versions of its crate that `docs/integrations.md` lists. A new major version of
+//! one of these crates may change its module in a minor version of this crate.
 
 #[cfg(any(feature = "opentelemetry", feature = "prometheus", feature = "prometheus-client"))]
 mod buckets;

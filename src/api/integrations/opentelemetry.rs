@@ -26,7 +26,7 @@
 //! let hits = meter.u64_observable_counter("hits");
 //! hits.with_callback(observe_counter(&HITS, [KeyValue::new("route", "/")])).build();
 //! let busy = meter.i64_observable_up_down_counter("busy");
-//! busy.with_callback(observe_level(&BUSY, [])).build();
+//! busy.with_callback(observe_up_down_counter(&BUSY, [])).build();
 //! let labels = ["ok", "error"].map(|status| [KeyValue::new("status", status)]);
 //! let by_status = meter.u64_observable_counter("responses");
 //! by_status.with_callback(observe_set(&BY_STATUS, labels)?).build();
@@ -53,34 +53,56 @@ pub fn observe_counter(
     attributes: impl Into<Vec<KeyValue>>,
 ) -> impl Fn(&dyn AsyncInstrument<u64>) + Send + Sync + 'static {
     let attributes = attributes.into();
-    // A cursor that has seen nothing: the total, whatever has been taken.
-    move |instrument| instrument.observe(counter.deltas().next_delta(), &attributes)
+    move |instrument| instrument.observe(counter.total(), &attributes)
 }
 
-/// Observes the sum of `level`, with `attributes`: for `i64_observable_up_down_counter`, or a gauge.
-pub fn observe_level(
-    level: impl Deref<Target = UpDownCounter> + Send + Sync + 'static,
+/// Observes the sum of `counter`, with `attributes`: for `i64_observable_up_down_counter`, or a gauge.
+pub fn observe_up_down_counter(
+    counter: impl Deref<Target = UpDownCounter> + Send + Sync + 'static,
     attributes: impl Into<Vec<KeyValue>>,
 ) -> impl Fn(&dyn AsyncInstrument<i64>) + Send + Sync + 'static {
     let attributes = attributes.into();
-    move |instrument| instrument.observe(level.sum(), &attributes)
+    move |instrument| instrument.observe(counter.sum(), &attributes)
 }
 
 /// Observes the totals of all counters of `set`, each with attributes of its own, in the order of
 /// their indexes: for `u64_observable_counter`. They are of one moment if the set has a read lock.
 ///
+/// # Limit
+///
+/// The SDK exports at most 2,000 sets of attributes per instrument, unless told otherwise: the rest is added
+/// up in one point with the attribute `otel.metric.overflow`, where the counts of observable counters replace
+/// one another, so most are lost without a word. The API does not tell the limit. A larger set needs a view:
+///
+/// ```text
+/// let wide = |instrument: &Instrument| match instrument.name() {
+///     "responses" => Stream::builder().with_cardinality_limit(30_000).build().ok(),
+///     _ => None,
+/// };
+/// SdkMeterProvider::builder().with_view(wide)
+/// ```
+///
 /// # Errors
-/// If there are attributes for fewer counters than the set has, or for more.
+/// If there are attributes for fewer counters than the set has, or for more, or two counters have the
+/// same ones.
 pub fn observe_set<A: Into<Vec<KeyValue>>>(
     set: impl Deref<Target = CounterSet> + Send + Sync + 'static,
     attributes: impl IntoIterator<Item = A>,
 ) -> Result<impl Fn(&dyn AsyncInstrument<u64>) + Send + Sync + 'static, LabelsError> {
     let attributes: Vec<_> = attributes.into_iter().map(Into::into).collect();
-    labels::check(&attributes, set.len())?;
+    labels::check(&sorted(&attributes), set.len())?;
     Ok(move |instrument: &dyn AsyncInstrument<u64>| {
-        let totals = set.deltas().next_delta();
-        for (total, attributes) in totals.into_iter().zip(&attributes) {
+        for (total, attributes) in set.totals().into_iter().zip(&attributes) {
             instrument.observe(total, attributes);
         }
     })
+}
+
+/// The same attributes in the order of their keys, which makes no difference to the SDK.
+fn sorted(attributes: &[Vec<KeyValue>]) -> Vec<Vec<KeyValue>> {
+    let mut attributes = attributes.to_vec();
+    for one in &mut attributes {
+        one.sort_by(|a, b| a.key.cmp(&b.key));
+    }
+    attributes
 }

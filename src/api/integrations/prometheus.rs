@@ -1,23 +1,30 @@
-//! For the crate `prometheus`: collectors.
+//! For the crate `prometheus`: collectors, and storage for its own counters and gauges.
 //!
-//! A counter is read when the registry gathers. Prometheus counts in `f64`, so sums are exact up to
-//! 2^53. The registry appends nothing to names: those of counters should end in `_total`.
+//! A [`CounterCollector`] or a [`SetCollector`] shows counters that you have, and reads them when the
+//! registry gathers. [`IntCounterVec`] and the other aliases are that crate's own types with our storage:
+//! to shard the labelled counters of a program, change what it imports.
+//!
+//! Prometheus counts in `f64`, so sums are exact up to 2^53. The registry appends nothing to names:
+//! those of counters should end in `_total`.
 //!
 //! # Example
 //!
 //! ```
 //! use prometheus::{Registry, TextEncoder};
-//! use striped_counter::{Counter, CounterSet, UpDownCounter, integrations::prometheus::*};
+//! use striped_counter::{
+//!     Counter, CounterSet, UpDownCounter,
+//!     integrations::prometheus::{CounterCollector, SetCollector},
+//! };
 //!
 //! static HITS: Counter = Counter::new();
 //! static BUSY: UpDownCounter = UpDownCounter::new();
 //! static BY_STATUS: CounterSet = CounterSet::new(2);
 //!
 //! let registry = Registry::new();
-//! registry.register(Box::new(Single::new("hits_total", "Requests", &HITS)?))?;
-//! registry.register(Box::new(Single::new("busy", "Requests in flight", &BUSY)?))?;
-//! let labels = ["ok", "error"].map(|status| [status]);
-//! let by_status = Set::new("responses_total", "Responses", ["status"], labels, &BY_STATUS)?;
+//! registry.register(Box::new(CounterCollector::new("hits_total", "Requests", &HITS)?))?;
+//! registry.register(Box::new(CounterCollector::new("busy", "Requests in flight", &BUSY)?))?;
+//! let labels = [["ok"], ["error"]];
+//! let by_status = SetCollector::new("responses_total", "Responses", ["status"], labels, &BY_STATUS)?;
 //! registry.register(Box::new(by_status))?;
 //!
 //! let _busy = BUSY.guard();
@@ -39,17 +46,20 @@ use prometheus::{
 };
 use std::{collections::HashMap, ops::Deref};
 
+mod atomic;
 mod histogram;
 
+pub use atomic::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub use histogram::{HistogramCollector, HistogramSetCollector};
 
+/// As a message.
 impl From<LabelsError> for Error {
     fn from(error: LabelsError) -> Self {
         Self::Msg(error.to_string())
     }
 }
 
-/// What a [`Single`] collects: a [`Counter`] as a counter, an [`UpDownCounter`] as a gauge.
+/// What a [`CounterCollector`] collects: a [`Counter`] as a counter, an [`UpDownCounter`] as a gauge.
 pub trait Collectable: sealed::Collectable {}
 
 impl Collectable for Counter {}
@@ -98,12 +108,12 @@ fn float(level: i64) -> f64 {
 
 /// A [`Counter`] or an [`UpDownCounter`] as a collector.
 #[derive(Debug)]
-pub struct Single<P> {
+pub struct CounterCollector<P> {
     desc: Desc,
     counter: P,
 }
 
-impl<P: Deref<Target: Collectable>> Single<P> {
+impl<P: Deref<Target: Collectable>> CounterCollector<P> {
     /// Shows `counter` by `name`.
     ///
     /// # Errors
@@ -118,7 +128,7 @@ impl<P: Deref<Target: Collectable>> Single<P> {
     }
 }
 
-impl<P: Deref<Target: Collectable> + Send + Sync> Collector for Single<P> {
+impl<P: Deref<Target: Collectable> + Send + Sync> Collector for CounterCollector<P> {
     fn desc(&self) -> Vec<&Desc> {
         vec![&self.desc]
     }
@@ -133,18 +143,19 @@ impl<P: Deref<Target: Collectable> + Send + Sync> Collector for Single<P> {
 ///
 /// The counters are read by [`sums`](CounterSet::sums): at one moment if the set has a read lock.
 #[derive(Debug)]
-pub struct Set<P> {
+pub struct SetCollector<P> {
     desc: Desc,
     labels: Vec<Vec<LabelPair>>,
     counters: P,
 }
 
-impl<P: Deref<Target = CounterSet>> Set<P> {
+impl<P: Deref<Target = CounterSet>> SetCollector<P> {
     /// Shows `set` by `name`, with labels of the names `label_names`, and with values for each of its
     /// counters, in the order of their indexes.
     ///
     /// # Errors
-    /// If a name is not valid, or `help` is empty, or there are fewer or more values than counters.
+    /// If a name is not valid, or `help` is empty, or there are fewer or more values than counters, or two
+    /// counters have the same ones.
     pub fn new<const N: usize>(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -153,30 +164,37 @@ impl<P: Deref<Target = CounterSet>> Set<P> {
         set: P,
     ) -> Result<Self, Error> {
         let names = label_names.map(str::to_owned);
-        let labels = label_pairs(&names, label_values);
-        labels::check(&labels, set.len())?;
+        let labels = label_pairs(&names, label_values, set.len())?;
         let desc = Desc::new(name.into(), help.into(), names.to_vec(), HashMap::new())?;
         Ok(Self { desc, labels, counters: set })
     }
 }
 
-/// The labels of each of a set.
+/// The labels of each of a set of `len`, in the order that the registry gives to its own: by name.
 fn label_pairs<const N: usize>(
     names: &[String; N],
     values: impl IntoIterator<Item = [impl Into<String>; N]>,
-) -> Vec<Vec<LabelPair>> {
-    let pairs = |values: [_; N]| names.iter().zip(values).map(pair).collect();
-    values.into_iter().map(pairs).collect()
+    len: usize,
+) -> Result<Vec<Vec<LabelPair>>, LabelsError> {
+    let values: Vec<[String; N]> =
+        values.into_iter().map(|values| values.map(Into::into)).collect();
+    labels::check(&values, len)?;
+    let pairs = |values: [String; N]| {
+        let mut pairs: Vec<_> = names.iter().zip(values).map(pair).collect();
+        pairs.sort();
+        pairs
+    };
+    Ok(values.into_iter().map(pairs).collect())
 }
 
-fn pair((name, value): (&String, impl Into<String>)) -> LabelPair {
+fn pair((name, value): (&String, String)) -> LabelPair {
     let mut pair = LabelPair::default();
     pair.set_name(name.clone());
-    pair.set_value(value.into());
+    pair.set_value(value);
     pair
 }
 
-impl<P: Deref<Target = CounterSet> + Send + Sync> Collector for Set<P> {
+impl<P: Deref<Target = CounterSet> + Send + Sync> Collector for SetCollector<P> {
     fn desc(&self) -> Vec<&Desc> {
         vec![&self.desc]
     }

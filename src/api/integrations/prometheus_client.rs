@@ -1,8 +1,8 @@
 //! For the crate `prometheus-client`: metrics to register.
 //!
 //! [`Counter`] and [`UpDownCounter`] encode themselves, as a counter and a gauge, so that they go into
-//! a registry or a [`Family`](prometheus_client::metrics::family::Family) as they are; [`Shared`] is
-//! for those that are shared, or stand in a `static`; and a [`SetCollector`] shows a [`CounterSet`] as
+//! a registry or a [`Family`](prometheus_client::metrics::family::Family) as they are; [`ByRef`] is
+//! for those in a `static` or an `Arc`; and a [`SetCollector`] shows a [`CounterSet`] as
 //! one labelled metric.
 //!
 //! There is no implementation of that crate's `Atomic`: it has to return the previous value, which a
@@ -16,19 +16,22 @@
 //! ```
 //! use prometheus_client::{encoding::text::encode, metrics::family::Family, registry::Registry};
 //! use std::sync::Arc;
-//! use striped_counter::{Counter, CounterSet, integrations::prometheus_client::*};
+//! use striped_counter::{
+//!     Counter, CounterSet,
+//!     integrations::prometheus_client::{ByRef, SetCollector},
+//! };
 //!
 //! static HITS: Counter = Counter::new();
 //! static BY_STATUS: CounterSet = CounterSet::new(2);
 //!
 //! let mut registry = Registry::default();
-//! registry.register("hits", "Requests", Shared(&HITS));
+//! registry.register("hits", "Requests", ByRef(&HITS));
 //! // With labels that are known beforehand: one shard look-up, and no lock.
 //! let labels = [("status", "ok"), ("status", "error")].map(|label| [label]);
 //! let by_status = SetCollector::new("responses", "Responses", labels, &BY_STATUS)?;
 //! registry.register_collector(Box::new(by_status));
 //! // With labels that are not; each counter has the shards that the constructor gives it.
-//! let make = || Shared(Arc::new(Counter::builder().shards(4).build()));
+//! let make = || ByRef(Arc::new(Counter::builder().shards(4).build()));
 //! let users = Family::<Vec<(String, String)>, _, _>::new_with_constructor(make);
 //! registry.register("logins", "Log-ins", users.clone());
 //!
@@ -51,7 +54,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet},
     metrics::{MetricType, TypedMetric},
 };
-use std::{fmt, ops::Deref};
+use std::{fmt, hash::Hash, ops::Deref};
 
 mod histogram;
 
@@ -94,15 +97,15 @@ fn encode_count(count: u64, mut encoder: MetricEncoder<'_>) -> Encoded {
     encoder.encode_counter::<NoLabelSet, _, u64>(&count, None)
 }
 
-/// A metric that is shared, by a `&'static` reference or an [`Arc`](std::sync::Arc), as a metric.
+/// A metric by a `&'static` reference or an [`Arc`](std::sync::Arc), as a metric of its own.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Shared<P>(pub P);
+pub struct ByRef<P>(pub P);
 
-impl<P: Deref<Target: TypedMetric>> TypedMetric for Shared<P> {
+impl<P: Deref<Target: TypedMetric>> TypedMetric for ByRef<P> {
     const TYPE: MetricType = P::Target::TYPE;
 }
 
-impl<P: Deref<Target: EncodeMetric>> EncodeMetric for Shared<P> {
+impl<P: Deref<Target: EncodeMetric>> EncodeMetric for ByRef<P> {
     fn encode(&self, encoder: MetricEncoder<'_>) -> Encoded {
         self.0.encode(encoder)
     }
@@ -123,12 +126,12 @@ pub struct SetCollector<L, P> {
     counters: P,
 }
 
-impl<L, P: Deref<Target = CounterSet>> SetCollector<L, P> {
+impl<L: Eq + Hash, P: Deref<Target = CounterSet>> SetCollector<L, P> {
     /// Shows `set` by `name`, to which the registry appends `_total`, with one set of labels for each
     /// of its counters, in the order of their indexes.
     ///
     /// # Errors
-    /// If there are fewer labels than counters, or more.
+    /// If there are fewer labels than counters, or more, or two counters have the same ones.
     pub fn new(
         name: impl Into<String>,
         help: impl Into<String>,

@@ -1,8 +1,13 @@
 //! For the crate `serde`: counters serialize as their sums, as [`sum`](crate::Counter::sum) and
-//! [`sums`](crate::CounterSet::sums) have them, and snapshots of histograms as what is in them. They do not deserialize: a counter is not a number.
+//! [`sums`](crate::CounterSet::sums) have them, and snapshots of histograms as what is in them. They do not deserialize: a counter is not a number. A [`Backend`] does both.
 
-use crate::{Counter, CounterSet, HistogramSnapshot, UpDownCounter};
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use crate::{Backend, Counter, CounterSet, HistogramSnapshot, UpDownCounter};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+    ser::SerializeStruct,
+};
+use std::fmt;
 
 /// As the sum.
 ///
@@ -53,5 +58,43 @@ impl Serialize for HistogramSnapshot {
         snapshot.serialize_field("sum", &self.sum())?;
         snapshot.serialize_field("buckets", buckets.as_slice())?;
         snapshot.end()
+    }
+}
+
+/// By name, as it is shown: a setting of a program's own.
+///
+/// ```
+/// use striped_counter::Backend;
+///
+/// assert_eq!(serde_json::to_string(&Backend::PerCpu)?, r#""PerCpu""#);
+/// assert_eq!(serde_json::from_str::<Backend>(r#""striped""#)?, Backend::Striped);
+/// let error = serde_json::from_str::<Backend>(r#""fast""#).unwrap_err().to_string();
+/// assert!(error.starts_with(r#"backend: "fast" is none of Auto, PerCpu, PerThread, Striped"#));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+impl Serialize for Backend {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// By any name that [`FromStr`](std::str::FromStr) takes.
+impl<'de> Deserialize<'de> for Backend {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Name)
+    }
+}
+
+struct Name;
+
+impl Visitor<'_> for Name {
+    type Value = Backend;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a backend")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Backend, E> {
+        name.parse().map_err(E::custom)
     }
 }

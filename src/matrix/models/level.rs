@@ -100,13 +100,22 @@ fn seeded_ups_read_before_downs_come_to_a_negative_level() {
 
 // A busy level: that of a thread which goes up, down and up again is 0 or 1.
 
+/// As [`count_as`], by a thread that had another number before.
+fn count_at(level: &Level, number: Number, column: usize) {
+    match number {
+        Some(_) => count_as(level, number, column, 1),
+        // As an add that may not touch a shard just now.
+        None => level.columns().spill(level.oldest(), column, 1),
+    }
+}
+
 /// The same as told, each time to the row of that number or to the spill, during `read`.
 fn up_down_up(level: &Arc<Level>, places: [Number; 3], read: fn(&Level) -> i64) {
     let reader = spawn(level, read);
     let [up, down, again] = places;
-    count_as(level, up, UpDown::UPS, 1);
-    count_as(level, down, UpDown::DOWNS, 1);
-    count_as(level, again, UpDown::UPS, 1);
+    count_at(level, up, UpDown::UPS);
+    count_at(level, down, UpDown::DOWNS);
+    count_at(level, again, UpDown::UPS);
     let seen = reader.join().unwrap();
     assert!((0..=1).contains(&seen), "{seen}: never was");
     assert_eq!(sum(level), 1);

@@ -23,6 +23,8 @@ mod lease;
 #[cfg(loom)]
 mod level;
 #[cfg(loom)]
+mod pairs;
+#[cfg(loom)]
 mod routes;
 #[cfg(shuttle)]
 mod shuttle;

@@ -20,10 +20,10 @@ macro_rules! delay {
 /// The seeded bug: right at the start of the section, where x16 is free.
 macro_rules! disarm {
     () => {
-        "adrp x16, STRIPED_COUNTER_DISARMED\nldr x16, [x16, :lo12:STRIPED_COUNTER_DISARMED]\ncbz x16, 6f\nstr xzr, [{area}, {rseq_cs}]\n6:"
+        "adrp x16, STRIPED_COUNTER_DISARMED\nldr x16, [x16, :lo12:STRIPED_COUNTER_DISARMED]\ncbz x16, 6f\nstr xzr, [{place}, {rseq_cs}]\n6:"
     };
 }
-/// In the abort handler, where all three registers are free. For any aarch64, so not with `ldadd`.
+/// In the abort handler, where all these registers are free. For any aarch64, so not with `ldadd`.
 macro_rules! count_abort {
     () => {
         "adrp x16, STRIPED_COUNTER_ABORTS\nadd x16, x16, :lo12:STRIPED_COUNTER_ABORTS\n5: ldxr x17, [x16]\nadd x17, x17, #1\nstxr {delay:w}, x17, [x16]\ncbnz {delay:w}, 5b"

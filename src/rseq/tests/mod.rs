@@ -8,12 +8,13 @@
 mod area;
 mod faults;
 mod membarriers;
+mod own;
 mod threads;
 
-use super::area;
+use super::Area;
 use crate::{
     Backend, Builder, Counter,
-    matrix::{Matrix, One},
+    matrix::{self, Matrix, One},
     settings::Settings,
 };
 use std::{
@@ -30,6 +31,11 @@ const PER_CPU: Builder<Counter> = Counter::builder().backend(Backend::PerCpu);
 /// What is under such a counter, for a look at what has been spilled.
 fn per_cpu(shards: Option<usize>) -> Matrix<One> {
     Matrix::new(One::new(), Settings::new(Backend::PerCpu, shards))
+}
+
+/// Where the area is that `PerCpu` by name has, or what is missing.
+fn area() -> Result<Area, &'static str> {
+    matrix::area(Backend::PerCpu)
 }
 
 fn supported() -> bool {

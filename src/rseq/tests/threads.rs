@@ -2,8 +2,8 @@
 
 use super::{
     super::{
-        Symbols,
         arch::{SIGNATURE, thread_pointer},
+        glibc::Symbols,
         inject::Faults,
     },
     PER_CPU, adds_disturbed, affinity, area, per_cpu, set_affinity, supported, until,
@@ -34,9 +34,9 @@ fn ids_beyond_the_shards_spill() {
 /// The `rseq` system call that ends the calling thread's registration; whether it did.
 fn unregister() -> bool {
     const UNREGISTER: c_int = 1; // RSEQ_FLAG_UNREGISTER in the kernel's rseq.h
-    let area = thread_pointer().wrapping_add_signed(area().unwrap().offset());
+    let area = thread_pointer().wrapping_add(area().unwrap().distance());
     let ends = |length: u32| {
-        // SAFETY: ends glibc's registration of this very thread, which glibc never asks after; with
+        // SAFETY: ends the registration of this very thread, which glibc never asks after; with
         // another length than that of the registration it does nothing.
         unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     };
@@ -46,10 +46,10 @@ fn unregister() -> bool {
     ended.is_some()
 }
 
-/// The lengths that glibc may have registered. From 2.40 on it is `__rseq_size`, but 32 at the least:
-/// 33, for one, with Linux 7.3. Before, it is 32.
+/// The lengths that may have been registered. By glibc it is `__rseq_size` from 2.40 on, but 32 at the least:
+/// 33, for one, with Linux 7.3. Before, and for areas of our own, it is 32.
 fn lengths() -> [u32; 6] {
-    let size = Symbols::found().unwrap().size;
+    let size = Symbols::found().map_or(0, |symbols| symbols.size);
     [size.max(32), size.next_multiple_of(32), 32, 64, 96, 128]
 }
 

@@ -1,6 +1,6 @@
 //! Counters and levels as storage of recorders.
 
-use metrics::{CounterFn as _, GaugeFn as _};
+use metrics::{CounterFn as _, GaugeFn};
 use std::{sync::Arc, thread};
 use striped_counter::{Backend, Counter, UpDownCounter};
 
@@ -38,7 +38,7 @@ fn a_gauge_is_set_and_rounds() {
     level.decrement(5.0);
     assert_eq!(level.sum(), -2);
     for value in [10.0, -7.0, f64::MAX, f64::MIN, f64::NAN] {
-        level.set(value);
+        GaugeFn::set(&level, value);
         #[allow(clippy::cast_possible_truncation, reason = "what saturation comes to")]
         let expected = value as i64;
         assert_eq!(level.sum(), expected, "{value}");

@@ -5,11 +5,14 @@ use opentelemetry::{
     metrics::{Meter, MeterProvider as _},
 };
 use opentelemetry_sdk::metrics::{
-    InMemoryMetricExporter, PeriodicReader, SdkMeterProvider,
+    InMemoryMetricExporter, Instrument, PeriodicReader, SdkMeterProvider, Stream,
     data::{AggregatedMetrics, MetricData, Sum},
 };
 use std::sync::Arc;
-use striped_counter::{Counter, CounterSet, UpDownCounter, integrations::opentelemetry::*};
+use striped_counter::{
+    Counter, CounterSet, UpDownCounter,
+    integrations::opentelemetry::{observe_counter, observe_set, observe_up_down_counter},
+};
 use striped_counter_exporters::{monotone_and_complete, resets};
 
 struct Exported {
@@ -20,9 +23,22 @@ struct Exported {
 
 impl Exported {
     fn new() -> Self {
+        Self::with_limit(None)
+    }
+
+    /// With another limit of sets of attributes than the SDK's own.
+    fn with_limit(limit: Option<usize>) -> Self {
         let exporter = InMemoryMetricExporter::default();
         let reader = PeriodicReader::builder(exporter.clone()).build();
-        let provider = SdkMeterProvider::builder().with_reader(reader).build();
+        let provider = SdkMeterProvider::builder().with_reader(reader);
+        let provider = match limit {
+            None => provider,
+            Some(limit) => provider.with_view(move |instrument: &Instrument| {
+                let stream = Stream::builder().with_cardinality_limit(limit);
+                (instrument.name() == "wide").then(|| stream.build().unwrap())
+            }),
+        }
+        .build();
         let meter = provider.meter("test");
         Self { exporter, provider, meter }
     }
@@ -63,7 +79,7 @@ fn each_type_has_its_own() {
     let instrument = exported.meter.u64_observable_counter("hits");
     instrument.with_callback(observe_counter(Arc::clone(&hits), route.clone())).build();
     let instrument = exported.meter.i64_observable_up_down_counter("busy");
-    instrument.with_callback(observe_level(Arc::clone(&busy), [])).build();
+    instrument.with_callback(observe_up_down_counter(Arc::clone(&busy), [])).build();
     let classes = ["2xx", "5xx"].map(|class| [KeyValue::new("class", class)]);
     let instrument = exported.meter.u64_observable_counter("classes");
     instrument.with_callback(observe_set(Arc::clone(&set), classes.clone()).unwrap()).build();
@@ -111,4 +127,38 @@ fn a_take_is_not_seen() {
 fn attributes_and_counters_have_to_be_as_many() {
     let error = observe_set(Arc::new(CounterSet::new(3)), [[]]).err().unwrap();
     assert_eq!(error.to_string(), "labels: 1 given for a set of 3; give one each");
+}
+
+#[test]
+fn every_counter_has_attributes_of_its_own() {
+    let (a, b) = (KeyValue::new("a", 1), KeyValue::new("b", 2));
+    let same = [vec![a.clone(), b.clone()], vec![b, a]];
+    let error = observe_set(Arc::new(CounterSet::new(2)), same).err().unwrap();
+    assert_eq!(error.to_string(), "labels: those at 0 and 1 are the same; give each its own");
+}
+
+/// What the SDK does with more than 2,000 sets of attributes, and how to have them all.
+#[test]
+fn a_wide_set_needs_a_view() {
+    const COUNTERS: usize = 3_000;
+    let exported = |limit| {
+        let exported = Exported::with_limit(limit);
+        let set = Arc::new(CounterSet::new(COUNTERS));
+        (0..COUNTERS).for_each(|index| set.add(index, 10));
+        let users = (0..COUNTERS).map(|user| [KeyValue::new("user", user.to_string())]);
+        let instrument = exported.meter.u64_observable_counter("wide");
+        instrument.with_callback(observe_set(set, users).unwrap()).build();
+        let (_, points) = exported.scrape("wide");
+        let overflows = |point: &&(Vec<KeyValue>, _)| {
+            point.0.iter().any(|attribute| attribute.key.as_str() == "otel.metric.overflow")
+        };
+        let overflown = points.iter().filter(overflows).count();
+        (points.len(), overflown, points.iter().map(|point| point.1).sum::<i64>())
+    };
+    assert_eq!(
+        exported(None),
+        (2_001, 1, 20_010),
+        "1,000 counters in one point, and the last wins"
+    );
+    assert_eq!(exported(Some(COUNTERS)), (COUNTERS, 0, 30_000));
 }

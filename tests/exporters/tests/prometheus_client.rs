@@ -3,7 +3,8 @@
 use prometheus_client::{encoding::text::encode, metrics::family::Family, registry::Registry};
 use std::sync::Arc;
 use striped_counter::{
-    Backend, Counter, CounterSet, UpDownCounter, integrations::prometheus_client::*,
+    Backend, Counter, CounterSet, UpDownCounter,
+    integrations::prometheus_client::{ByRef, SetCollector},
 };
 use striped_counter_exporters::{monotone_and_complete, resets, value};
 
@@ -17,8 +18,8 @@ fn text(registry: &Registry) -> String {
 fn each_type_has_its_own() {
     let mut registry = Registry::default();
     let (hits, busy) = (Arc::new(Counter::new()), Arc::new(UpDownCounter::new()));
-    registry.register("hits", "Requests", Shared(Arc::clone(&hits)));
-    registry.register("busy", "Requests in flight", Shared(Arc::clone(&busy)));
+    registry.register("hits", "Requests", ByRef(Arc::clone(&hits)));
+    registry.register("busy", "Requests in flight", ByRef(Arc::clone(&busy)));
     let by_route = Arc::new(CounterSet::new(2));
     let labels = ["/", "/\"quoted\""].map(|route| [("route", route)]);
     let collector = SetCollector::new("routes", "By route", labels, Arc::clone(&by_route));
@@ -40,7 +41,7 @@ fn each_type_has_its_own() {
 fn scrapes_under_load_lose_nothing() {
     let mut registry = Registry::default();
     let (hits, set) = (Arc::new(Counter::new()), Arc::new(CounterSet::new(1)));
-    registry.register("hits", "Requests", Shared(Arc::clone(&hits)));
+    registry.register("hits", "Requests", ByRef(Arc::clone(&hits)));
     let collector = SetCollector::new("set", "One", [[("only", "one")]], Arc::clone(&set)).unwrap();
     registry.register_collector(Box::new(collector));
     monotone_and_complete(0, || hits.inc(), || value(&text(&registry), "hits_total"));
@@ -51,7 +52,7 @@ fn scrapes_under_load_lose_nothing() {
 fn a_take_is_one_reset() {
     let mut registry = Registry::default();
     let hits = Arc::new(Counter::new());
-    registry.register("hits", "Requests", Shared(Arc::clone(&hits)));
+    registry.register("hits", "Requests", ByRef(Arc::clone(&hits)));
     let scrape = || value(&text(&registry), "hits_total");
     hits.add(10);
     let mut series = vec![scrape()];
@@ -81,4 +82,12 @@ fn labels_and_counters_have_to_be_as_many() {
     let set = Arc::new(CounterSet::new(3));
     let error = SetCollector::new("a", "b", [[("c", "d")]], set).unwrap_err();
     assert_eq!(error.to_string(), "labels: 1 given for a set of 3; give one each");
+}
+
+#[test]
+fn every_counter_has_labels_of_its_own() {
+    let set = Arc::new(CounterSet::new(3));
+    let labels = ["ok", "error", "error"].map(|status| [("status", status)]);
+    let error = SetCollector::new("a", "b", labels, set).unwrap_err();
+    assert_eq!(error.to_string(), "labels: those at 1 and 2 are the same; give each its own");
 }

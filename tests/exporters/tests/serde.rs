@@ -15,3 +15,15 @@ fn counters_serialize_as_their_sums() {
     assert_eq!(hits.take(), u64::MAX);
     assert_eq!(json((&hits, &busy, &set)), "[0,-2,[0,7,0]]");
 }
+
+#[test]
+fn every_backend_is_read_as_it_was_written_and_in_any_case() {
+    use striped_counter::Backend;
+    for backend in [Backend::Auto, Backend::PerCpu, Backend::PerThread, Backend::Striped] {
+        let json = serde_json::to_string(&backend).unwrap();
+        assert_eq!(json, format!("\"{backend}\""));
+        for json in [json.to_lowercase(), json.to_uppercase(), json] {
+            assert_eq!(serde_json::from_str::<Backend>(&json).unwrap(), backend);
+        }
+    }
+}

@@ -3,10 +3,7 @@
 use super::{family, label_pairs};
 use crate::{
     Histogram, HistogramSet, HistogramSnapshot,
-    integrations::{
-        buckets::{Buckets, Scale},
-        labels,
-    },
+    integrations::buckets::{Buckets, Scale},
 };
 use prometheus::{
     Error,
@@ -87,7 +84,8 @@ impl<P: Deref<Target = HistogramSet>> HistogramSetCollector<P> {
     /// histograms, in the order of their indices.
     ///
     /// # Errors
-    /// If a name is not valid, or `help` is empty, or there are fewer or more values than histograms.
+    /// If a name is not valid, or `help` is empty, or there are fewer or more values than histograms,
+    /// or two histograms have the same ones.
     pub fn new<const N: usize>(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -97,8 +95,7 @@ impl<P: Deref<Target = HistogramSet>> HistogramSetCollector<P> {
         buckets: Buckets,
     ) -> Result<Self, Error> {
         let names = label_names.map(str::to_owned);
-        let labels = label_pairs(&names, label_values);
-        labels::check(&labels, set.len())?;
+        let labels = label_pairs(&names, label_values, set.len())?;
         let desc = Desc::new(name.into(), help.into(), names.to_vec(), HashMap::new())?;
         let scale = buckets.of_set(&set);
         Ok(Self { desc, labels, scale, histograms: set })

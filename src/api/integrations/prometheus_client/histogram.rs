@@ -13,7 +13,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet},
     metrics::{MetricType, TypedMetric},
 };
-use std::{fmt, ops::Deref};
+use std::{fmt, hash::Hash, ops::Deref};
 
 /// A [`Histogram`] as a metric: a classic histogram of the buckets chosen.
 ///
@@ -79,12 +79,12 @@ pub struct HistogramSetCollector<L, P> {
     histograms: P,
 }
 
-impl<L, P: Deref<Target = HistogramSet>> HistogramSetCollector<L, P> {
+impl<L: Eq + Hash, P: Deref<Target = HistogramSet>> HistogramSetCollector<L, P> {
     /// Shows `set` by `name`, with one set of labels for each of its histograms, in the order of their
     /// indices.
     ///
     /// # Errors
-    /// If there are fewer labels than histograms, or more.
+    /// If there are fewer labels than histograms, or more, or two histograms have the same ones.
     pub fn new(
         name: impl Into<String>,
         help: impl Into<String>,

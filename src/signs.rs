@@ -1,0 +1,32 @@
+//! The same bits with a sign and without one, as `cast_signed` and `cast_unsigned` of Rust 1.87 give them.
+
+#![expect(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "that is what these are for"
+)]
+
+#[inline(always)]
+pub(crate) const fn signed(n: u64) -> i64 {
+    n as i64
+}
+
+#[inline(always)]
+pub(crate) const fn unsigned(n: i64) -> u64 {
+    n as u64
+}
+
+#[inline(always)]
+pub(crate) const fn signed_32(n: u32) -> i32 {
+    n as i32
+}
+
+#[inline(always)]
+pub(crate) const fn signed_size(n: usize) -> isize {
+    n as isize
+}
+
+#[inline(always)]
+pub(crate) const fn unsigned_size(n: isize) -> usize {
+    n as usize
+}
