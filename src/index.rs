@@ -27,7 +27,9 @@
 /// assert_eq!(EVENTS.sums(), [1, 1, 512]);
 /// ```
 pub trait SetIndex: Copy {
-    /// Returns the index, the same each time.
+    /// Returns the index, the same each time, and does nothing else. It is called in the middle of an
+    /// [`add_many`](crate::CounterSet::add_many): a panic there leaves the batch half added, and a read of the
+    /// same set, if that has a read lock, waits for itself.
     fn index(self) -> usize;
 }
 

@@ -18,7 +18,7 @@ use std::{
     },
     thread,
 };
-use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Counter, CounterSet, Histogram, UpDownCounter};
 use threads::Stop;
 
 /// Runs `body` in a child process, whose only thread is a copy of this one, and says whether it
@@ -57,11 +57,15 @@ fn a_child_counts_on_from_its_parents_count_and_neither_counts_for_the_other() {
 }
 
 #[test]
-fn levels_and_sets_count_on_in_a_child_and_are_read_there() {
+fn levels_sets_and_histograms_count_on_in_a_child_and_are_read_there() {
     on_every_backend(|case| {
         let level = case.set(UpDownCounter::builder()).build();
         let set = case.set(CounterSet::builder(3)).build();
+        let few_buckets = case.set(Histogram::builder()).bounds(&[9]).build();
+        let many_buckets = case.set(Histogram::builder()).build();
         let add = || {
+            few_buckets.record(5);
+            many_buckets.record(5);
             level.add(5);
             level.sub(2);
             set.inc(0);
@@ -71,13 +75,19 @@ fn levels_and_sets_count_on_in_a_child_and_are_read_there() {
             level.sum() == 3 * rounds.cast_signed()
                 && set.sums() == [rounds, 2 * rounds, 2 * rounds]
                 && (!case.read_lock || set.snapshot() == Some(set.sums()))
+                && [&few_buckets, &many_buckets].into_iter().all(|histogram| {
+                    let read = histogram.snapshot();
+                    (read.count(), read.sum()) == (rounds, Some(5 * rounds))
+                })
         };
         for round in 1..=20 {
             add();
             let in_child = in_child(|| {
                 add();
                 let counted_on = reads(round + 1);
-                counted_on && level.take() > 0 && set.take_all()[2] > 0 && reads(0)
+                let taken = few_buckets.take().count() + many_buckets.take().count();
+                let taken_all = taken == 2 * (round + 1);
+                counted_on && taken_all && level.take() > 0 && set.take_all()[2] > 0 && reads(0)
             });
             assert!(in_child, "wrong in the child");
             assert!(reads(round));
@@ -92,13 +102,16 @@ fn a_childs_first_add_counts_whether_its_parent_had_counted_or_not() {
         let padded = case.set(Counter::builder()).padded(true).build();
         let level = case.set(UpDownCounter::builder()).build();
         let set = case.set(CounterSet::builder(40)).build();
+        let histogram = case.set(Histogram::builder()).bounds(&[9]).build();
         let in_child = in_child_for(10, || {
+            (0..2).for_each(|_| histogram.record(20));
             (0..2).for_each(|_| untouched.inc());
             (0..2).for_each(|_| padded.inc());
             (0..2).for_each(|_| level.dec());
             (0..2).for_each(|_| set.inc(39));
             set.add_many(&[(0, 1), (39, 1)]);
             untouched.sum() == 2
+                && (histogram.snapshot().count(), histogram.take().sum()) == (2, Some(40))
                 && (padded.sum(), padded.take(), padded.sum(), padded.total()) == (2, 2, 0, 2)
                 && (level.sum(), level.take(), level.sum()) == (-2, -2, 0)
                 && (set.sum(0), set.sum(39), set.sums()[39], set.take(39)) == (1, 3, 3, 3)
@@ -110,6 +123,7 @@ fn a_childs_first_add_counts_whether_its_parent_had_counted_or_not() {
         assert!(in_child, "wrong in the child");
         assert_eq!((untouched.sum(), padded.sum(), level.sum()), (0, 0, 0));
         assert_eq!(set.sums(), [0; 40]);
+        assert_eq!(histogram.total().count(), 0);
     });
 }
 

@@ -15,7 +15,7 @@ use std::{
         atomic::{AtomicU64, Ordering::SeqCst},
     },
 };
-use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCounter};
 
 /// One counter of each type, of each backend, with the read lock and without.
 struct Counters {
@@ -24,6 +24,8 @@ struct Counters {
     live: UpDownCounter,
     /// Allocations and bytes by the order of their size, in pairs that are added to together.
     by_size: CounterSet,
+    /// Sizes, by few bounds and by many.
+    sizes: [Histogram; 2],
 }
 
 const ORDERS: usize = 64;
@@ -38,6 +40,10 @@ impl Counters {
             padded: set(Counter::builder(), backend, read_lock).padded(true).build(),
             live: set(UpDownCounter::builder(), backend, read_lock).build(),
             by_size: set(CounterSet::builder(2 * ORDERS), backend, read_lock).build(),
+            sizes: [
+                set(Histogram::builder(), backend, read_lock).bounds(&[16, 256, 4_096]).build(),
+                set(Histogram::builder(), backend, read_lock).build(),
+            ],
         }
     }
 
@@ -46,6 +52,7 @@ impl Counters {
         self.allocations.inc();
         self.padded.add(size as u64);
         self.live.add(size.cast_signed() as i64);
+        self.sizes.iter().for_each(|sizes| sizes.record(size as u64));
         self.by_size.add(2 * order, 1);
         self.by_size.add_many(&[(2 * order, 1), (2 * order + 1, size as u64)]);
     }
@@ -155,6 +162,21 @@ fn allocate(rounds: usize) {
     }
 }
 
+/// Panics unless histograms have all that was allocated before they are read, in their buckets and their
+/// sum. To read them allocates, in front of what is read and behind it.
+fn check_histograms() {
+    for counters in &COUNTERS {
+        for sizes in &counters.sizes {
+            let before = ENDED.read();
+            let total = sizes.total();
+            let after = BEGUN.read();
+            assert!((before[0]..=after[0]).contains(&total.count()), "{total:?}");
+            assert!((before[1]..=after[1]).contains(&total.sum().unwrap()), "{total:?}");
+        }
+    }
+    assert_eq!(RECURSIONS.load(SeqCst), 0, "counting has allocated");
+}
+
 /// A single test, since others would allocate meanwhile.
 #[test]
 fn every_allocation_is_counted_once_by_counters_of_every_type_and_backend() {
@@ -199,4 +221,10 @@ fn every_allocation_is_counted_once_by_counters_of_every_type_and_backend() {
     };
     let totals = std::array::from_fn(|at| sums[at] + taken[at]);
     assert_eq!(totals, [tally; 6]);
+    check_histograms();
+    // Read while others allocate.
+    let _ = together(4, |thread| {
+        if thread == 0 { (0..20).for_each(|_| check_histograms()) } else { allocate(2_000) }
+    });
+    check_histograms();
 }

@@ -26,7 +26,7 @@ use std::{
     },
     thread,
 };
-use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Counter, CounterSet, Histogram, UpDownCounter};
 use threads::Crew;
 
 /// How many bytes are out.
@@ -293,6 +293,48 @@ fn a_set_of_1000_counters_weighs_at_most_8_and_a_half_bytes_per_counter_and_shar
             }
         },
     );
+}
+
+/// Eleven bounds, the open bucket and the sum.
+const BOUNDS: &[u64] = &[5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
+
+#[test]
+fn a_histogram_of_11_bounds_weighs_a_line_per_shard_and_five_more() {
+    measured("a_histogram_of_11_bounds_weighs_a_line_per_shard_and_five_more", || {
+        for (backend, shards, threads) in settings() {
+            let builder = Histogram::builder().bounds(BOUNDS).backend(backend).shards(shards);
+            let bytes = weight(threads, COUNT, || builder.build(), |histogram| histogram.record(7));
+            // Its share of a chunk's padding and of the bitmaps.
+            let each = 128 * (shards + 5) + size_of::<Histogram>() + 40;
+            let bound = with_room_to_grow(COUNT * each + SLACK);
+            assert!(bytes <= bound, "{bytes} of {bound}, {backend} with {shards} shards");
+        }
+    });
+}
+
+/// Small ones have the lines of those before them; the memory of large ones goes back to the system.
+#[test]
+fn histograms_made_and_dropped_in_turn_leave_no_byte_behind() {
+    measured("histograms_made_and_dropped_in_turn_leave_no_byte_behind", || {
+        on_every_backend(|case| {
+            let builder = case.set(Histogram::builder());
+            for builder in [builder, builder.bounds(BOUNDS)] {
+                let make_and_drop = |times: u64| {
+                    for n in 1..=times {
+                        let histogram = builder.build();
+                        histogram.record(n);
+                        assert_eq!(histogram.snapshot().sum(), Some(n));
+                    }
+                };
+                make_and_drop(10);
+                let ((), allocated) = growth(allocated, || {
+                    let ((), bytes) = growth(held, || make_and_drop(3_000));
+                    assert!(bytes <= SLACK, "{bytes}, {builder:?}");
+                });
+                assert_eq!(allocated, 0);
+            }
+        });
+    });
 }
 
 /// The row of the one thread that adds, and the rows that there is one of per set.

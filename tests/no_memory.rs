@@ -13,7 +13,7 @@ mod common;
 use children::{Ended, in_child_for};
 use common::{Case, alone, on_every_backend, per_cpu_works, together};
 use std::{fs::File, io::Read as _, sync::Barrier};
-use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCounter};
 
 /// Leaves the body of a child with a status that tells the line, if the condition is false.
 macro_rules! ensure {
@@ -295,6 +295,45 @@ fn a_set_with_memory_for_its_spill_alone_is_exact() {
                 (0..5).for_each(|_| set.add_many(&[(0, 1), (2, 1)]));
                 ensure!((set.sums(), set.totals()) == (vec![5, 2, 7], vec![6, 7, 12]));
                 ensure!((seen.next_delta(), set.take_all()) == (vec![6, 7, 12], vec![5, 2, 7]));
+                0
+            });
+        }
+    }
+}
+
+/// Few bounds, which are leased from a chunk of two megabytes, and log-linear buckets in a chunk of their
+/// own.
+fn large_histograms(backend: Backend, read_lock: bool) -> [Builder<Histogram>; 2] {
+    let builder = Histogram::builder().backend(backend).shards(4_096).read_lock(read_lock);
+    [builder.bounds(&[1, 10, 100]), builder.grouping_power(2)]
+}
+
+#[test]
+fn a_histogram_with_memory_for_its_spill_alone_is_exact() {
+    for backend in [Backend::PerCpu, Backend::Striped] {
+        for builder in [false, true].into_iter().flat_map(|lock| large_histograms(backend, lock)) {
+            in_child(|| {
+                let histogram = builder.build();
+                let mut seen = histogram.deltas();
+                // What reading allocates comes from what the allocator has.
+                drop(histogram.snapshot());
+                let refusal = Refusal::beyond(64 << 10);
+                histogram.record(7);
+                histogram.record_n(50, 2);
+                ensure!(!histogram.warm_up());
+                let read = histogram.snapshot();
+                ensure!((read.count(), read.sum()) == (3, Some(107)));
+                ensure!(histogram.take() == read);
+                histogram.record(1);
+                ensure!(histogram.snapshot().sum() == Some(1));
+                drop(refusal);
+                ensure!(histogram.warm_up());
+                ensure!(histogram.snapshot().sum() == Some(1));
+                (0..5).for_each(|_| histogram.record(200));
+                ensure!((histogram.total().count(), histogram.total().sum()) == (9, Some(1_108)));
+                ensure!(seen.next_delta() == histogram.total());
+                ensure!(histogram.take().sum() == Some(1_001));
+                ensure!(histogram.snapshot().count() == 0);
                 0
             });
         }

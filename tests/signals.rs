@@ -17,7 +17,7 @@ use std::{
         atomic::{AtomicPtr, AtomicU64, Ordering::SeqCst},
     },
 };
-use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Counter, CounterSet, Histogram, UpDownCounter};
 
 /// What a handler adds: no sum of a few amounts.
 const HANDLERS_ADD: u64 = 1 << 40;
@@ -32,6 +32,8 @@ struct Untouched {
     padded: Counter,
     level: UpDownCounter,
     set: CounterSet,
+    few_buckets: Histogram,
+    many_buckets: Histogram,
 }
 
 impl Untouched {
@@ -41,6 +43,8 @@ impl Untouched {
             padded: case.set(Counter::builder()).padded(true).build(),
             level: case.set(UpDownCounter::builder()).build(),
             set: case.set(CounterSet::builder(40)).build(),
+            few_buckets: case.set(Histogram::builder()).bounds(&[9]).build(),
+            many_buckets: case.set(Histogram::builder()).build(),
         }
     }
 
@@ -50,6 +54,8 @@ impl Untouched {
         self.level.sub(n.into());
         self.set.add(39, n.into());
         self.set.add_many(&[(0, n.into()), (1, n.into())]);
+        self.few_buckets.record_n(3, n.into());
+        self.many_buckets.record_n(3, n.into());
     }
 
     fn assert_have(&self, n: u32) {
@@ -60,8 +66,14 @@ impl Untouched {
         of_set[1] = n.into();
         of_set[39] = n.into();
         assert_eq!(self.set.sums(), of_set);
+        for snapshot in [self.few_buckets.snapshot(), self.many_buckets.snapshot()] {
+            assert_eq!((snapshot.count(), snapshot.sum()), (n.into(), Some(3 * u64::from(n))));
+        }
     }
 }
+
+/// What the handler records [`HANDLERS_ADD`] in.
+static RECORDED: AtomicPtr<Histogram> = AtomicPtr::new(ptr::null_mut());
 
 /// What the handler adds 1 to.
 static UNTOUCHED: AtomicPtr<Untouched> = AtomicPtr::new(ptr::null_mut());
@@ -88,6 +100,10 @@ extern "C" fn on_alarm(_: c_int) {
     // SAFETY: null, or alive until it is null again.
     if let Some(untouched) = unsafe { UNTOUCHED.load(SeqCst).as_ref() } {
         return untouched.add(1);
+    }
+    // SAFETY: null, or a histogram that lasts.
+    if let Some(histogram) = unsafe { RECORDED.load(SeqCst).as_ref() } {
+        histogram.record(HANDLERS_ADD);
     }
     // SAFETY: null, or a counter that lasts.
     if let Some(counter) = unsafe { TARGET.load(SeqCst).as_ref() } {
@@ -259,5 +275,46 @@ fn a_handler_may_interrupt_a_lease_and_lease_itself() {
         LEASING.store(ptr::null_mut(), SeqCst);
         assert_eq!(WRONG.load(SeqCst), 0);
         assert_eq!(counter.sum(), HANDLED.load(SeqCst) * HANDLERS_ADD);
+    });
+}
+
+/// The handler strikes between the two adds of a record, too, and records itself. Whoever reads meanwhile
+/// has what is counted in the sum, and nothing is lost.
+#[test]
+fn a_handler_may_record_between_the_two_adds_of_a_record() {
+    const VALUE: u64 = 7;
+    on_every_backend_fit_for_handlers(|case| {
+        for builder in [
+            case.set(Histogram::builder()).bounds(&[VALUE, 1_000]),
+            case.set(Histogram::builder()).max_value_power(20),
+        ] {
+            let (_turn, _) = alone_with(case);
+            let histogram = lasting(builder.build());
+            RECORDED.store(ptr::from_ref(histogram).cast_mut(), SeqCst);
+            let recorded = together(3, |thread| {
+                let _storm = Storm::over_this_thread();
+                let mut recorded = 0_u64;
+                while HANDLED.load(SeqCst) < 400 {
+                    if thread == 0 {
+                        let total = histogram.total();
+                        let of = |value| {
+                            let mut buckets = total.buckets();
+                            buckets.find(|(range, _)| range.contains(&value)).unwrap().1
+                        };
+                        let worth = VALUE * of(VALUE) + HANDLERS_ADD * of(HANDLERS_ADD);
+                        assert!(worth <= total.sum().unwrap(), "{total:?}");
+                    } else {
+                        (0..64).for_each(|_| histogram.record(VALUE));
+                        recorded += 64;
+                    }
+                }
+                recorded
+            });
+            RECORDED.store(ptr::null_mut(), SeqCst);
+            let (recorded, handled) = (recorded.iter().sum::<u64>(), HANDLED.load(SeqCst));
+            let total = histogram.total();
+            assert_eq!(total.count(), recorded + handled);
+            assert_eq!(total.sum(), Some(VALUE * recorded + HANDLERS_ADD * handled));
+        }
     });
 }

@@ -25,7 +25,7 @@ use std::{
     },
     thread,
 };
-use striped_counter::{Backend, Counter, CounterSet};
+use striped_counter::{Backend, Counter, CounterSet, Histogram, HistogramSnapshot};
 
 /// What happens after a step, given how many there have been; false ends the stepping.
 type Hook = &'static dyn Fn(u64) -> bool;
@@ -146,6 +146,78 @@ mod handlers {
             let batch = interrupted(lasting(|n| set.add_many(&[(0, n), (2, n)])));
             assert_eq!([0, 1, 2].map(|index| set.sum(index)), [batch, single, batch]);
             assert_eq!(set.snapshot(), Some(vec![batch, single, batch]));
+        });
+    }
+
+    /// The values that are recorded here: 1 of them, and the handler's.
+    #[track_caller]
+    fn assert_all_counted_is_in_the_sum(total: &HistogramSnapshot) {
+        let each = |one: bool| if one { 1 } else { HANDLERS_ADD };
+        let worth = total.buckets().map(|(range, count)| count * each(range.contains(&1)));
+        let (worth, sum) = (worth.sum::<u64>(), total.sum().unwrap());
+        assert!(worth <= sum, "{worth} counted, and a sum of {sum}");
+    }
+
+    /// By a lease of a line, and by a chunk of its own.
+    fn histograms(case: &Case) -> [&'static Histogram; 2] {
+        let builder = case.set(Histogram::builder());
+        [builder.bounds(&[1]), builder].map(|builder| {
+            let histogram = lasting(builder.build());
+            histogram.record_n(1, 0);
+            histogram
+        })
+    }
+
+    /// Between the two adds of a record, too.
+    #[test]
+    fn records_are_exact_whichever_of_their_instructions_a_handler_that_records_interrupts() {
+        let _turn = alone();
+        on_every_backend(|case| {
+            if case.backend() == Backend::PerThread && !case.read_lock {
+                return; // Such adds may be lost, which its documentation says.
+            }
+            for histogram in histograms(case) {
+                let expected = interrupted(lasting(|n| histogram.record(n)));
+                let total = histogram.total();
+                assert_eq!(total.sum(), Some(expected));
+                assert_eq!(total.count(), expected / HANDLERS_ADD + 3);
+            }
+        });
+    }
+
+    #[test]
+    fn whatever_is_counted_is_in_the_sum_at_every_instruction_of_a_record() {
+        let _turn = alone();
+        on_every_backend(|case| {
+            if case.read_lock {
+                return; // A handler must not wait for what it interrupts.
+            }
+            for histogram in histograms(case) {
+                let hook = |_| {
+                    assert_all_counted_is_in_the_sum(&histogram.total());
+                    true
+                };
+                together(1, |_| stepped(hook, || (0..3).for_each(|_| histogram.record(1))));
+                assert_eq!((histogram.total().count(), histogram.total().sum()), (3, Some(3)));
+            }
+        });
+    }
+
+    #[test]
+    fn whatever_is_counted_is_in_the_sum_though_a_handler_records_at_every_instruction_of_a_read() {
+        let _turn = alone();
+        on_every_backend(|case| {
+            // In a build without optimization the larger one takes very many instructions.
+            let [histogram, _] = histograms(case);
+            let hook = |_| {
+                histogram.record(HANDLERS_ADD);
+                true
+            };
+            let (steps, total) = stepped(hook, || histogram.total());
+            assert_all_counted_is_in_the_sum(&total);
+            assert!(total.count() > 0, "nothing was recorded before the read");
+            let after = histogram.total();
+            assert_eq!((after.count(), after.sum()), (steps, Some(steps * HANDLERS_ADD)));
         });
     }
 

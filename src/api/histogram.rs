@@ -42,10 +42,11 @@ use timer::nanoseconds;
 ///
 /// Memory: 64 bytes in place, and from the first record on 8 bytes per shard for each bucket and for the
 /// sum, each shard rounded up to lines of 128 bytes, and five shards more for the spill, for what has been
-/// taken, and for bookkeeping (six with a read lock). The default comes to 4,352 bytes per shard. What is
-/// no more than a line per shard, such as up to 14 bounds with their open bucket and the sum, is leased from
-/// chunks that histograms share and leave to the next; more is mapped from the system by pages, of which
-/// those that were never written to take no memory, and given back at the end, or kept for the next if it is small.
+/// taken, and for bookkeeping. The default comes to 4,352 bytes per shard. A read lock takes two columns more
+/// and a sixth such shard. Without one, what is no more than a line per shard, such as up to 14 bounds with
+/// their open bucket and the sum, is leased from chunks that histograms share and leave to the next. All else is
+/// mapped from the system by pages, of which those that were never written to take no memory, and is given
+/// back at the end, or kept for the next if it is small.
 ///
 /// Where there is no memory for a spill on the first record, the process ends, as when a `Vec` finds none;
 /// without memory for shards alone, records spill.

@@ -31,7 +31,6 @@ mod subjects;
 
 use args::Settings;
 use forecast::Forecast;
-use kind::Kind;
 use lab::{
     clock,
     files::{self, File},
@@ -111,7 +110,8 @@ impl Contention {
 
     /// Reads the command line, measures, prints and writes what came of it, and returns the exit code.
     ///
-    /// To be called first in `main`. Ends the process where the options are wrong, or only ask for help.
+    /// To be called first in `main`. Ends the process where the options are wrong, or only ask for help. Without
+    /// subjects of your own, `--type CounterSet` works too, but only the tool itself knows the bytes per counter.
     #[must_use]
     pub fn run(self) -> ExitCode {
         let names = self.own.iter().map(|own| own.name).collect();
@@ -214,8 +214,7 @@ fn sizes(points: &[Point]) -> Vec<Option<Bytes>> {
         // How an index is drawn does not matter.
         let same = |other: &Point| Point { index: Index::Random, ..*point } == *other;
         let known = points[..number].iter().position(same);
-        let many = point.kind == Kind::CounterSet && point.subject != Name::IndexAlone;
-        let fresh = || many.then(|| memory::fresh(&number.to_string())).flatten();
+        let fresh = || subjects::sized(point).then(|| memory::fresh(&number.to_string())).flatten();
         sizes.push(known.map_or_else(fresh, |known| sizes[known]));
     }
     sizes
@@ -223,6 +222,9 @@ fn sizes(points: &[Point]) -> Vec<Option<Bytes>> {
 
 /// Does the job of such a process.
 fn bytes(points: &[Point], job: &str) -> Result<(), Box<dyn Error>> {
+    if !memory::counts() {
+        return Err("this program's allocator does not count".into());
+    }
     let point = points.get(job.parse::<usize>()?).ok_or("no such point")?;
     Ok(memory::done(subjects::bytes(point).ok_or("not of many counters")?)?)
 }

@@ -26,13 +26,13 @@ impl<'a> Phaser<'a> {
         Self { begun, ended: [left, right] }
     }
 
-    /// Begins an operation, and returns its side.
-    pub(super) fn enter(&self) -> usize {
+    /// Begins an operation.
+    pub(super) fn enter(&self) -> Entered<'a> {
         // Acquire: partners the release in `flip`. Release: partners the acquire there.
-        side(self.begun.fetch_add(1, Ordering::AcqRel))
+        Entered { phaser: *self, side: side(self.begun.fetch_add(1, Ordering::AcqRel)) }
     }
 
-    pub(super) fn leave(&self, side: usize) {
+    fn leave(&self, side: usize) {
         // Release: partners the acquire in `flip`, which then sees what the operation did.
         self.ended[side].fetch_add(1, Ordering::Release);
     }
@@ -57,6 +57,18 @@ impl<'a> Phaser<'a> {
         while self.ended[old].load(Ordering::Acquire) != begun {
             yield_now();
         }
+    }
+}
+
+/// An operation, which ends when this is dropped: by a panic too, of an index of the caller's.
+pub(super) struct Entered<'a> {
+    phaser: Phaser<'a>,
+    pub(super) side: usize,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.phaser.leave(self.side);
     }
 }
 

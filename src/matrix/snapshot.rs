@@ -67,6 +67,29 @@ impl Shard<'_> {
     }
 }
 
+/// An operation on a shard, which has counted itself in, and counts itself out when it is dropped: by a panic
+/// too, of an index of the caller's, or cuts would wait for it without end.
+struct Operation<'a> {
+    shard: Shard<'a>,
+    ended: usize,
+}
+
+impl<'a> Operation<'a> {
+    #[inline(always)]
+    fn begin(matrix: &'a Matrix<Many>) -> Self {
+        let shard = matrix.shard();
+        shard.add(matrix.columns().begun(), 1);
+        Self { shard, ended: matrix.columns().ended() }
+    }
+}
+
+impl Drop for Operation<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.shard.add(self.ended, 1);
+    }
+}
+
 impl Matrix<Many> {
     /// Adds `n` to `column`, as an operation if the set is tracked.
     #[inline(always)]
@@ -116,17 +139,15 @@ impl Matrix<Many> {
         // An operation that begins while adds are diverted is not one more for the cut to wait for.
         let mut diverted = self.is_diverted();
         if !diverted {
-            let shard = self.shard();
-            shard.add(self.columns().begun(), 1);
+            let operation = Operation::begin(self);
             // Partners `heavy` in `add_cut`, between the divert and the count of operations.
             membarrier::light();
             diverted = self.is_diverted();
             if !diverted {
                 for &(index, n) in adds {
-                    shard.add(self.columns().column(index), n);
+                    operation.shard.add(self.columns().column(index), n);
                 }
             }
-            shard.add(self.columns().ended(), 1);
         }
         if diverted {
             self.operate_slow(adds);

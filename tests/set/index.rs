@@ -1,7 +1,10 @@
 //! An enum is an index, in every method that takes one.
 
 use crate::{common::on_every_backend, set};
-use std::cell::Cell;
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 use striped_counter::SetIndex;
 
 #[derive(Clone, Copy)]
@@ -50,5 +53,31 @@ fn an_index_that_changes_stays_within_the_set() {
             set.add_many(&[(Fickle(&fickle), 5)]);
         }
         assert_eq!(set.sums().iter().sum::<u64>(), 10, "counted somewhere");
+    });
+}
+
+/// Panics when it is asked for the second time: `add_many` has checked it by then.
+#[derive(Clone, Copy)]
+struct Panics<'a>(&'a Cell<bool>);
+
+impl SetIndex for Panics<'_> {
+    fn index(self) -> usize {
+        assert!(!self.0.replace(true), "an index that panics");
+        0
+    }
+}
+
+#[test]
+fn an_index_that_panics_leaves_no_snapshot_waiting() {
+    on_every_backend(|case| {
+        let set = set(case, 3);
+        // Into the spill, and then into a shard.
+        for _ in 0..2 {
+            let panics = Cell::new(false);
+            let add = || set.add_many(&[(Panics(&panics), 5)]);
+            assert!(catch_unwind(AssertUnwindSafe(add)).is_err());
+            set.inc(1_usize);
+            assert_eq!(set.take_all(), [0, 1, 0]);
+        }
     });
 }

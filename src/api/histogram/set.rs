@@ -20,9 +20,9 @@ use std::{fmt, iter::FusedIterator, time::Duration};
 /// # Cost
 ///
 /// A record costs as much as a `Histogram`'s. Memory: 64 bytes in place, and 8 bytes per shard for each
-/// bucket and sum of each histogram, each shard rounded up to lines of 128 bytes, and five shards more (six
-/// with a read lock). It is mapped from the system by pages, and a page that nothing was recorded in takes
-/// no memory.
+/// bucket and sum of each histogram, each shard rounded up to lines of 128 bytes, and five shards more (with a
+/// read lock six, and two columns). All beyond a line per shard is mapped from the system by pages, and a page
+/// that nothing was recorded in takes no memory.
 ///
 /// # Example
 ///
