@@ -31,7 +31,6 @@ mod subjects;
 
 use args::Settings;
 use forecast::Forecast;
-use kind::Kind;
 use lab::{
     clock,
     files::{self, File},
@@ -213,8 +212,7 @@ fn sizes(points: &[Point]) -> Vec<Option<Bytes>> {
         // How an index is drawn does not matter.
         let same = |other: &Point| Point { index: Index::Random, ..*point } == *other;
         let known = points[..number].iter().position(same);
-        let many = point.kind == Kind::CounterSet && point.subject != Name::IndexAlone;
-        let fresh = || many.then(|| memory::fresh(&number.to_string())).flatten();
+        let fresh = || subjects::sized(point).then(|| memory::fresh(&number.to_string())).flatten();
         sizes.push(known.map_or_else(fresh, |known| sizes[known]));
     }
     sizes
