@@ -15,10 +15,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use striped_counter::{
-    Backend, Counter, Histogram,
-    bench::lab::index::{Draw, Index},
-};
+use striped_counter::{Backend, Counter, Histogram, bench::lab::index::Latencies};
 
 const THREADS: [u32; 3] = [1, 2, 8];
 const ROWS: [usize; 3] = [1, 8, 64];
@@ -121,29 +118,23 @@ fn point<R: Record>(
     });
 }
 
-/// Random latencies: from 50 microseconds to 10 milliseconds, half of them below 90 microseconds.
-fn latencies(thread: usize) -> impl FnMut() -> u64 {
-    let mut draw = Draw::new(10_000_000, Index::Skewed, thread);
-    move || 50_000 + draw.index() as u64
-}
-
 /// How long `threads` threads take for so many `records` each: from when the first begins until the last is
 /// done, without the spawning and joining.
 fn timed(histogram: &impl Record, threads: u32, records: u64) -> Duration {
     let all_ready = Barrier::new(threads as usize);
     let recorder = |thread: usize| {
         // Leaves the thread with a number and a row.
-        let first = latencies(thread)();
+        let first = Latencies::new(thread).draw();
         histogram.record(first);
         all_ready.wait();
-        let mut latency = latencies(thread);
+        let mut latencies = Latencies::new(thread);
         let begin = Instant::now();
         for _ in 0..records {
-            black_box(histogram).record(latency());
+            black_box(histogram).record(latencies.draw());
         }
         let end = Instant::now();
-        let mut again = latencies(thread);
-        let sum = (0..records).fold(first, |sum: u64, _| sum.wrapping_add(again()));
+        let mut again = Latencies::new(thread);
+        let sum = (0..records).fold(first, |sum: u64, _| sum.wrapping_add(again.draw()));
         (begin, end, sum)
     };
     let recorder = &recorder;

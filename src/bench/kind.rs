@@ -15,6 +15,9 @@ pub(crate) enum Kind {
     /// Many counters, against as many single ones.
     #[value(name = "CounterSet")]
     CounterSet,
+    /// A histogram of latencies.
+    #[value(name = "Histogram")]
+    Histogram,
 }
 
 impl Kind {
@@ -22,7 +25,7 @@ impl Kind {
     pub(crate) fn file(self, ending: &str) -> String {
         match self {
             Self::Counter => format!("contention{ending}"),
-            Self::UpDownCounter | Self::CounterSet => format!("contention-{self}{ending}"),
+            _ => format!("contention-{self}{ending}"),
         }
     }
 
@@ -32,11 +35,11 @@ impl Kind {
     }
 
     /// How long the measuring of a default run may take, in milliseconds, to be within a minute.
-    /// Many counters are slow to allocate, to touch and to check.
+    /// Many counters are slow to allocate, to touch and to check, and so are many buckets.
     pub(crate) fn budget(self) -> u64 {
         match self {
             Self::Counter | Self::UpDownCounter => 48_000,
-            Self::CounterSet => 24_000,
+            Self::CounterSet | Self::Histogram => 24_000,
         }
     }
 }

@@ -31,13 +31,12 @@ mod subjects;
 
 use args::Settings;
 use forecast::Forecast;
-use kind::Kind;
 use lab::{
     clock,
     files::{self, File},
     index::Index,
     interrupt,
-    machine::Machine,
+    machine::{self, Machine},
     memory::{self, Bytes},
     output::{exit, print},
     rounds,
@@ -111,7 +110,8 @@ impl Contention {
 
     /// Reads the command line, measures, prints and writes what came of it, and returns the exit code.
     ///
-    /// To be called first in `main`. Ends the process where the options are wrong, or only ask for help.
+    /// To be called first in `main`. Ends the process where the options are wrong, or only ask for help. Without
+    /// subjects of your own, `--type CounterSet` works too, but only the tool itself knows the bytes per counter.
     #[must_use]
     pub fn run(self) -> ExitCode {
         let names = self.own.iter().map(|own| own.name).collect();
@@ -132,36 +132,35 @@ fn run(settings: &Settings, own: &[Own]) -> Result<(), Box<dyn Error>> {
     let window = settings.window(points.len(), tick);
     let runs = points.len() * usize::from(settings.repeats);
     let rows = measure(settings, points, window, own)?;
-    let machine = Machine::here();
-    let notes = notes::notes(
-        &rows,
-        Circumstances {
-            kind: settings.kind,
-            cpus: machine.cpus,
-            coarse: (tick >= COARSE).then_some(tick),
-            window,
-            runs,
-            interrupted: interrupt::asked(),
-        },
-    );
-    let busy = notes::busy(&rows, machine.cpus);
-    let forecast =
-        settings.forecast.map(|request| Forecast::new(request, &rows, machine.cpus, busy));
-    let told = forecast.as_ref().is_none_or(Option::is_some);
-    let advice = Advice::new(settings.kind, &rows, recommend::auto());
-    let (kind, repeats) = (settings.kind, settings.repeats);
-    let report = Report {
-        kind,
-        machine,
-        repeats,
+    let here = Circumstances {
+        kind: settings.kind,
+        cpus: machine::cpus(),
+        coarse: (tick >= COARSE).then_some(tick),
         window,
-        rows,
-        forecast: forecast.flatten(),
-        advice,
-        notes,
+        runs,
+        interrupted: interrupt::asked(),
     };
+    publish(settings, &report(settings, rows, here))
+}
 
-    // What was measured is shown even if it cannot be kept.
+/// Puts together what `rows` come to.
+fn report(settings: &Settings, rows: Vec<Row>, here: Circumstances) -> Report {
+    let busy = notes::busy(&rows, here.cpus);
+    let forecast = settings.forecast.and_then(|r| Forecast::new(r, &rows, here.cpus, busy));
+    Report {
+        kind: settings.kind,
+        machine: Machine::here(),
+        repeats: settings.repeats,
+        window: here.window,
+        notes: notes::notes(&rows, here),
+        advice: Advice::new(settings.kind, &rows, recommend::auto()),
+        forecast,
+        rows,
+    }
+}
+
+/// Writes the files, and prints what is asked for: even if files cannot be written.
+fn publish(settings: &Settings, report: &Report) -> Result<(), Box<dyn Error>> {
     let files = report.files(&settings.endings);
     let saved = files::save(&settings.out, &files);
     print(&report.render(settings.format))?;
@@ -170,11 +169,10 @@ fn run(settings: &Settings, own: &[Own]) -> Result<(), Box<dyn Error>> {
     if report.advice.line.is_none() {
         return Err("nothing could be measured well enough to recommend anything".into());
     }
-    if told {
-        Ok(())
-    } else {
-        Err("there is no forecast: what it is made from could not be measured".into())
+    if settings.forecast.is_some() && report.forecast.is_none() {
+        return Err("there is no forecast: what it is made from could not be measured".into());
     }
+    Ok(())
 }
 
 /// What moves so far at a time is told of.
@@ -214,8 +212,7 @@ fn sizes(points: &[Point]) -> Vec<Option<Bytes>> {
         // How an index is drawn does not matter.
         let same = |other: &Point| Point { index: Index::Random, ..*point } == *other;
         let known = points[..number].iter().position(same);
-        let many = point.kind == Kind::CounterSet && point.subject != Name::IndexAlone;
-        let fresh = || many.then(|| memory::fresh(&number.to_string())).flatten();
+        let fresh = || subjects::sized(point).then(|| memory::fresh(&number.to_string())).flatten();
         sizes.push(known.map_or_else(fresh, |known| sizes[known]));
     }
     sizes
@@ -223,6 +220,9 @@ fn sizes(points: &[Point]) -> Vec<Option<Bytes>> {
 
 /// Does the job of such a process.
 fn bytes(points: &[Point], job: &str) -> Result<(), Box<dyn Error>> {
+    if !memory::counts() {
+        return Err("this program's allocator does not count".into());
+    }
     let point = points.get(job.parse::<usize>()?).ok_or("no such point")?;
     Ok(memory::done(subjects::bytes(point).ok_or("not of many counters")?)?)
 }

@@ -143,6 +143,9 @@ impl Curves {
         let rows = || rows.iter().filter(|row| row.point.section.is_main());
         let most = rows().map(|row| row.point.counters).max().unwrap_or(1);
         let rows = rows().filter(|r| (r.point.counters, r.point.index) == (most, Index::Random));
+        // An atomic per bucket has no sum, and is no histogram yet.
+        let histogram = |row: &&Row| matches!(row.point.subject, Name::Backend(_));
+        let rows = rows.filter(move |row| kind != Kind::Histogram || histogram(row));
         // What took no time was not measured.
         let is_cost = |cost: &f64| cost.is_finite() && *cost > 0.0;
         let rows = rows.filter(|row| row.measured.add_cpus.iter().all(is_cost));
@@ -253,7 +256,10 @@ impl Curves {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::rows::tests::{row, row_of_many};
+    use crate::bench::{
+        plan::{Point, Section},
+        rows::tests::{row, row_of_many},
+    };
 
     fn repeated(costs: &[(Name, usize, &[f64])], auto: Backend) -> Advice {
         let rows = costs.iter().map(|&(name, n, costs)| {
@@ -351,6 +357,18 @@ mod tests {
     fn one_thread_counts_only_if_alone() {
         let costs = [(PER_CPU, 1, 9.0), (PER_CPU, 2, 1.0), (STRIPED, 1, 1.0), (STRIPED, 2, 3.0)];
         assert_eq!(line(&advice(&costs, Backend::PerCpu)), "Counter::new()");
+    }
+
+    #[test]
+    fn what_is_no_histogram_is_not_compared() {
+        let rows = [(PER_CPU, 9.0), (STRIPED, 12.0), (Name::AtomicU64, 1.0)].map(|(name, cost)| {
+            let mut row = row(name, 1, cost);
+            row.point = Point::new(Kind::Histogram, Section::Records, name, 1);
+            row
+        });
+        let advice = Advice::new(Kind::Histogram, &rows, Backend::PerCpu);
+        assert_eq!(line(&advice), "Histogram::new()");
+        assert!(!advice.why.contains("AtomicU64"), "{}", advice.why);
     }
 
     #[test]

@@ -33,10 +33,10 @@ const TICKS: u32 = 25;
 ///
 /// Prints tables, and ends with the builder line that it recommends for this
 /// machine. Writes contention.html, a page with all of it; contention.svg, the
-/// curve; and contention.csv, the figures. With --type UpDownCounter or
-/// CounterSet these are called contention-CounterSet.html and so on. Checks the
-/// exact sum after every run. A default run takes about a minute; leave the
-/// machine alone meanwhile.
+/// curve; and contention.csv, the figures. With --type UpDownCounter,
+/// CounterSet or Histogram these are called contention-CounterSet.html and so
+/// on. Checks the exact sum after every run. A default run takes about a minute;
+/// leave the machine alone meanwhile.
 ///
 /// Exit code: 0; 1 if a sum was wrong, nothing could be measured, or a result
 /// could not be written; 2 on a wrong option; 130 after an interrupt whose
@@ -62,7 +62,8 @@ struct Args {
 
     /// How many shards Striped has: a list of numbers from 1 to 4096, rounded
     /// up to powers of two. Not of a CounterSet.
-    /// [default: 1,2,4 and so on to four times the number of CPUs, or to 16]
+    /// [default: 1,2,4 and so on to four times the number of CPUs, or to 16;
+    /// 1,8,64 of a Histogram]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
     #[arg(verbatim_doc_comment)]
     shards: Vec<usize>,
@@ -82,7 +83,8 @@ struct Args {
     backends: Vec<Backend>,
 
     /// How many threads sum in the mixed load: a list of numbers from 1 to
-    /// 4096. They never pause, which is the worst case. Not of a CounterSet.
+    /// 4096. They never pause, which is the worst case. Not of a CounterSet
+    /// or a Histogram.
     /// [default: 1]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
     #[arg(verbatim_doc_comment)]
@@ -91,8 +93,8 @@ struct Args {
     /// How long one repeat of a point takes: 1 to 60000 milliseconds. Longer
     /// by itself where the CPU clock is too coarse for that.
     /// [default: as long as all together take 48 seconds, or 24 seconds of a
-    /// CounterSet, which takes as much again to set up and to check, but 20
-    /// to 250 milliseconds]
+    /// CounterSet or a Histogram, which takes as much again to set up and to
+    /// check, but 20 to 250 milliseconds]
     #[arg(long, value_name = "MS", value_parser = number(1..=60_000_u64), verbatim_doc_comment)]
     ms: Option<u64>,
 
@@ -105,7 +107,8 @@ struct Args {
     /// Forecasts the curves for a machine with this many CPUs, 2 to 4096,
     /// from a model of two costs: that of an add by a thread alone, and that
     /// of moving a cache line. Both are measured here, if 1 and a number from
-    /// 2 to that of the CPUs are among --threads. Not of a CounterSet.
+    /// 2 to that of the CPUs are among --threads. Not of a CounterSet or a
+    /// Histogram.
     #[arg(long, value_name = "CPUS", value_parser = number(2..=4_096_usize), verbatim_doc_comment)]
     forecast: Option<usize>,
 
@@ -182,12 +185,12 @@ pub(crate) struct Settings {
 impl Args {
     /// Refuses what does not apply to the type.
     fn check_type(&self) -> Result<(), clap::Error> {
-        let set = self.kind == Kind::CounterSet;
+        let single = matches!(self.kind, Kind::Counter | Kind::UpDownCounter);
         let inapplicable = [
-            ("--shards", set && !self.shards.is_empty()),
-            ("--readers", set && !self.readers.is_empty()),
-            ("--counters", !set && !self.counters.is_empty()),
-            ("--forecast", set && self.forecast.is_some()),
+            ("--shards", self.kind.many() && !self.shards.is_empty()),
+            ("--readers", !single && !self.readers.is_empty()),
+            ("--counters", !self.kind.many() && !self.counters.is_empty()),
+            ("--forecast", !single && self.forecast.is_some()),
         ];
         inapplicable.into_iter().find(|(_, given)| *given).map_or(Ok(()), |(option, _)| {
             Err(refuse(&format!("'{option}' does not apply to '--type {}'", self.kind)))
@@ -253,7 +256,7 @@ impl Settings {
             forecast: args.forecast(&threads, cpus)?,
             threads,
             shards: ascending(args.shards.into_iter().map(usize::next_power_of_two))
-                .unwrap_or_else(|| doubling((4 * cpus).next_power_of_two().max(16))),
+                .unwrap_or_else(|| default_shards(args.kind, cpus)),
             backends,
             counters: ascending(args.counters).unwrap_or_else(|| vec![1, 1_000, 10_000, 100_000]),
             readers: ascending(args.readers).unwrap_or_else(|| vec![1]),
@@ -292,6 +295,13 @@ impl Settings {
         let fitting =
             (self.kind.budget() / runs).clamp(*DEFAULT_WINDOW.start(), *DEFAULT_WINDOW.end());
         Duration::from_millis(self.ms.unwrap_or(fitting)).max(TICKS * tick)
+    }
+}
+
+fn default_shards(kind: Kind, cpus: usize) -> Vec<usize> {
+    match kind {
+        Kind::Histogram => vec![1, 8, 64],
+        _ => doubling((4 * cpus).next_power_of_two().max(16)),
     }
 }
 

@@ -73,7 +73,7 @@ fn types_are_named_in_any_case() {
     assert_eq!(Settings::parse(&["--type=upDownCounter"]).unwrap().kind, Kind::UpDownCounter);
     let set = Settings::parse(&["--type", "CounterSet", "--counters=9,1,9"]).unwrap();
     assert_eq!((set.kind, &set.counters[..]), (Kind::CounterSet, &[1, 9][..]));
-    assert!(error(&["--type=Gauge"]).contains("Counter, UpDownCounter, CounterSet"));
+    assert!(error(&["--type=Gauge"]).contains("Counter, UpDownCounter, CounterSet, Histogram"));
 }
 
 #[test]
@@ -99,6 +99,10 @@ fn what_does_not_apply_to_the_type_is_refused() {
     refused(&["--type=CounterSet", "--shards=2"], "--shards");
     refused(&["--type=CounterSet", "--readers=1"], "--readers");
     refused(&["--type=CounterSet", "--forecast=64"], "--forecast");
+    refused(&["--type=Histogram", "--counters=5"], "--counters");
+    refused(&["--type=Histogram", "--readers=1"], "--readers");
+    refused(&["--type=Histogram", "--forecast=64"], "--forecast");
+    assert_eq!(Settings::parse(&["--type=Histogram"]).unwrap().shards, [1, 8, 64]);
 }
 
 #[test]

@@ -70,6 +70,26 @@ impl Draw {
     }
 }
 
+/// Draws latencies in nanoseconds: from 50 microseconds to 10 milliseconds, half of them below 90 microseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Latencies(Draw);
+
+impl Latencies {
+    /// What a reader of the results has to know.
+    pub const NOTE: &str = "values: latencies from 50 us to 10 ms, half of them below 90 us, drawn anew for \
+        every record, which is in all figures and takes what \"value alone\" does.";
+
+    /// For the adder of this number.
+    pub fn new(adder: usize) -> Self {
+        Self(Draw::new(10_000_000, Index::Skewed, adder))
+    }
+
+    #[inline(always)]
+    pub fn draw(&mut self) -> u64 {
+        50_000 + self.0.index() as u64
+    }
+}
+
 /// Of a fraction in 2^32ths.
 #[inline(always)]
 fn square(fraction: u64) -> u64 {
@@ -103,6 +123,15 @@ mod tests {
         for k in [1_u32, 10, 100, 1_000] {
             close(share(Index::Skewed, k as usize), (f64::from(k) / 1_000.0).powf(0.125));
         }
+    }
+
+    #[test]
+    fn latencies_are_as_documented() {
+        let mut latencies = Latencies::new(3);
+        let mut drawn: Vec<_> = (0..10_000).map(|_| latencies.draw()).collect();
+        drawn.sort_unstable();
+        assert!(drawn[0] >= 50_000 && drawn[9_999] < 10_050_000);
+        assert!((85_000..95_000).contains(&drawn[5_000]), "{}", drawn[5_000]);
     }
 
     #[test]

@@ -36,6 +36,11 @@ pub fn allocated<T>(make: impl FnOnce() -> T) -> (T, usize) {
     (thing, BYTES.get().wrapping_sub(before))
 }
 
+/// Whether allocations are counted: in a program whose allocator is not [`Counting`] they are not.
+pub fn counts() -> bool {
+    allocated(|| black_box(Box::new(0_u8))).1 > 0
+}
+
 /// What a thing takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes {
@@ -198,6 +203,7 @@ mod tests {
         });
         assert_eq!(bytes, 20 * size_of::<u64>() + 3);
         assert_eq!(kept.1.len(), 3);
+        assert!(counts());
     }
 
     #[test]

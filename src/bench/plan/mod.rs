@@ -1,5 +1,6 @@
 //! Which points are measured, in which section.
 
+mod histogram;
 mod set;
 
 use crate::Backend;
@@ -27,10 +28,14 @@ pub(crate) enum Section {
     Batch,
     /// All sums of many counters at rest.
     Sums,
+    /// Records of a histogram against the number of threads.
+    Records,
+    /// Snapshots of a histogram at rest against the number of rows.
+    Snapshots,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Threads,
         Self::Shards,
         Self::Sum,
@@ -38,11 +43,13 @@ impl Section {
         Self::Counters,
         Self::Batch,
         Self::Sums,
+        Self::Records,
+        Self::Snapshots,
     ];
 
     /// Whether it has the curves that the plot and the recommendation are about.
     pub(crate) fn is_main(self) -> bool {
-        matches!(self, Self::Threads | Self::Counters)
+        matches!(self, Self::Threads | Self::Counters | Self::Records)
     }
 }
 
@@ -56,6 +63,8 @@ impl fmt::Display for Section {
             Self::Counters => "counters",
             Self::Batch => "batch",
             Self::Sums => "sums",
+            Self::Records => "records",
+            Self::Snapshots => "snapshots",
         })
     }
 }
@@ -124,6 +133,9 @@ impl Point {
             (Section::Sums, Name::Backend(backend) | Name::Loop(backend)) => {
                 other.subject == Name::Loop(backend)
             }
+            (Section::Snapshots, Name::Backend(backend) | Name::Loop(backend)) => {
+                other.subject == Name::Loop(backend) && other.shards == self.shards
+            }
             _ => other.subject.atomic(),
         };
         yardstick && self.comparable(other)
@@ -154,6 +166,7 @@ pub(crate) fn points(settings: &Settings) -> Vec<Point> {
     match settings.kind {
         Kind::Counter | Kind::UpDownCounter => single(settings),
         Kind::CounterSet => set::points(settings),
+        Kind::Histogram => histogram::points(settings),
     }
 }
 
@@ -217,8 +230,8 @@ fn subjects(settings: &Settings) -> impl Iterator<Item = Name> {
 /// What one would use instead, the yardstick first.
 fn baselines(kind: Kind) -> &'static [Name] {
     match kind {
-        Kind::Counter | Kind::CounterSet => &Name::BASELINES,
         Kind::UpDownCounter => &[Name::AtomicI64],
+        _ => &Name::BASELINES,
     }
 }
 

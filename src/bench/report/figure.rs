@@ -29,7 +29,8 @@ use crate::{
 pub(super) fn main(report: &Report) -> Chart {
     let figure = Figure::of(report.kind);
     let chosen = |name: Name| {
-        let ours = matches!(name, Name::Backend(_) | Name::Own(_) | Name::Counters(_));
+        let ours =
+            matches!(name, Name::Backend(_) | Name::Own(_) | Name::Counters(_) | Name::NoSum(_));
         ours || name.atomic()
     };
     figure.chart(report, chosen)
@@ -89,6 +90,13 @@ impl Figure {
                 ..Self::THREADS
             },
             Kind::CounterSet => Self::COUNTERS,
+            Kind::Histogram => Self {
+                title: "CPU time of a record against threads",
+                x_title: "threads that record",
+                y_title: "CPU ns per record",
+                section: Section::Records,
+                ..Self::THREADS
+            },
         }
     }
 
@@ -172,7 +180,7 @@ impl Figure {
 
 fn style(name: Name) -> Style {
     match name {
-        Name::Counters(backend) => style(Name::Backend(backend)).hollow(),
+        Name::Counters(backend) | Name::NoSum(backend) => style(Name::Backend(backend)).hollow(),
         Name::PaddedAtomics => Style::thin(BLACK, Shape::Square),
         Name::ArcAtomics => Style::thin(BLACK, Shape::Diamond),
         Name::Backend(Backend::PerCpu) => Style::thick(VERMILION, Shape::Disc),
@@ -183,8 +191,11 @@ fn style(name: Name) -> Style {
         Name::ThreadLocal | Name::Arcs(_) => Style::thin(PURPLE, Shape::Diamond),
         Name::FastRead | Name::Padded(_) => Style::thin(ORANGE, Shape::Down),
         Name::FastWrite => Style::thin(SKY_BLUE, Shape::Up),
-        Name::SingleThread | Name::IndexAlone => Style::thin(GREY, Shape::Diamond),
+        Name::SingleThread | Name::IndexAlone | Name::ValueAlone => {
+            Style::thin(GREY, Shape::Diamond)
+        }
         Name::Plain => Style::thin(BLACK, Shape::Disc).hollow(),
+        Name::Sum(backend) => style(Name::Backend(backend)).dashed(),
         Name::Own(_) => own_style(0),
     }
 }

@@ -4,7 +4,7 @@ use super::{COLUMNS, Report, predictions};
 use crate::bench::{
     kind::Kind,
     lab::{
-        index::Index,
+        index::{Index, Latencies},
         stats::Spread,
         text::{align, wrap},
     },
@@ -129,6 +129,18 @@ fn layout(section: Section) -> Layout {
             measures: &[SUM],
             group: |point| Some(format!("{} counters", point.counters)),
         },
+        Section::Records => Layout {
+            title: "Records of latencies against threads: in a histogram (by backend), one without a sum, or \
+                    the parts of it",
+            keys: &[Key::Threads, Key::Subject, Key::Shards, Key::Asked, Key::Resident],
+            ..layout
+        },
+        Section::Snapshots => Layout {
+            title: "Snapshots of a histogram against shards, while no thread records",
+            keys: &[Key::Subject, Key::Shards, Key::Asked, Key::Resident],
+            measures: &[SUM],
+            ..layout
+        },
     }
 }
 
@@ -162,9 +174,16 @@ pub(super) fn legend(kind: Kind) -> Vec<String> {
              of the allocator or in place; and resident, in whole pages, which has what the library maps \
              by itself as well."
         }
+        Kind::Histogram => {
+            "ratio: of records to an AtomicU64 per bucket, which has no sum; of snapshots to a bare loop over \
+             as much memory. Counter: the values added to a counter. asked, resident: bytes, measured in a \
+             process of its own: asked of the allocator or in place; and resident, in whole pages, which has \
+             what the library maps by itself as well."
+        }
     };
     legend.push(to.to_owned());
     legend.extend(kind.many().then(|| Index::NOTE.to_owned()));
+    legend.extend((kind == Kind::Histogram).then(|| Latencies::NOTE.to_owned()));
     legend
 }
 

@@ -1,5 +1,6 @@
 //! What is measured: the backends of each type, and what one would use instead.
 
+mod histogram;
 mod level;
 mod many;
 mod own;
@@ -48,6 +49,12 @@ pub(crate) enum Name {
     Loop(Backend),
     /// No counter: what it takes to draw an index.
     IndexAlone,
+    /// A histogram without a sum.
+    NoSum(Backend),
+    /// A sum without a histogram: a counter to which the values are added.
+    Sum(Backend),
+    /// No histogram: what it takes to draw a value.
+    ValueAlone,
 }
 
 impl Name {
@@ -69,7 +76,7 @@ impl Name {
 
     /// Whether only the thread that made it can use it.
     pub(crate) fn single_thread(self) -> bool {
-        matches!(self, Self::SingleThread | Self::Plain | Self::IndexAlone)
+        matches!(self, Self::SingleThread | Self::Plain | Self::IndexAlone | Self::ValueAlone)
     }
 
     /// Whether it is one plain atomic a counter.
@@ -104,13 +111,29 @@ impl fmt::Display for Name {
             Self::Batch(backend) => write!(f, "{backend} batch"),
             Self::Loop(backend) => write!(f, "{backend} bare loop"),
             Self::IndexAlone => f.write_str("index alone"),
+            Self::NoSum(backend) => write!(f, "{backend} no sum"),
+            Self::Sum(backend) => write!(f, "{backend} Counter"),
+            Self::ValueAlone => f.write_str("value alone"),
         }
     }
 }
 
-/// What the counters of `point` take together, for points of many counters. For a process of its own.
+/// Whether it is worth knowing what `point` takes.
+pub(crate) fn sized(point: &Point) -> bool {
+    match point.kind {
+        Kind::Counter | Kind::UpDownCounter => false,
+        Kind::CounterSet => point.subject != Name::IndexAlone,
+        Kind::Histogram => histogram::sized(point),
+    }
+}
+
+/// What the counters of `point` take together, if it is [`sized`]. For a process of its own.
 pub(crate) fn bytes(point: &Point) -> Option<Bytes> {
-    (point.kind == Kind::CounterSet).then(|| many::bytes(point)).flatten()
+    match point.kind {
+        Kind::Counter | Kind::UpDownCounter => None,
+        Kind::CounterSet => many::bytes(point),
+        Kind::Histogram => histogram::bytes(point),
+    }
 }
 
 /// One run of `point`, on a counter of its own.
@@ -124,6 +147,7 @@ pub(crate) fn run(point: &Point, window: Duration, own: &[Own]) -> io::Result<Sa
         Kind::Counter => single::run(point, load),
         Kind::UpDownCounter => level::run(point, load),
         Kind::CounterSet => many::run(point, load),
+        Kind::Histogram => histogram::run(point, load),
     }
 }
 

@@ -9,26 +9,8 @@ use std::{
 };
 use striped_counter::{
     Backend, Histogram,
-    bench::lab::{
-        backends::works,
-        index::{Draw, Index},
-    },
+    bench::lab::{backends::works, index::Latencies},
 };
-
-/// Random latencies in nanoseconds: from 50 microseconds to 10 milliseconds, half of them below 90
-/// microseconds. The power of eight gives them a long tail, and costs three multiplications.
-struct Latencies(Draw);
-
-impl Latencies {
-    fn new(adder: usize) -> Self {
-        Self(Draw::new(10_000_000, Index::Skewed, adder))
-    }
-
-    #[inline(always)]
-    fn draw(&mut self) -> u64 {
-        50_000 + self.0.index() as u64
-    }
-}
 
 /// The shape of all log-linear ones, and the digits of those that go by digits: the next above 6.25 %.
 const GROUPING_POWER: u8 = 4;

@@ -18,10 +18,11 @@ use std::{
     io, iter,
     sync::{Arc, atomic::AtomicU64},
 };
-use types::{Bare, IndexAlone, Three};
+pub(super) use types::Bare;
+use types::{IndexAlone, Three};
 
 /// Many counters, known by their index.
-trait Many {
+pub(super) trait Many {
     /// How many adds a step is.
     const ADDS: u64 = 1;
     /// Bytes that are not on the heap.

@@ -128,7 +128,7 @@ impl<const BATCH: bool> Many for Three<BATCH> {
 }
 
 /// As many cells as a set has, row after row, and nothing else: the least that its sums can cost.
-pub(super) struct Bare {
+pub(in crate::bench::subjects) struct Bare {
     cells: Box<[AtomicU64]>,
     counters: usize,
     /// From one row to the next.
@@ -136,7 +136,7 @@ pub(super) struct Bare {
 }
 
 impl Bare {
-    pub(super) fn new(counters: usize, rows: usize) -> Self {
+    pub(in crate::bench::subjects) fn new(counters: usize, rows: usize) -> Self {
         // Whole padded lines, of 16 cells.
         let stride = counters.next_multiple_of(16);
         Self { cells: each(rows * stride, AtomicU64::default), counters, stride }
