@@ -45,7 +45,9 @@ impl Config {
     }
 
     fn set<T>(self, builder: Builder<T>, shards: Option<usize>, padded: bool) -> Builder<T> {
-        let builder = builder.backend(self.backend).read_lock(self.read_lock).padded(padded);
+        let builder = builder.backend(self.backend).padded(padded);
+        // Without it as by default, which a level makes something of its own.
+        let builder = if self.read_lock { builder.read_lock(true) } else { builder };
         shards.map_or(builder, |shards| builder.shards(shards))
     }
 }
