@@ -71,7 +71,7 @@ impl Buckets {
     pub(super) fn of(self, any: &HistogramSnapshot) -> Scale {
         let mut bounds = any.bounds_within(self.low..=self.high, self.at_most);
         // Two that are one number as `f64` would be one series twice.
-        bounds.dedup_by(|high, low| float(*high) == float(*low));
+        bounds.dedup_by_key(|bound| float(*bound).to_bits());
         Scale { bounds, per_unit: self.per_unit }
     }
 }
