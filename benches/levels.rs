@@ -1,12 +1,18 @@
 //! What the adders of a busy level pay for its readers, and what a sum of it costs.
 //!
-//! `cargo bench --features cli --bench levels`. Threads go up and down in a loop while another one sums, now and
-//! then or without pause. Shown are medians of CPU time: of an up and its down, against those of the same run
+//! `cargo bench --features cli --bench levels`. Threads go up and down in a loop, one for each CPU but the first,
+//! on which another one sums, now and then or without pause. Shown are medians of CPU time: of an up and its down, against those of the same run
 //! without a reader, and of a sum. Every level has to be 0 in the end. Unless cargo says `--bench`, it does a little
 //! of each.
 
+#[allow(dead_code, reason = "nobody hops here")]
+#[path = "../tests/common/affinity.rs"]
+mod affinity;
+
+use affinity::Hopper;
 use std::{
     env,
+    num::NonZero,
     sync::{
         Barrier,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -22,7 +28,7 @@ use striped_counter::{
 /// How long the reader sleeps between two sums; `None` if there is no reader.
 const PAUSES: [(&str, Option<Duration>); 4] = [
     ("none", None),
-    ("10/s", Some(Duration::from_millis(100))),
+    ("100/s", Some(Duration::from_millis(10))),
     ("1,000/s", Some(Duration::from_millis(1))),
     ("no pause", Some(Duration::ZERO)),
 ];
@@ -43,17 +49,17 @@ type Costs = [f64; 2];
 fn main() {
     let quick = !env::args().any(|arg| arg == "--bench") || env::args().any(|arg| arg == "--test");
     let work =
-        if quick { Work { laps: 1_000, rounds: 1 } } else { Work { laps: 4_000_000, rounds: 5 } };
+        if quick { Work { laps: 1_000, rounds: 1 } } else { Work { laps: 50_000_000, rounds: 5 } };
     for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
         let builder = UpDownCounter::builder().backend(backend);
         if let Err(error) = builder.try_build() {
             eprintln!("left out: {error}");
             continue;
         }
-        for adders in [1, 2] {
-            println!("{backend}, {adders} threads that go up and down");
-            println!("{}", table(builder, adders, work));
-        }
+        let cpus = thread::available_parallelism().map_or(1, NonZero::get);
+        let adders = cpus.saturating_sub(1).max(1);
+        println!("{backend}, going up and down on {adders} CPU(s)");
+        println!("{}", table(builder, adders, work));
     }
 }
 
@@ -87,7 +93,8 @@ fn table(builder: Builder<UpDownCounter>, adders: usize, work: Work) -> String {
 fn run(level: &UpDownCounter, adders: usize, pause: Option<Duration>, laps: u32) -> Costs {
     let (stop, start) = (&AtomicBool::new(false), &Barrier::new(adders + 1));
     let costs = thread::scope(|scope| {
-        let add = || {
+        let add = |cpu| {
+            let _pinned = Hopper::pinned(cpu);
             level.inc();
             level.dec();
             start.wait();
@@ -98,7 +105,7 @@ fn run(level: &UpDownCounter, adders: usize, pause: Option<Duration>, laps: u32)
             }
             thread_time().saturating_sub(begin)
         };
-        let adders: Vec<_> = (0..adders).map(|_| scope.spawn(add)).collect();
+        let adders: Vec<_> = (1..=adders).map(|cpu| scope.spawn(move || add(cpu))).collect();
         let reader = scope.spawn(move || read(level, start, stop, pause));
         let times: Vec<_> = adders.into_iter().map(|adder| adder.join().unwrap()).collect();
         stop.store(true, Relaxed);
@@ -112,6 +119,7 @@ fn run(level: &UpDownCounter, adders: usize, pause: Option<Duration>, laps: u32)
 
 /// The CPU time of a sum, in nanoseconds: 0 if there was none.
 fn read(level: &UpDownCounter, start: &Barrier, stop: &AtomicBool, pause: Option<Duration>) -> f64 {
+    let _pinned = Hopper::pinned(0);
     start.wait();
     let (mut sums, mut time) = (0, Duration::ZERO);
     while let (Some(pause), false) = (pause, stop.load(Relaxed)) {

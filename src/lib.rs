@@ -37,8 +37,8 @@ mod testing;
 #[cfg(not(all(test, loom)))]
 pub use api::{
     Counter, CounterRef, CounterSet, Deltas, Guard, Histogram, HistogramDeltas, HistogramRef,
-    HistogramSet, HistogramSnapshot, Iter, SetDeltas, ShapeMismatch, Timer, UpDownCounter,
-    integrations,
+    HistogramSet, HistogramSnapshot, Iter, LevelGuard, LevelRef, SetDeltas, ShapeMismatch, Timer,
+    UpDownCounter, UpDownCounterSet, integrations,
 };
 pub use build_error::BuildError;
 pub use builder::Builder;

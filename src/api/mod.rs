@@ -6,6 +6,7 @@ mod histogram;
 pub mod integrations;
 mod set;
 mod up_down;
+mod up_down_set;
 
 pub use counter::{Counter, Deltas};
 pub use histogram::{
@@ -13,3 +14,4 @@ pub use histogram::{
 };
 pub use set::{CounterRef, CounterSet, Iter, SetDeltas};
 pub use up_down::{Guard, UpDownCounter};
+pub use up_down_set::{LevelGuard, LevelRef, UpDownCounterSet};

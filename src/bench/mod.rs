@@ -36,7 +36,7 @@ use lab::{
     files::{self, File},
     index::Index,
     interrupt,
-    machine::Machine,
+    machine::{self, Machine},
     memory::{self, Bytes},
     output::{exit, print},
     rounds,
@@ -132,36 +132,35 @@ fn run(settings: &Settings, own: &[Own]) -> Result<(), Box<dyn Error>> {
     let window = settings.window(points.len(), tick);
     let runs = points.len() * usize::from(settings.repeats);
     let rows = measure(settings, points, window, own)?;
-    let machine = Machine::here();
-    let notes = notes::notes(
-        &rows,
-        Circumstances {
-            kind: settings.kind,
-            cpus: machine.cpus,
-            coarse: (tick >= COARSE).then_some(tick),
-            window,
-            runs,
-            interrupted: interrupt::asked(),
-        },
-    );
-    let busy = notes::busy(&rows, machine.cpus);
-    let forecast =
-        settings.forecast.map(|request| Forecast::new(request, &rows, machine.cpus, busy));
-    let told = forecast.as_ref().is_none_or(Option::is_some);
-    let advice = Advice::new(settings.kind, &rows, recommend::auto());
-    let (kind, repeats) = (settings.kind, settings.repeats);
-    let report = Report {
-        kind,
-        machine,
-        repeats,
+    let here = Circumstances {
+        kind: settings.kind,
+        cpus: machine::cpus(),
+        coarse: (tick >= COARSE).then_some(tick),
         window,
-        rows,
-        forecast: forecast.flatten(),
-        advice,
-        notes,
+        runs,
+        interrupted: interrupt::asked(),
     };
+    publish(settings, &report(settings, rows, here))
+}
 
-    // What was measured is shown even if it cannot be kept.
+/// Puts together what `rows` come to.
+fn report(settings: &Settings, rows: Vec<Row>, here: Circumstances) -> Report {
+    let busy = notes::busy(&rows, here.cpus);
+    let forecast = settings.forecast.and_then(|r| Forecast::new(r, &rows, here.cpus, busy));
+    Report {
+        kind: settings.kind,
+        machine: Machine::here(),
+        repeats: settings.repeats,
+        window: here.window,
+        notes: notes::notes(&rows, here),
+        advice: Advice::new(settings.kind, &rows, recommend::auto()),
+        forecast,
+        rows,
+    }
+}
+
+/// Writes the files, and prints what is asked for: even if files cannot be written.
+fn publish(settings: &Settings, report: &Report) -> Result<(), Box<dyn Error>> {
     let files = report.files(&settings.endings);
     let saved = files::save(&settings.out, &files);
     print(&report.render(settings.format))?;
@@ -170,11 +169,10 @@ fn run(settings: &Settings, own: &[Own]) -> Result<(), Box<dyn Error>> {
     if report.advice.line.is_none() {
         return Err("nothing could be measured well enough to recommend anything".into());
     }
-    if told {
-        Ok(())
-    } else {
-        Err("there is no forecast: what it is made from could not be measured".into())
+    if settings.forecast.is_some() && report.forecast.is_none() {
+        return Err("there is no forecast: what it is made from could not be measured".into());
     }
+    Ok(())
 }
 
 /// What moves so far at a time is told of.

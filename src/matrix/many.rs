@@ -23,15 +23,17 @@ pub(crate) struct Many {
     len: u32,
     stride: u32,
     tracked: bool,
+    /// Whether they are levels: each has a column for its ups and, next to it, one for its downs.
+    paired: bool,
 }
 
 impl Many {
     const_fn! {
         /// # Panics
-        /// If `len` is above [`MAX_LEN`], which the builder has checked.
+        /// If `len` is above that of [`MAX_LEN`] levels, which the builder has checked.
         #[expect(clippy::cast_possible_truncation, reason = "just asserted")]
         pub(crate) fn new(len: usize, tracked: bool) -> Self {
-            assert!(len <= MAX_LEN);
+            assert!(len <= 2 * MAX_LEN);
             let stride = if tracked {
                 stride(if len + 2 < TRACKED_COLUMNS { TRACKED_COLUMNS } else { len + 2 })
             } else if len <= CELLS {
@@ -39,7 +41,23 @@ impl Many {
             } else {
                 stride(len)
             };
-            Self { len: len as u32, stride: stride as u32, tracked }
+            Self { len: len as u32, stride: stride as u32, tracked, paired: false }
+        }
+    }
+
+    const_fn! {
+        /// The columns of `len` levels.
+        pub(crate) fn levels(len: usize, tracked: bool) -> Self {
+            Self { paired: true, ..Self::new(2 * len, tracked) }
+        }
+    }
+
+    /// Where `n` for `column` is spilled: the spill of a level is that of its ups, and signed.
+    fn spilled_as(&self, column: usize, n: u64) -> (usize, u64) {
+        if self.paired && column < self.len() && column % 2 == 1 {
+            (column - 1, n.wrapping_neg())
+        } else {
+            (column, n)
         }
     }
 
@@ -103,6 +121,7 @@ impl Many {
         let entered = self.tracked.then(|| oldest.phaser().enter());
         let side = entered.as_ref().map_or(0, |entered| entered.side);
         for (column, n) in adds {
+            let (column, n) = self.spilled_as(column, n);
             // Release: partners the acquire in `spilled` and `add_spills`.
             oldest.spill_side(side, column).fetch_add(n, Ordering::Release);
         }
@@ -128,6 +147,11 @@ impl Columns for Many {
     #[inline(always)]
     fn tracked(&self) -> bool {
         self.tracked
+    }
+
+    #[inline(always)]
+    fn downs(&self, column: usize) -> Option<usize> {
+        self.paired.then_some(column + 1)
     }
 
     fn prepare(&self) {

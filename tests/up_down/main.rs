@@ -11,6 +11,7 @@ mod guard;
 mod levels;
 mod model;
 mod never_negative;
+mod set;
 mod take;
 mod types;
 

@@ -7,8 +7,13 @@ use crate::{
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric as _},
-    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
-    registry::Registry,
+    metrics::{
+        MetricType,
+        counter::ConstCounter,
+        gauge::ConstGauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
 };
 use std::{
     convert::Infallible,
@@ -18,6 +23,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 #[derive(Clone, Debug)]
@@ -28,6 +34,8 @@ struct Counters {
     hits: [AtomicU64; COUNTERS],
     bytes: AtomicU64,
     busy: AtomicI64,
+    /// That of the library, behind its lock.
+    latency: Histogram,
 }
 
 pub(crate) struct Busy<'a>(&'a AtomicI64);
@@ -41,7 +49,10 @@ impl Drop for Busy<'_> {
 impl Stats {
     pub(crate) fn new(_settings: &Settings) -> Result<Self, Box<dyn Error>> {
         let hits = std::array::from_fn(|_| AtomicU64::new(0));
-        let counters = Counters { hits, bytes: AtomicU64::new(0), busy: AtomicI64::new(0) };
+        let (bytes, busy) = (AtomicU64::new(0), AtomicI64::new(0));
+        // From 10 microseconds to 10 seconds.
+        let latency = Histogram::new(exponential_buckets(1e-5, 1.32, 50));
+        let counters = Counters { hits, bytes, busy, latency };
         Ok::<_, Infallible>(Self(Arc::new(counters))).map_err(Into::into)
     }
 
@@ -51,8 +62,9 @@ impl Stats {
         Busy(&self.0.busy)
     }
 
-    pub(crate) fn served(&self, route: Route, status: u16) {
+    pub(crate) fn served(&self, route: Route, status: u16, after: Duration) {
         self.0.hits[index(route, status)].fetch_add(1, Ordering::Relaxed);
+        self.0.latency.observe(after.as_secs_f64());
     }
 
     pub(crate) fn sent(&self, bytes: usize) {
@@ -61,10 +73,17 @@ impl Stats {
 
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register_collector(Box::new(self.clone()));
+        let latency = self.0.latency.clone();
+        registry.register_with_unit("latency", "Latency of requests", Unit::Seconds, latency);
     }
 
     pub(crate) fn total(&self) -> u64 {
         self.0.hits.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// It knows of no quantiles.
+    pub(crate) fn latency(&self) -> String {
+        String::new()
     }
 
     pub(crate) fn describe(&self) -> String {

@@ -72,7 +72,7 @@ async fn serve(settings: &Settings) -> Result<(), Box<dyn Error>> {
     tell(&mut io::stdout(), &format!("listening on {address}, counting with {counting}"));
     let server = server::router(Arc::clone(&stats));
     axum::serve(listener, server).with_graceful_shutdown(told_to_stop()).await?;
-    tell(&mut io::stdout(), &format!("served {} requests", stats.total()));
+    tell(&mut io::stdout(), &format!("served {} requests{}", stats.total(), stats.latency()));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use axum::{
     routing::{get, post},
 };
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// What the text of `prometheus-client` is.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -30,9 +30,9 @@ pub(crate) fn router(stats: Arc<Stats>) -> Router {
 
 async fn count(State(stats): State<Arc<Stats>>, request: Request, next: Next) -> Response {
     let _busy = stats.busy();
-    let route = Route::of(request.uri().path());
+    let (route, start) = (Route::of(request.uri().path()), Instant::now());
     let response = next.run(request).await;
-    stats.served(route, response.status().as_u16());
+    stats.served(route, response.status().as_u16(), start.elapsed());
     let stats = Arc::clone(&stats);
     response.map(|body| Body::new(Counted::new(body, stats)))
 }

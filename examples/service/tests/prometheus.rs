@@ -230,6 +230,24 @@ fn resets(series: &str) -> String {
     format!("resets({series}[5m])")
 }
 
+/// The bounds of the 99th percentile in what an instance says at the end, in seconds.
+fn p99(served: &str) -> [f64; 2] {
+    let bounds = served.trim_end().strip_suffix(" ns").unwrap().split_once("p99 ").unwrap().1;
+    let (low, high) = bounds.split_once(" to ").unwrap();
+    [low, high].map(|nanoseconds| nanoseconds.parse::<f64>().unwrap() / 1e9)
+}
+
+/// The bucket that has all of `values`, of those that an instance shows: the bound below and its own.
+fn exported_bucket(text: &str, values: [f64; 2]) -> [f64; 2] {
+    let bounds = text.lines().filter_map(|line| line.strip_prefix("latency_seconds_bucket{le=\""));
+    let bounds = bounds.map(|line| line.split_once('"').unwrap().0.parse::<f64>().unwrap());
+    let bounds: Vec<_> = [0.0].into_iter().chain(bounds).collect();
+    let upper = bounds.iter().position(|&bound| values[1] <= bound).unwrap();
+    let bucket = [bounds[upper - 1], bounds[upper]];
+    assert!(bucket[0] < values[0], "{values:?} is in one bucket: {bucket:?}");
+    bucket
+}
+
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
@@ -256,6 +274,8 @@ fn prometheus_has_just_the_requests_that_the_client_counted() {
     prometheus.comes_to("sum(hits_total{route=\"other\",class=\"4xx\"})", counted / 2);
     prometheus.comes_to("sum(sent_bytes_total)", counted / 2 * "hello, world\n".len() as u64);
     prometheus.comes_to("sum(busy)", 0);
+    prometheus.comes_to("sum(latency_seconds_count)", counted);
+    prometheus.comes_to("sum(latency_seconds_bucket{le=\"+Inf\"})", counted);
 
     // One is killed under load, and starts again from zero.
     let [kept, killed] = services;
@@ -282,8 +302,17 @@ fn prometheus_has_just_the_requests_that_the_client_counted() {
     assert!(increase > 0.0, "a reset is no decrease: {increase}");
 
     // Told to stop, it says what it did.
-    assert_eq!(restarted.stop(), format!("served {counted} requests\n"));
-    drop(kept);
+    let served = restarted.stop();
+    assert!(served.starts_with(&format!("served {counted} requests, p99 ")), "{served}");
+
+    // Of the other one, whose latencies are all known to both, it says where the 99th percentile is.
+    let series = format!("latency_seconds_bucket{{instance=\"{}\"}}", kept.address);
+    let estimate = prometheus.query(&format!("histogram_quantile(0.99, {series})")).unwrap();
+    let text = get(&kept.address, "/metrics").unwrap();
+    let p99 = p99(&kept.stop());
+    let bucket = exported_bucket(&text, p99);
+    println!("p99 is within {p99:?} s, in the bucket {bucket:?}, and to Prometheus {estimate}");
+    assert!(bucket[0] <= estimate && estimate <= bucket[1], "{estimate}");
 }
 
 #[test]

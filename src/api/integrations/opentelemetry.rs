@@ -15,7 +15,10 @@
 //! ```
 //! use opentelemetry::{KeyValue, global};
 //! use striped_counter::{Counter, CounterSet, Histogram, UpDownCounter};
-//! use striped_counter::integrations::{Buckets, opentelemetry::*};
+//! use striped_counter::integrations::Buckets;
+//! use striped_counter::integrations::opentelemetry::{
+//!     observe_buckets, observe_counter, observe_quantiles, observe_set, observe_up_down_counter,
+//! };
 //!
 //! static HITS: Counter = Counter::new();
 //! static BUSY: UpDownCounter = UpDownCounter::new();

@@ -35,8 +35,8 @@ impl Flusher {
     /// before, and at the end of a program that sends its metrics.
     ///
     /// Costs a sum per counter, and a call of the inner recorder per counter that has changed. No lock is
-    /// held meanwhile: counting never waits for it. It waits for a flush under way, for one second at most. Called by
-    /// the inner recorder, in the midst of a flush, it does nothing.
+    /// held meanwhile, and counting never waits for it. It waits for another flush, for one second at
+    /// most. Called by the inner recorder during a flush, it does nothing.
     pub fn flush(&self) {
         flush(&*self.0);
     }

@@ -32,7 +32,7 @@ use std::{
 /// Whatever the inner recorder makes of a key, it makes of it here: labels that its layers add, filters,
 /// and series that it drops when they are idle. Nothing is kept of a handle that has been dropped. As
 /// without this recorder, a handle that is kept stays with the series that it was made for, even if the
-/// exporter has dropped that.
+/// exporter has dropped that; with [`by_key`](RecorderBuilder::by_key) the series comes back.
 ///
 /// `histogram!` records into a [`Histogram`] of ours per key, which takes the same few bytes however much is
 /// recorded. The inner recorder gets its buckets, its sum and its count, under the names that Prometheus has
@@ -52,13 +52,14 @@ use std::{
 /// # Limits
 ///
 /// What was counted since the last flush is lost to the exporter if the process ends: [`flush`](Flusher::flush)
-/// then, if it matters. After a `fork` the child has no thread that flushes. A handle that outlives the
-/// recorder hands on the rest when it is dropped.
-pub struct ShardedRecorder<R> {
+/// then, if it matters. After a `fork` the child has no thread that flushes. When the recorder is dropped, it
+/// hands on what there is; what is counted thereafter is handed on when its handle is dropped, or never if
+/// it is of a histogram or `by_key`.
+pub struct ShardedRecorder<R: Recorder> {
     shared: Arc<Shared<R>>,
 }
 
-struct Shared<R> {
+struct Shared<R: Recorder> {
     inner: R,
     counters: Builder<Counter>,
     mentions: Mentions,
@@ -311,6 +312,13 @@ impl<R: Recorder> Shared<R> {
     /// The number of handles and keys.
     fn len(&self) -> usize {
         self.mentions.len() + self.keyed.len() + self.distributions.len()
+    }
+}
+
+/// For what is known by key alone: a [`Mention`] does so by itself.
+impl<R: Recorder> Drop for Shared<R> {
+    fn drop(&mut self) {
+        self.flush_now();
     }
 }
 

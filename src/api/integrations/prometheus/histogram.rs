@@ -20,7 +20,7 @@ use std::{collections::HashMap, ops::Deref};
 /// ```
 /// use prometheus::{Registry, TextEncoder};
 /// use std::time::Duration;
-/// use striped_counter::{Histogram, integrations::{Buckets, prometheus::*}};
+/// use striped_counter::{Histogram, integrations::{Buckets, prometheus::HistogramCollector}};
 ///
 /// static LATENCY: Histogram = Histogram::new();
 ///

@@ -23,7 +23,7 @@ use std::{fmt, hash::Hash, ops::Deref};
 /// ```
 /// use prometheus_client::{encoding::text::encode, registry::{Registry, Unit}};
 /// use std::time::Duration;
-/// use striped_counter::{Histogram, integrations::{Buckets, prometheus_client::*}};
+/// use striped_counter::{Histogram, integrations::{Buckets, prometheus_client::SharedHistogram}};
 ///
 /// static LATENCY: Histogram = Histogram::new();
 ///
