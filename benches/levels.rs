@@ -28,7 +28,7 @@ use striped_counter::{
 /// How long the reader sleeps between two sums; `None` if there is no reader.
 const PAUSES: [(&str, Option<Duration>); 4] = [
     ("none", None),
-    ("10/s", Some(Duration::from_millis(100))),
+    ("100/s", Some(Duration::from_millis(10))),
     ("1,000/s", Some(Duration::from_millis(1))),
     ("no pause", Some(Duration::ZERO)),
 ];
@@ -49,7 +49,7 @@ type Costs = [f64; 2];
 fn main() {
     let quick = !env::args().any(|arg| arg == "--bench") || env::args().any(|arg| arg == "--test");
     let work =
-        if quick { Work { laps: 1_000, rounds: 1 } } else { Work { laps: 4_000_000, rounds: 5 } };
+        if quick { Work { laps: 1_000, rounds: 1 } } else { Work { laps: 50_000_000, rounds: 5 } };
     for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
         let builder = UpDownCounter::builder().backend(backend);
         if let Err(error) = builder.try_build() {

@@ -23,8 +23,8 @@ const THREADS: usize = 5;
 const LEVELS: RangeInclusive<i64> = 0..=5;
 
 /// How often each of these levels is read, from its first add on.
-const READS: usize = 300;
-const ROUNDS: u64 = 5;
+const READS: usize = 200;
+const ROUNDS: u64 = 4;
 
 /// Numbers that look random (an xorshift, after Marsaglia).
 struct Random(u64);
