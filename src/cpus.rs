@@ -102,31 +102,46 @@ mod linux {
     const MASK_WORDS: usize = 8_192 / 64;
 
     pub(super) fn usable() -> usize {
-        affinity().0
+        affinity().cpus
     }
 
-    /// The larger of two answers, since a container may fake either: too few rows would send the other
-    /// CPUs to the spill, too many cost next to nothing. Not `sysconf`, which allocates in old versions
-    /// of glibc.
+    /// The largest of what is known, since a container may fake or hide any of it: too few rows would send the
+    /// other CPUs to the spill for good, too many cost next to nothing. Not `sysconf`, which allocates in old
+    /// versions of glibc, and counts what a container shows.
     pub(super) fn possible() -> usize {
-        let (_, highest) = affinity();
-        read(POSSIBLE).map_or(0, |list| highest_in(&list)).max(highest)
+        most(read(POSSIBLE).map_or(0, |list| highest_in(&list)), &affinity())
     }
 
-    /// Of the CPUs that the calling thread may run on: how many, and one more than the highest number.
-    fn affinity() -> (usize, usize) {
+    /// What the list of possible CPUs and the affinity come to. Without a list, as in an empty root directory, the
+    /// affinity may be a small part of the machine, and change: then it is the bound that the kernel has for CPU
+    /// numbers, of some dozens on most machines.
+    fn most(listed: usize, affinity: &Affinity) -> usize {
+        if listed > 0 { listed.max(affinity.highest) } else { affinity.bound }
+    }
+
+    /// Of the CPUs that the calling thread may run on.
+    #[derive(Default)]
+    struct Affinity {
+        cpus: usize,
+        /// One more than the highest number.
+        highest: usize,
+        /// One more than any number that the kernel has room for.
+        bound: usize,
+    }
+
+    fn affinity() -> Affinity {
         let mut mask = [0_u64; MASK_WORDS];
         // SAFETY: the kernel writes at most the given number of bytes to the mask.
         let bytes = unsafe {
             libc::syscall(libc::SYS_sched_getaffinity, 0, size_of_val(&mask), mask.as_mut_ptr())
         };
         if bytes <= 0 {
-            return (0, 0);
+            return Affinity::default();
         }
-        let bits = mask.iter().map(|word| word.count_ones() as usize).sum();
+        let cpus = mask.iter().map(|word| word.count_ones() as usize).sum();
         let last = mask.iter().rposition(|&word| word != 0);
         let highest = last.map_or(0, |word| word * 64 + (64 - mask[word].leading_zeros() as usize));
-        (bits, highest)
+        Affinity { cpus, highest, bound: usize::try_from(bytes).map_or(0, |bytes| 8 * bytes) }
     }
 
     /// The beginning of a file, by system calls alone: none of these may end a thread by cancellation.
@@ -159,6 +174,18 @@ mod linux {
     mod tests {
         use super::*;
         use std::ffi::CString;
+
+        #[test]
+        fn the_largest_of_what_is_known_counts() {
+            let affinity = |highest| Affinity { cpus: 1, highest, bound: 64 };
+            // Both, a list that hides CPUs, an affinity that does; no list; nothing.
+            for (listed, highest, most_of) in [(8, 8, 8), (1, 8, 8), (8, 1, 8), (0, 2, 64)] {
+                assert_eq!(most(listed, &affinity(highest)), most_of);
+            }
+            assert_eq!(most(0, &Affinity::default()), 0);
+            let here = super::affinity();
+            assert!(here.cpus <= here.highest && possible() <= here.bound);
+        }
 
         #[test]
         fn lists_of_cpus_are_read() {
@@ -197,12 +224,13 @@ mod linux {
                 };
                 done == 0
             };
-            let (all, highest) = affinity();
+            let Affinity { cpus: all, highest, .. } = affinity();
             let pinned = (0..highest).filter(|cpu| {
                 let mut mask = [0; MASK_WORDS];
                 mask[cpu / 64] = 1 << (cpu % 64);
                 let allowed = pin(&mask);
-                assert!(!allowed || affinity() == (1, cpu + 1));
+                let now = affinity();
+                assert!(!allowed || (now.cpus, now.highest) == (1, cpu + 1));
                 allowed
             });
             assert_eq!(pinned.count(), all);

@@ -38,7 +38,9 @@ pub enum Backend {
     /// One shard per CPU. The kernel aborts an add if the thread is preempted or migrated in the
     /// middle of it, and the add then goes to a shared atomic: no locked instruction on the common
     /// path, and memory independent of the number of threads.
-    /// Needs `x86_64` or aarch64 Linux with glibc 2.35 or later; on aarch64, Linux from 6.19 to 7.0.13
+    /// Needs `x86_64` or aarch64 Linux with glibc 2.35 or later, or an executable with musl. With an older
+    /// glibc it has to be asked for by name, and then registers restartable sequences itself, which another
+    /// library in the process may have meant to do. On aarch64, Linux from 6.19 to 7.0.13
     /// breaks it, and is refused.
     PerCpu,
     /// One shard per live thread, which alone writes to it: no locked instruction on any platform,

@@ -88,7 +88,7 @@ impl Options {
         let before = memory::resident_kib();
         let mut rows: Vec<_> =
             faults.iter().map(|&&fault| self.row(fault, &configs, &bar)).collect();
-        rows.extend(self.has(RSEQ_ABSENT).then(|| self.row_without_rseq(&configs, &bar)));
+        rows.extend(self.has_rseq_absent().then(|| self.row_without_rseq(&configs, &bar)));
         bar.finish_and_clear();
         let print = if self.markdown { print_markdown } else { print_text };
         print(&configs, &rows);
@@ -96,11 +96,16 @@ impl Options {
         summary(&rows, start.elapsed(), [before, after])
     }
 
+    /// Only of glibc can a process be had that registers nothing.
+    fn has_rseq_absent(&self) -> bool {
+        self.has(RSEQ_ABSENT) && cfg!(not(target_env = "musl"))
+    }
+
     /// Ends the process if there is not one cell.
     fn refuse_if_nothing_applies(&self, configs: &[Config], faults: &[&&'static dyn Fault]) {
         let applies = |config: &Config| {
             faults.iter().any(|fault| fault.applies(*config))
-                || self.has(RSEQ_ABSENT) && config.has_rseq()
+                || self.has_rseq_absent() && config.has_rseq()
         };
         if !configs.iter().any(applies) {
             let told = format!(

@@ -144,7 +144,7 @@ fn leave_child(body: impl FnOnce() -> bool) -> ! {
     unsafe { libc::_exit(c_int::from(!succeeded)) }
 }
 
-/// The calling thread's rseq area, as glibc has registered it.
+/// The calling thread's rseq area, as glibc has registered it: one of the crate's own is where nobody else can know.
 pub(crate) struct RseqArea(usize);
 
 impl RseqArea {

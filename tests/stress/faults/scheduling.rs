@@ -114,7 +114,7 @@ impl Fault for LostRegistration {
     }
 
     fn applies(&self, config: Config) -> bool {
-        config.has_rseq()
+        config.has_rseq() && os::RseqArea::of_this_thread().is_some()
     }
 
     fn inject(&self, _: &Adder, turn: u64) {
@@ -145,7 +145,7 @@ impl Fault for IdOutOfRange {
     }
 
     fn applies(&self, config: Config) -> bool {
-        config.has_rseq() && has_more_than_one()
+        config.has_rseq() && os::RseqArea::of_this_thread().is_some() && has_more_than_one()
     }
 
     fn shards(&self) -> Option<usize> {
