@@ -116,7 +116,10 @@ impl Shape {
         let ends = (0..self.buckets() - 1).map(|bucket| self.high(bucket));
         let ends: Vec<_> = ends.filter(|end| values.contains(end)).collect();
         let count = at_most.min(ends.len());
-        (1..=count).map(|nth| ends[nth * ends.len() / count - 1]).collect()
+        // Of 64 bits: there may be millions of buckets.
+        let place = |nth: usize| nth as u64 * ends.len() as u64 / count as u64;
+        #[expect(clippy::cast_possible_truncation, reason = "at most `ends.len()`")]
+        (1..=count).map(|nth| ends[place(nth) as usize - 1]).collect()
     }
 
     fn low(self, index: usize) -> u64 {

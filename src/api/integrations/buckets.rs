@@ -69,7 +69,9 @@ impl Buckets {
 
     /// Those of the histogram that `any` is a snapshot of.
     pub(super) fn of(self, any: &HistogramSnapshot) -> Scale {
-        let bounds = any.bounds_within(self.low..=self.high, self.at_most);
+        let mut bounds = any.bounds_within(self.low..=self.high, self.at_most);
+        // Two that are one number as `f64` would be one series twice.
+        bounds.dedup_by_key(|bound| float(*bound).to_bits());
         Scale { bounds, per_unit: self.per_unit }
     }
 }

@@ -4,7 +4,7 @@
 mod dogstatsd;
 
 use cadence::{MetricSink, StatsdClient, UdpMetricSink};
-use dogstatsd::Pusher;
+use dogstatsd::{Distribution, Pusher};
 use std::{
     io,
     net::UdpSocket,
@@ -13,7 +13,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use striped_counter::Counter;
+use striped_counter::{Counter, Histogram};
 
 /// Keeps what it is given, or refuses it.
 #[derive(Clone, Default)]
@@ -49,6 +49,31 @@ fn deltas_are_sent_once_and_kept_if_they_cannot_be() {
     sink.broken.store(false, Ordering::Relaxed);
     pusher.push().unwrap();
     let expected = ["service.hits:5|c|#route:/", "service.hits:3|c|#route:/"];
+    assert_eq!(*sink.sent.lock().unwrap(), expected);
+}
+
+#[test]
+fn a_histogram_is_a_distribution_and_kept_if_it_cannot_be_sent() {
+    let histogram = Histogram::builder().bounds(&[9, 99]).build();
+    let sink = Sink::default();
+    let client = StatsdClient::from_sink("service", sink.clone());
+    let mut distribution = Distribution::new(client, "size", &histogram);
+    histogram.record_n(5, 4);
+    histogram.record(50);
+    distribution.push().unwrap();
+    distribution.push().unwrap();
+    sink.broken.store(true, Ordering::Relaxed);
+    histogram.record(500);
+    distribution.push().unwrap_err();
+    histogram.record(5_000);
+    distribution.push().unwrap_err();
+    sink.broken.store(false, Ordering::Relaxed);
+    distribution.push().unwrap();
+    let expected = [
+        "service.size:4|d|@0.25|#route:/",
+        "service.size:54|d|@1|#route:/",
+        "service.size:100|d|@0.5|#route:/",
+    ];
     assert_eq!(*sink.sent.lock().unwrap(), expected);
 }
 

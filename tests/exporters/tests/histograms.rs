@@ -45,6 +45,22 @@ fn text_of_client(registry: &Registry) -> String {
     text
 }
 
+/// As `f64` the last two bounds are one, which must not be two series of one name.
+#[test]
+fn bounds_that_an_exporter_cannot_tell_apart_are_one() {
+    let huge = Histogram::builder().bounds(&[1, 1 << 60, (1 << 60) + 1]).build();
+    huge.record((1 << 60) + 1);
+    let collector =
+        prometheus::HistogramCollector::new("huge", "Huge", Arc::new(huge), Buckets::new());
+    let text = text_of(collector.unwrap());
+    let buckets: Vec<_> = text.lines().filter(|line| line.contains("_bucket")).collect();
+    let bounds = ["1", "1152921504606847000", "+Inf"];
+    for (bucket, bound) in buckets.iter().zip(bounds) {
+        assert!(bucket.contains(&format!("le=\"{bound}\"")), "{text}");
+    }
+    assert_eq!(buckets.len(), bounds.len(), "{text}");
+}
+
 #[test]
 fn prometheus_has_buckets_in_seconds() {
     let (name, help) = ("latency_seconds", "Latency");

@@ -80,6 +80,33 @@ fn a_quantile_at_the_end_of_a_slope_is_a_number() {
     }
 }
 
+/// The density falls or rises to nothing at one end of the bucket, and not below.
+#[test]
+fn an_estimate_leans_to_the_neighbour_that_has_more() {
+    let estimate = |counts: [u64; 5], q| {
+        HistogramSnapshot::new(explicit(&[10, 20, 30, 40]), counts, None).quantile(q).unwrap()
+    };
+    let root = 0.5_f64.sqrt();
+    let close = |estimate: f64, expected: f64| (estimate - expected).abs() < 1e-9;
+    assert!(close(estimate([0, 1, 1_000, 0, 0], 0.0), 10.5 + 10.0 * root));
+    assert!(close(estimate([0, 1_000, 1, 0, 0], 1.0), 30.5 - 10.0 * root));
+    assert!(close(estimate([1, 1, 1, 1, 1], 0.5), 25.5));
+}
+
+/// An exponential distribution with a mean of a million, in buckets of 25 %.
+#[test]
+fn quantiles_of_smooth_distributions_are_far_closer_than_promised() {
+    let quantile = |q: f64| -1e6 * (1.0 - q).ln();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 2^24")]
+    let values: Vec<_> =
+        (0..100_000).map(|nth| quantile((f64::from(nth) + 0.5) / 100_000.0) as u64).collect();
+    let snapshot = of(log_linear(2, 36), &values);
+    for q in [0.1, 0.5, 0.9, 0.95, 0.99] {
+        let (estimate, exact) = (snapshot.quantile(q).unwrap(), quantile(q));
+        assert!((estimate / exact - 1.0).abs() < 0.005, "{q}: {estimate} for {exact}");
+    }
+}
+
 #[test]
 fn a_bucket_that_a_bound_splits_does_not_count() {
     let snapshot = of(explicit(&[10, 100]), &[5, 50, 500]);

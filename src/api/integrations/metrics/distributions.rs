@@ -52,11 +52,12 @@ impl Scale {
         Some(scale)
     }
 
-    /// What the histogram has for `value`: below 0 and not a number come to 0.
+    /// What the histogram has for `value`: below 0 and not a number come to 0, and what is beyond all that
+    /// an `f64` counts exactly, infinity too, to the end of that, or a single value would make sums wrap.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     #[inline]
     fn whole(&self, value: f64) -> u64 {
-        (value * self.per_unit).round() as u64
+        ((value * self.per_unit).round() as u64).min(EXACT as u64)
     }
 
     pub(super) fn check(&self, builder: Builder<Histogram>) -> Result<(), BuildError> {

@@ -72,6 +72,24 @@ fn the_exporter_shows_buckets_sum_and_count() {
 }
 
 #[test]
+fn values_beyond_all_measure_do_not_wrap_the_sum() {
+    let (recorder, flusher, handle) = exporter(PrometheusBuilder::new());
+    with_local_recorder(&recorder, || {
+        for value in [f64::INFINITY, f64::MAX, f64::NEG_INFINITY] {
+            histogram!("latency").record(value);
+        }
+    });
+    flusher.flush();
+    let text = handle.render();
+    let value = |name| {
+        let line = lines(&text, name).pop().unwrap();
+        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    assert!(value("latency_sum") > 1e6 && value("latency_sum") < 1e12, "{text}");
+    assert_eq!([value("latency_count"), value("latency_bucket{le=\"2.5\"}")], [3.0, 1.0]);
+}
+
+#[test]
 fn what_many_threads_record_is_all_there_and_nothing_is_kept() {
     const THREADS: u32 = 4;
     const EACH: u32 = 5_000;
