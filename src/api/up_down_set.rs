@@ -6,6 +6,7 @@ use crate::{
     index::SetIndex,
     matrix::{Many, Matrix, Span},
     settings::Backend,
+    signs::signed,
 };
 use std::fmt;
 
@@ -150,7 +151,7 @@ impl UpDownCounterSet {
     #[must_use]
     #[track_caller]
     pub fn sum(&self, index: impl SetIndex) -> i64 {
-        self.matrix.sum(ups(self.checked(index))).cast_signed()
+        signed(self.matrix.sum(ups(self.checked(index))))
     }
 
     /// Returns all levels, each as [`sum`](Self::sum) would. In a set built with
@@ -168,7 +169,7 @@ impl UpDownCounterSet {
         self.has_read_lock().then(|| {
             let mut columns = vec![0; self.matrix.columns().len()];
             self.matrix.sums(Span::ALL, &mut columns);
-            columns.chunks_exact(2).map(|it| it[0].wrapping_sub(it[1]).cast_signed()).collect()
+            columns.chunks_exact(2).map(|it| signed(it[0].wrapping_sub(it[1]))).collect()
         })
     }
 
@@ -180,7 +181,7 @@ impl UpDownCounterSet {
     #[must_use = "what is taken is gone from the sum; nobody else will see it"]
     #[track_caller]
     pub fn take(&self, index: impl SetIndex) -> i64 {
-        self.matrix.take(ups(self.checked(index))).cast_signed()
+        signed(self.matrix.take(ups(self.checked(index))))
     }
 
     /// Makes the level at `index` `value`; see [`UpDownCounter::set`](crate::UpDownCounter::set).
@@ -190,8 +191,7 @@ impl UpDownCounterSet {
     #[track_caller]
     pub fn set(&self, index: impl SetIndex, value: i64) {
         let index = self.checked(index);
-        self.matrix
-            .with_sum(ups(index), |sum| self.add(index, value.wrapping_sub(sum.cast_signed())));
+        self.matrix.with_sum(ups(index), |sum| self.add(index, value.wrapping_sub(signed(sum))));
     }
 
     /// Returns the level at `index`, if there is one.

@@ -65,7 +65,7 @@ macro_rules! level {
             }
             #[inline(always)]
             fn sum(&self) -> u64 {
-                self.sum().cast_unsigned()
+                crate::signs::unsigned(self.sum())
             }
             fn shards(&self) -> Option<usize> {
                 $shards(self)
