@@ -62,19 +62,21 @@ fn a_first_add_does_not_wait_for_a_library_that_is_being_loaded() {
         let folder = Directory::new();
         let ((mut told, tells), (waits, mut free)) = (pipe(), pipe());
         let library = library(&folder, &tells, &waits);
-        // Threads are made beforehand: to begin and to end, they may need the loader themselves.
+        // Threads are started before and end after: the standard library takes the loader's lock for that.
         let counters: Vec<_> =
             Case::all().map(|case| case.set(Counter::builder()).build()).collect();
-        let [begin, added] = [0; 2].map(|_| Barrier::new(counters.len() + 1));
+        let [ready, begin, added] = [0; 3].map(|_| Barrier::new(counters.len() + 1));
         thread::scope(|scope| {
             for counter in &counters {
-                let (begin, added) = (&begin, &added);
+                let (ready, begin, added) = (&ready, &begin, &added);
                 scope.spawn(move || {
+                    ready.wait();
                     begin.wait();
                     counter.inc();
                     added.wait();
                 });
             }
+            ready.wait();
             let loader = scope.spawn(|| {
                 // SAFETY: the library's constructor does as above, and nothing else is in it.
                 unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_NOW).addr() }
