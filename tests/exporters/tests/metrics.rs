@@ -1,8 +1,8 @@
 //! Counters and levels as storage of recorders.
 
-use metrics::{CounterFn as _, GaugeFn};
+use metrics::{CounterFn as _, GaugeFn, HistogramFn};
 use std::{sync::Arc, thread};
-use striped_counter::{Backend, Counter, UpDownCounter};
+use striped_counter::{Backend, Counter, Histogram, UpDownCounter};
 
 #[test]
 fn absolute_is_a_maximum() {
@@ -43,4 +43,16 @@ fn a_gauge_is_set_and_rounds() {
         let expected = value as i64;
         assert_eq!(level.sum(), expected, "{value}");
     }
+}
+
+#[test]
+fn a_histogram_rounds_to_whole_numbers() {
+    let sizes = Histogram::builder().bounds(&[0, 2, 10]).build();
+    for value in [1.6, 2.4, -3.0, f64::NAN] {
+        HistogramFn::record(&sizes, value);
+    }
+    sizes.record_many(9.5, 3);
+    let sizes = sizes.snapshot();
+    assert_eq!((sizes.count(), sizes.sum()), (7, Some(2 + 2 + 30)));
+    assert_eq!(sizes.cumulative(&[0, 2, 10]), [2, 4, 7]);
 }

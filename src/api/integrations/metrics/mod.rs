@@ -16,7 +16,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! For recorders of your own, [`Counter`] is a [`CounterFn`] and [`UpDownCounter`] a [`GaugeFn`].
+//! For recorders of your own, [`Counter`] is a [`CounterFn`], [`UpDownCounter`] a [`GaugeFn`], and
+//! [`Histogram`] a [`HistogramFn`].
 
 mod calls;
 mod distributions;
@@ -29,8 +30,8 @@ mod recorder;
 pub use flush::Flusher;
 pub use recorder::{RecorderBuilder, RecorderError, ShardedRecorder};
 
-use crate::{Counter, UpDownCounter};
-use metrics::{CounterFn, GaugeFn};
+use crate::{Counter, Histogram, UpDownCounter};
+use metrics::{CounterFn, GaugeFn, HistogramFn};
 
 /// `increment` is an [`add`](Counter::add), with all that it promises. `absolute` makes the sum at
 /// least the given value, as a maximum does: a smaller value changes nothing. It excludes readers and
@@ -62,6 +63,21 @@ impl GaugeFn for UpDownCounter {
 
     fn set(&self, value: f64) {
         self.set(whole(value));
+    }
+}
+
+/// Rounds to whole numbers, and to what a `u64` can hold: below 0 and not a number come to 0. A histogram of
+/// durations thus wants them in a small unit, as nanoseconds; a [`ShardedRecorder`] scales by itself.
+impl HistogramFn for Histogram {
+    #[inline]
+    fn record(&self, value: f64) {
+        self.record_many(value, 1);
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    #[inline]
+    fn record_many(&self, value: f64, times: usize) {
+        self.record_n(value.round() as u64, times as u64);
     }
 }
 
