@@ -56,7 +56,7 @@ pub enum BuildError {
         /// How many bounds there are.
         bounds: usize,
     },
-    /// A set of so many histograms has more than 2^24 buckets and sums.
+    /// A set of this many histograms has more than 2^24 buckets and sums.
     HistogramsOutOfRange {
         /// The length asked for.
         len: usize,

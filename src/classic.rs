@@ -285,7 +285,7 @@ impl FastWriteCounter {
 ///
 /// An add finds the thread's number, then the cell by way of two pointers, then loads and stores:
 /// no locked instruction. The first add of a thread to a counter may allocate. A sum loads two cache
-/// lines a thread.
+/// lines per thread.
 ///
 /// # Example
 ///

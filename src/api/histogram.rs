@@ -123,7 +123,7 @@ impl Histogram {
         self.group.record(ONE, value, 1);
     }
 
-    /// Records `value` so many `times` at once.
+    /// Records `value` as many times as `times` says.
     ///
     /// ```
     /// let sizes = striped_counter::Histogram::new();

@@ -140,7 +140,7 @@ impl CounterSet {
     }
 
     /// The total of the counter at `index`, less what has been taken; see
-    /// [`Counter::sum`](crate::Counter::sum). Loads one cache line a shard.
+    /// [`Counter::sum`](crate::Counter::sum). Loads one cache line per shard.
     ///
     /// # Panics
     /// If `index` is out of range.

@@ -9,7 +9,7 @@
 //!
 //! Where several add to a line it goes round among them, and each waits for all others to have had
 //! it: an add takes adders times transfer. Otherwise it takes what is local. So a plain atomic costs
-//! in proportion to the threads, and a counter with a shard for each adder costs the same for ever.
+//! in proportion to the threads, and a counter with a shard for each adder always costs the same.
 //!
 //! What it leaves out makes large machines look better than they are: transfers take longer the
 //! farther the CPUs are apart, and sibling threads share a core. `docs/benchmarks.md` compares it

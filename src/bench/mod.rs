@@ -55,7 +55,7 @@ use std::{
 };
 use subjects::{Name, Own};
 
-/// The contention tool as a library: measures your own counters beside this crate's.
+/// The contention tool as a library: measures your own counters next to this crate's.
 ///
 /// Each subject is measured in the same windows as the backends and the alternatives, at the same numbers of
 /// threads and with the same check of its sums, and stands in the same tables, files and plots.

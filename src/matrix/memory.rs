@@ -36,7 +36,7 @@ mod linux {
     /// How many are kept of each.
     const EACH: usize = 4;
 
-    /// What is kept: runs of zeros that belong to whoever swaps them out.
+    /// What is kept: runs of zeros, each of which belongs to the thread that swaps it out.
     static KEPT: [[AtomicPtr<AtomicU64>; EACH]; SIZES] =
         [const { [const { AtomicPtr::new(ptr::null_mut()) }; EACH] }; SIZES];
 

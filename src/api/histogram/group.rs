@@ -50,7 +50,7 @@ impl Group {
         self.width as usize
     }
 
-    /// Records `value` so many times in the histogram at `index`, which is in range.
+    /// Records `value` as often as `times` says in the histogram at `index`, which is in range.
     ///
     /// The sum before the bucket, for readers that look at the buckets before the sum.
     #[inline(always)]

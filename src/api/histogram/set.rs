@@ -91,7 +91,7 @@ impl HistogramSet {
         self.record_n(index, value, 1);
     }
 
-    /// Records `value` so many `times` at once in the histogram at `index`.
+    /// Records `value` as many times as `times` says in the histogram at `index`.
     ///
     /// # Panics
     /// If `index` is out of range.
@@ -301,7 +301,7 @@ impl<'a> HistogramRef<'a> {
         self.record_n(value, 1);
     }
 
-    /// Records `value` so many `times` at once.
+    /// Records `value` as many times as `times` says.
     #[inline]
     pub fn record_n(&self, value: u64, times: u64) {
         self.set.group.record(self.index, value, times);

@@ -173,7 +173,7 @@ fn batch(add: &mut impl FnMut()) {
     }
 }
 
-/// A batch of sums, likewise.
+/// A batch of sums, measured the same way.
 fn read(subject: &impl Subject) {
     for _ in 0..SUMS {
         subject.read();

@@ -5,7 +5,7 @@ use crate::sync::Ordering;
 use std::{ptr::NonNull, slice};
 
 fn cells<'a>(run: NonNull<AtomicU64>, count: usize) -> &'a [AtomicU64] {
-    // SAFETY: the caller has mapped so many, and looks at them before it gives them back.
+    // SAFETY: the caller has mapped as many, and looks at them before it gives them back.
     unsafe { slice::from_raw_parts(run.as_ptr(), count) }
 }
 

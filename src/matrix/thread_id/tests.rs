@@ -353,7 +353,7 @@ mod exhaustion {
             let spawn = |index| {
                 builder().spawn_scoped(scope, live).unwrap_or_else(|error| {
                     eprintln!("thread {index} of {threads}: {error}");
-                    // Those that wait for it would wait for ever.
+                    // Those that wait for it would wait without end.
                     process::abort()
                 })
             };

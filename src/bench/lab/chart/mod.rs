@@ -82,7 +82,7 @@ struct Layout {
     y: Range<f64>,
 }
 
-/// The picture. It follows the light or dark scheme of whoever looks at it.
+/// The picture. It follows the light or dark scheme of its viewer.
 pub fn svg(chart: &Chart, size: Size) -> String {
     let font = size.font();
     let titles = wrap(&chart.title, columns(size, font + 3.0, BOLD));
