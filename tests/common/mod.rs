@@ -102,6 +102,16 @@ pub(crate) fn per_cpu_works() -> bool {
     Counter::builder().backend(Backend::PerCpu).try_build().is_ok()
 }
 
+/// What `Auto` comes to on this machine. With a C library that registers no restartable sequences, and where
+/// another library might want to, that is not what `PerCpu` by name comes to.
+pub(crate) fn auto() -> Backend {
+    if per_cpu_works() && !cfg!(striped_counter_old_glibc) {
+        Backend::PerCpu
+    } else {
+        Backend::Striped
+    }
+}
+
 /// Runs `body`, the test of that `name`, in a process where there is nobody else.
 pub(crate) fn alone(name: &str, body: impl FnOnce()) {
     const ALONE: &str = "STRIPED_COUNTER_TEST_ALONE";
