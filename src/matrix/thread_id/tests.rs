@@ -155,13 +155,6 @@ mod without_a_word {
         ptr::null_mut()
     }
 
-    extern "C" fn count_and_leave(_: *mut c_void) -> *mut c_void {
-        COUNTER.inc();
-        // SAFETY: ends the calling thread, which has nothing on its stack that is dropped.
-        unsafe { libc::syscall(libc::SYS_exit, 0) };
-        ptr::null_mut()
-    }
-
     #[test]
     fn numbers_of_threads_that_count_after_their_key_destructors_are_used_again() {
         const NAME: &str =
@@ -183,6 +176,13 @@ mod without_a_word {
     #[cfg(not(target_env = "musl"))]
     #[test]
     fn numbers_of_threads_that_end_by_the_bare_system_call_are_used_again() {
+        extern "C" fn count_and_leave(_: *mut c_void) -> *mut c_void {
+            COUNTER.inc();
+            // SAFETY: ends the calling thread, which has nothing on its stack that is dropped.
+            unsafe { libc::syscall(libc::SYS_exit, 0) };
+            ptr::null_mut()
+        }
+
         const NAME: &str = "numbers_of_threads_that_end_by_the_bare_system_call_are_used_again";
         in_child(module_path!(), NAME, || {
             let taken = taken_by(count_and_leave);
