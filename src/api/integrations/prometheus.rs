@@ -78,7 +78,7 @@ impl sealed::Collectable for Counter {
     const TYPE: MetricType = MetricType::COUNTER;
 
     fn metric(&self) -> Metric {
-        counter(self.sum())
+        counter(self.total())
     }
 }
 
@@ -106,7 +106,8 @@ fn float(level: i64) -> f64 {
     level as f64
 }
 
-/// A [`Counter`] or an [`UpDownCounter`] as a collector.
+/// A [`Counter`] or an [`UpDownCounter`] as a collector. Of a counter it shows the [`total`](Counter::total), which a
+/// `take` does not lower.
 #[derive(Debug)]
 pub struct CounterCollector<P> {
     desc: Desc,
@@ -141,7 +142,7 @@ impl<P: Deref<Target: Collectable> + Send + Sync> Collector for CounterCollector
 
 /// A [`CounterSet`] as a collector of one metric, with labels for each counter.
 ///
-/// The counters are read by [`sums`](CounterSet::sums): at one moment if the set has a read lock.
+/// It shows the [`totals`](CounterSet::totals): of one moment if the set has a read lock.
 #[derive(Debug)]
 pub struct SetCollector<P> {
     desc: Desc,
@@ -151,7 +152,7 @@ pub struct SetCollector<P> {
 
 impl<P: Deref<Target = CounterSet>> SetCollector<P> {
     /// Shows `set` by `name`, with labels of the names `label_names`, and with values for each of its
-    /// counters, in the order of their indexes.
+    /// counters, in the order of their indices.
     ///
     /// # Errors
     /// If a name is not valid, or `help` is empty, or there are fewer or more values than counters, or two
@@ -205,7 +206,7 @@ impl<P: Deref<Target = CounterSet> + Send + Sync> Collector for SetCollector<P> 
             metric.set_label(labels.clone());
             metric
         };
-        let metrics = self.labels.iter().zip(self.counters.sums()).map(labelled).collect();
+        let metrics = self.labels.iter().zip(self.counters.totals()).map(labelled).collect();
         vec![family(&self.desc, MetricType::COUNTER, metrics)]
     }
 }

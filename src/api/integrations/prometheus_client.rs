@@ -67,10 +67,10 @@ impl TypedMetric for Counter {
     const TYPE: MetricType = MetricType::Counter;
 }
 
-/// As a counter, by its [`sum`](Counter::sum).
+/// As a counter, by its [`total`](Counter::total), which a `take` does not lower.
 impl EncodeMetric for Counter {
     fn encode(&self, encoder: MetricEncoder<'_>) -> Encoded {
-        encode_count(self.sum(), encoder)
+        encode_count(self.total(), encoder)
     }
 
     fn metric_type(&self) -> MetricType {
@@ -117,7 +117,7 @@ impl<P: Deref<Target: EncodeMetric>> EncodeMetric for ByRef<P> {
 
 /// A [`CounterSet`] as one metric, with labels for each counter.
 ///
-/// The counters are read by [`sums`](CounterSet::sums): at one moment if the set has a read lock.
+/// It shows the [`totals`](CounterSet::totals): of one moment if the set has a read lock.
 #[derive(Debug)]
 pub struct SetCollector<L, P> {
     name: String,
@@ -128,7 +128,7 @@ pub struct SetCollector<L, P> {
 
 impl<L: Eq + Hash, P: Deref<Target = CounterSet>> SetCollector<L, P> {
     /// Shows `set` by `name`, to which the registry appends `_total`, with one set of labels for each
-    /// of its counters, in the order of their indexes.
+    /// of its counters, in the order of their indices.
     ///
     /// # Errors
     /// If there are fewer labels than counters, or more, or two counters have the same ones.
@@ -156,7 +156,7 @@ where
             encoder.encode_descriptor(&self.name, &self.help, None, MetricType::Counter)?;
         self.labels
             .iter()
-            .zip(self.counters.sums())
-            .try_for_each(|(labels, sum)| encode_count(sum, metric.encode_family(labels)?))
+            .zip(self.counters.totals())
+            .try_for_each(|(labels, total)| encode_count(total, metric.encode_family(labels)?))
     }
 }
