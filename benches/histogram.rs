@@ -15,25 +15,13 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use striped_counter::{Backend, Counter, Histogram, bench::lab::index::Latencies};
+use striped_counter::{
+    Backend, Counter, Histogram,
+    bench::lab::index::{BOUNDS, Latencies},
+};
 
 const THREADS: [u32; 3] = [1, 2, 8];
 const ROWS: [usize; 3] = [1, 8, 64];
-
-/// Prometheus' default bounds, in nanoseconds.
-static BOUNDS: [u64; 11] = [
-    5_000_000,
-    10_000_000,
-    25_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_500_000_000,
-    5_000_000_000,
-    10_000_000_000,
-];
 
 fn main() {
     run(&[record, snapshot]);

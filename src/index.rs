@@ -39,3 +39,24 @@ impl SetIndex for usize {
         self
     }
 }
+
+/// Returns the index, which is one of a set of `len` of `what`.
+///
+/// # Panics
+/// If it is out of range.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn in_range(index: impl SetIndex, len: usize, what: &str) -> usize {
+    let index = index.index();
+    if index >= len {
+        out_of_range(index, len, what);
+    }
+    index
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn out_of_range(index: usize, len: usize, what: &str) -> ! {
+    panic!("index out of range: the set has {len} {what} but the index is {index}")
+}

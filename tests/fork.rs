@@ -142,7 +142,7 @@ fn a_child_may_start_threads_that_count() {
     });
 }
 
-/// The threads that the child does not have may have been in the midst of an add. They must not
+/// The threads that the child does not have may have been in the middle of an add. They must not
 /// have been at their first one, nor at a read: in the child, the lock would stay taken.
 #[test]
 fn a_fork_in_the_midst_of_other_threads_adds_loses_none_of_the_childs_or_the_parents() {

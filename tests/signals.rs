@@ -278,7 +278,7 @@ fn a_handler_may_interrupt_a_lease_and_lease_itself() {
     });
 }
 
-/// The handler strikes between the two adds of a record, too, and records itself. Whoever reads meanwhile
+/// The handler strikes between the two adds of a record, too, and records itself. A reader at that time
 /// has what is counted in the sum, and nothing is lost.
 #[test]
 fn a_handler_may_record_between_the_two_adds_of_a_record() {

@@ -3,7 +3,7 @@
 use crate::{
     build_error::BuildError,
     builder::Builder,
-    index::SetIndex,
+    index::{SetIndex, in_range},
     matrix::{Many, Matrix, Span},
     settings::Backend,
 };
@@ -65,7 +65,7 @@ pub struct CounterSet {
 }
 
 impl CounterSet {
-    /// `len` counters at 0 with every setting at its default; equals
+    /// Makes `len` counters at 0 with every setting at its default; equals
     /// `CounterSet::builder(len).build()`.
     ///
     /// # Panics
@@ -75,20 +75,20 @@ impl CounterSet {
         Self::builder(len).build()
     }
 
-    /// `len` counters, of which you choose the backend, the number of shards, the read lock; see
+    /// Makes `len` counters, of which you choose the backend, the number of shards, the read lock; see
     /// [`Builder`].
     pub const fn builder(len: usize) -> Builder<Self> {
         Builder::new(len)
     }
 
-    /// How many counters there are.
+    /// Returns how many counters there are.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.matrix.columns().len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -139,7 +139,7 @@ impl CounterSet {
         self.matrix.add_all(adds);
     }
 
-    /// The total of the counter at `index`, less what has been taken; see
+    /// Returns the total of the counter at `index`, less what has been taken; see
     /// [`Counter::sum`](crate::Counter::sum). Loads one cache line per shard.
     ///
     /// # Panics
@@ -219,7 +219,7 @@ impl CounterSet {
     /// [`read_lock(true)`](Builder::read_lock), which this needs. If one add happened before another,
     /// a snapshot with the second has the first, and a batch is in it wholly or not at all.
     ///
-    /// Waits for adds that are under way, at most one a thread; adds never wait. Takes some
+    /// Waits for adds that are under way, at most one per thread; adds never wait. Takes some
     /// microseconds more than [`sums`](Self::sums) of a set without a read lock, for a system call.
     /// In the child of a fork, an add that another thread had begun never ends: do not take snapshots
     /// there of sets that the parent's threads add to.
@@ -246,7 +246,7 @@ impl CounterSet {
         self.matrix.settings().is_linearizable().then(|| self.sums())
     }
 
-    /// The sum of the counter at `index`, which starts again from 0 with nothing lost; see
+    /// Returns the sum of the counter at `index`, which starts again from 0 with nothing lost; see
     /// [`Counter::take`](crate::Counter::take).
     ///
     /// # Panics
@@ -269,7 +269,7 @@ impl CounterSet {
         sums
     }
 
-    /// One consumer's cursor over the adds to all counters; see
+    /// Returns a consumer's cursor over the adds to all counters; see
     /// [`Counter::deltas`](crate::Counter::deltas).
     ///
     /// ```
@@ -285,7 +285,7 @@ impl CounterSet {
         SetDeltas::new(self)
     }
 
-    /// The counter at `index`, if there is one.
+    /// Returns the counter at `index`, if there is one.
     ///
     /// ```
     /// let set = striped_counter::CounterSet::new(2);
@@ -330,23 +330,12 @@ impl CounterSet {
     #[inline(always)]
     #[track_caller]
     fn checked(&self, index: impl SetIndex) -> usize {
-        let index = index.index();
-        if index >= self.len() {
-            out_of_range(index, self.len());
-        }
-        index
+        in_range(index, self.len(), "counters")
     }
 }
 
-#[cold]
-#[inline(never)]
-#[track_caller]
-fn out_of_range(index: usize, len: usize) -> ! {
-    panic!("index out of range: the set has {len} counters but the index is {index}")
-}
-
 impl Builder<CounterSet> {
-    /// The set.
+    /// Makes the set.
     ///
     /// # Panics
     /// On a length above 2^24, or a number of shards out of range, or set on `PerThread`: at
@@ -358,7 +347,7 @@ impl Builder<CounterSet> {
         CounterSet { matrix: Matrix::new(columns, settings) }
     }
 
-    /// The set, or what is wrong with the settings.
+    /// Makes the set, or returns what is wrong with the settings.
     ///
     /// # Errors
     /// On a length above 2^24, or a number of shards out of range, or set on `PerThread`, or

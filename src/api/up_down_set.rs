@@ -3,7 +3,7 @@
 use crate::{
     build_error::BuildError,
     builder::Builder,
-    index::SetIndex,
+    index::{SetIndex, in_range},
     matrix::{Many, Matrix, Span},
     settings::Backend,
     signs::signed,
@@ -239,19 +239,8 @@ impl UpDownCounterSet {
     #[inline(always)]
     #[track_caller]
     fn checked(&self, index: impl SetIndex) -> usize {
-        let index = index.index();
-        if index >= self.len() {
-            out_of_range(index, self.len());
-        }
-        index
+        in_range(index, self.len(), "levels")
     }
-}
-
-#[cold]
-#[inline(never)]
-#[track_caller]
-fn out_of_range(index: usize, len: usize) -> ! {
-    panic!("index out of range: the set has {len} levels but the index is {index}")
 }
 
 impl Builder<UpDownCounterSet> {

@@ -128,7 +128,7 @@ impl fmt::Display for Gain {
     }
 }
 
-/// CPU time in ns an add of each repeat, by subject and number of threads.
+/// CPU time in ns per add of each repeat, by subject and number of threads.
 struct Curves {
     costs: Vec<(Name, usize, Vec<f64>)>,
     most_threads: usize,

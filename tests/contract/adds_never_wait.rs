@@ -1,6 +1,6 @@
 //! Promise 2: readers never block adders, not even locked readers.
 //!
-//! `tests/signals.rs` freezes a reader in the midst of its read; `tests/allocation.rs` and
+//! `tests/signals.rs` freezes a reader in the middle of its read; `tests/allocation.rs` and
 //! `tests/fork.rs` show that an add neither allocates nor calls the system.
 
 use crate::{

@@ -23,9 +23,9 @@ const HIGH: u64 = 1 << 32;
 /// Where the writers run, as seen from the reader.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Writers {
-    /// The reader is stopped in the midst of its sum, for any number of adds.
+    /// The reader is stopped in the middle of its sum, for any number of adds.
     OnTheSameCpu,
-    /// Adds land in the midst of the sum, a few at the most.
+    /// Adds land during the sum, a few at the most.
     OnAnotherCpu,
 }
 

@@ -98,7 +98,7 @@ fn a_total_has_what_it_counts_in_its_sum_whatever_is_taken() {
     });
 }
 
-/// Whatever is read, and whoever takes.
+/// Whatever is read, and whichever thread takes.
 #[test]
 fn with_a_read_lock_buckets_and_sum_are_of_one_moment() {
     fn assert_fits(of: &HistogramSnapshot) {

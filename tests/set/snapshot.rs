@@ -177,7 +177,7 @@ fn takes_and_deltas_add_up_to_what_fits_together() {
     });
 }
 
-/// An operation that begins in the midst of a snapshot must not be one more for it to wait for: with
+/// An operation that begins during a snapshot must not be one more for it to wait for: with
 /// many threads on few CPUs some are always between their beginning and their end.
 #[test]
 fn a_snapshot_comes_to_an_end_beside_many_more_adders_than_cpus() {

@@ -43,11 +43,11 @@ pub(crate) fn tables(args: &Args, rows: &[Row]) -> String {
         let rows: Vec<_> = rows.iter().filter(|row| row.section == section).collect();
         text += &match section {
             Section::Add => {
-                against_threads("CPU ns an add, by threads", &rows, cpu)
+                against_threads("CPU ns per add, by threads", &rows, cpu)
                     + &against_threads("Million adds a second, by threads", &rows, rate)
             }
             Section::Set => {
-                against_threads("CPU ns an add to a random one of 1,000, by threads", &rows, cpu)
+                against_threads("CPU ns per add to a random one of 1,000, by threads", &rows, cpu)
             }
             Section::Record => {
                 against_threads("CPU ns to record a random latency, by threads", &rows, cpu)

@@ -84,7 +84,7 @@ fn a_body_that_is_cut_off_is_not_counted_whole() {
         // Until the service reads no further, since its answers are not read, and the connection ends.
         while writer.write_all(request.as_bytes()).and(writer.write_all(&[b'x'; BODY])).is_ok() {}
     });
-    // Until it is stuck in the midst of an answer, and not between two of them.
+    // Until it is stuck in the middle of an answer, not between two.
     let start = Instant::now();
     let mut part = vec![0; BODY / 3];
     loop {

@@ -4,7 +4,7 @@ use super::{HistogramSnapshot, Timer, group::Group, timer::nanoseconds};
 use crate::{
     build_error::BuildError,
     builder::{Builder, OfHistograms},
-    index::SetIndex,
+    index::{SetIndex, in_range},
     matrix::Matrix,
     settings::Backend,
 };
@@ -226,19 +226,8 @@ impl HistogramSet {
     #[inline(always)]
     #[track_caller]
     fn checked(&self, index: impl SetIndex) -> usize {
-        let index = index.index();
-        if index >= self.len() {
-            out_of_range(index, self.len());
-        }
-        index
+        in_range(index, self.len(), "histograms")
     }
-}
-
-#[cold]
-#[inline(never)]
-#[track_caller]
-fn out_of_range(index: usize, len: usize) -> ! {
-    panic!("index out of range: the set has {len} histograms but the index is {index}")
 }
 
 impl OfHistograms for HistogramSet {}

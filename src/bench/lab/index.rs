@@ -70,6 +70,21 @@ impl Draw {
     }
 }
 
+/// Prometheus' default bounds, in nanoseconds.
+pub static BOUNDS: [u64; 11] = [
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+];
+
 /// Draws latencies in nanoseconds: from 50 microseconds to 10 milliseconds, half of them below 90 microseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Latencies(Draw);

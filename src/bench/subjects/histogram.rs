@@ -27,7 +27,7 @@ use std::{
     },
 };
 
-/// The lowest value of each bucket. Whoever adds begins with all of them, so that all memory is in use.
+/// The lowest value of each bucket. Each adder begins with all of them, so that all memory is in use.
 static VALUES: LazyLock<Vec<u64>> = LazyLock::new(|| {
     Histogram::new().snapshot().buckets().map(|(values, _)| *values.start()).collect()
 });

@@ -9,28 +9,16 @@ use std::{
 };
 use striped_counter::{
     Backend, Histogram,
-    bench::lab::{backends::works, index::Latencies},
+    bench::lab::{
+        backends::works,
+        index::{BOUNDS, Latencies},
+    },
 };
 
 /// The shape of all log-linear ones, and the digits of those that go by digits: the next above 6.25 %.
 const GROUPING_POWER: u8 = 4;
 const MAX_VALUE_POWER: u8 = 36;
 const DIGITS: u8 = 1;
-
-/// Prometheus' default bounds, in nanoseconds.
-static BOUNDS: [u64; 11] = [
-    5_000_000,
-    10_000_000,
-    25_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_500_000_000,
-    5_000_000_000,
-    10_000_000_000,
-];
 
 #[derive(Clone, Copy)]
 enum Kind {
