@@ -132,7 +132,7 @@ impl<R: Recorder + Send + Sync + 'static> RecorderBuilder<R> {
         self
     }
 
-    /// Leaves flushing to a [`Flusher`] of yours, instead of a thread of the recorder's own.
+    /// Leaves flushing to a [`Flusher`](crate::integrations::metrics::Flusher) of yours, instead of a thread of the recorder's own.
     pub fn flush_by_hand(mut self) -> Self {
         self.flush_every = None;
         self
