@@ -91,9 +91,12 @@ impl Contention {
     /// what is measured; `sum` reads it. Once all adds have returned, `sum` must be their number, or the tool
     /// ends with an error.
     ///
+    /// A run makes at least 512 adds per thread, so one that takes milliseconds makes runs longer than the windows
+    /// asked for, and interrupts slow to be noticed.
+    ///
     /// # Panics
     ///
-    /// If another subject has that name already.
+    /// If another subject has that name already, or if the name is empty or has control characters.
     #[must_use]
     pub fn subject<C: Sync>(
         mut self,
@@ -102,6 +105,11 @@ impl Contention {
         add: impl Fn(&C) + Sync + 'static,
         sum: impl Fn(&C) -> u64 + Sync + 'static,
     ) -> Self {
+        let fit = !name.is_empty() && !name.contains(char::is_control);
+        assert!(
+            fit,
+            "a subject cannot be named {name:?}: a name has a letter at least, and is one line"
+        );
         let taken = self.own.iter().any(|own| own.name == name) || Name::is_known(name);
         assert!(!taken, "there is a subject named {name:?} already");
         self.own.push(Own::new(name, new, add, sum));
@@ -225,4 +233,27 @@ fn bytes(points: &[Point], job: &str) -> Result<(), Box<dyn Error>> {
     }
     let point = points.get(job.parse::<usize>()?).ok_or("no such point")?;
     Ok(memory::done(subjects::bytes(point).ok_or("not of many counters")?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Contention;
+    use std::panic::catch_unwind;
+
+    #[test]
+    fn names_of_subjects_are_one_line_and_nobody_elses() {
+        let named = |names: &'static [&'static str]| {
+            catch_unwind(|| {
+                names
+                    .iter()
+                    .fold(Contention::new(), |all, name| all.subject(name, || (), |()| (), |()| 0))
+            })
+        };
+        assert!(named(&["mine", "mine padded", "locked"]).is_ok());
+        let refused: [&[_]; 6] =
+            [&["PerCpu"], &["Striped locked"], &["AtomicU64"], &[""], &["two\nlines"], &["a", "a"]];
+        for names in refused {
+            assert!(named(names).is_err(), "{names:?}");
+        }
+    }
 }

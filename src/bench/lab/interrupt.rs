@@ -9,7 +9,8 @@ pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)
 }
 
-/// Catches the next interrupt, or request to end, of this process. The one after that ends it as usual.
+/// Catches the next interrupt, or request to end, of this process. The one after that ends it as usual. What was
+/// ignored before, as by a job in the background of a script, stays so.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "std catches no signals")]
 pub fn catch() -> Result<(), &'static str> {
@@ -18,6 +19,13 @@ pub fn catch() -> Result<(), &'static str> {
     }
     let handler: extern "C" fn(libc::c_int) = ask;
     for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: all zeros are an action.
+        let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
+        // SAFETY: there is room for an action, and none is set.
+        unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut before) };
+        if before.sa_sigaction == libc::SIG_IGN {
+            continue;
+        }
         // SAFETY: all zeros are an action.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = handler as libc::sighandler_t;

@@ -68,8 +68,9 @@ impl Name {
         Self::Plain,
     ];
 
-    /// Whether `name` is that of a backend or a baseline.
+    /// Whether `name` is that of a backend or a baseline, with the read lock too.
     pub(crate) fn is_known(name: &str) -> bool {
+        let name = name.strip_suffix(" locked").unwrap_or(name);
         let backends = BACKENDS.map(Self::Backend);
         backends.iter().chain(&Self::BASELINES).any(|known| known.to_string() == name)
     }
