@@ -17,13 +17,15 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The README and all pages under `docs`, with their text: none in a package, which lacks what is hidden,
+/// The READMEs and all pages under `docs`, with their text: none in a package, which lacks what is hidden,
 /// raw figures, and the packages within.
 fn pages() -> Vec<(PathBuf, String)> {
     if !root().join(".ci").exists() {
         return Vec::new();
     }
-    let pages = files(&root().join("docs")).into_iter().chain([root().join("README.md")]);
+    let pages = files(&root().join("docs"))
+        .into_iter()
+        .chain([root().join("README.md"), root().join("examples/README.md")]);
     let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     pages.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
@@ -81,5 +83,15 @@ fn every_link_to_a_file_leads_to_one() {
             let path = page.parent().unwrap().join(target);
             assert!(path.exists(), "{}: {target} leads nowhere", page.display());
         }
+    }
+}
+
+#[test]
+fn every_example_is_in_their_list() {
+    let examples = root().join("examples");
+    let list = fs::read_to_string(examples.join("README.md")).unwrap();
+    for example in files(&examples).iter().filter(|path| path.parent() == Some(&examples)) {
+        let name = example.file_name().unwrap().to_str().unwrap();
+        assert!(name == "README.md" || list.contains(&format!("]({name})")), "{name}");
     }
 }
