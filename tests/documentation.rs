@@ -25,7 +25,7 @@ fn pages() -> Vec<(PathBuf, String)> {
         return Vec::new();
     }
     let pages = files(&root().join("docs")).into_iter().chain([root().join("README.md")]);
-    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let pages = pages.filter(|path| has_extension(path.to_str().unwrap(), "md"));
     pages.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
@@ -98,6 +98,10 @@ fn followed(page: &Path, target: &str) -> PathBuf {
     file
 }
 
+fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|other| other == extension)
+}
+
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap()
 }
@@ -127,8 +131,9 @@ fn links_lead_to_the_same_in_the_repository_and_in_rustdoc() {
     let top = top.map(|(module, path)| (module.to_string(), path.to_string()));
     let modules: Vec<_> = modules.chain(top).collect();
     for (page, text) in pages() {
-        let own: Vec<_> =
-            definitions(&text).filter(|(_, to)| to.contains(".md") || to.contains(".rs")).collect();
+        let own: Vec<_> = definitions(&text)
+            .filter(|(_, to)| !to.starts_with("http") && !has_extension(to, "svg"))
+            .collect();
         for (label, target) in &own {
             let file = followed(&page, target);
             let rustdoc = definitions(&links).find(|(other, _)| other == label);
@@ -162,7 +167,8 @@ fn links_lead_to_the_same_in_the_repository_and_in_rustdoc() {
 fn pictures_in_rustdoc_are_those_of_the_repository() {
     let mut pictures = BTreeMap::new();
     for (page, text) in pages() {
-        for (label, target) in definitions(&text).filter(|(_, target)| target.ends_with(".svg")) {
+        for (label, target) in definitions(&text).filter(|(_, target)| has_extension(target, "svg"))
+        {
             let encoded = encode(&fs::read_to_string(followed(&page, target)).unwrap());
             let other = pictures.insert(label.to_string(), encoded.clone());
             assert!(other.is_none_or(|other| other == encoded), "[{label}] is two pictures");
