@@ -141,10 +141,10 @@ fn links_lead_to_the_same_in_the_repository_and_in_rustdoc() {
             let item = item.split('#').next().unwrap();
             match modules.iter().find(|(module, _)| module == item) {
                 Some((_, path)) => {
-                    assert_eq!(file, root().join(path), "{}: [{label}]", page.display())
+                    assert_eq!(file, root().join(path), "{}: [{label}]", page.display());
                 }
                 None => {
-                    assert!(file.starts_with(root().join("src")), "{}: [{label}]", page.display())
+                    assert!(file.starts_with(root().join("src")), "{}: [{label}]", page.display());
                 }
             }
         }
