@@ -2,10 +2,10 @@
 
 #![cfg(unix)]
 
-mod processes;
+mod support;
 
-use processes::{Directory, Ended, assert_refused, closed_pipe, not_text};
 use std::{env, fs, path::PathBuf, process::Command};
+use support::processes::{Directory, Ended, assert_refused, closed_pipe, not_text};
 
 /// An example, which is next to the directory of this test; `None` where only tests were built.
 fn example(name: &str) -> Option<Command> {
