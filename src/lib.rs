@@ -1,3 +1,6 @@
+// The README's links lead to files: these definitions come first, and lead to modules and items.
+#![doc = include_str!("guide/links.md")]
+#![doc = include_str!("guide/pictures.md")]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -22,6 +25,8 @@ pub mod classic;
 mod const_text;
 mod cpus;
 mod errno;
+#[cfg(doc)]
+pub mod guide;
 mod index;
 mod lock;
 mod matrix;

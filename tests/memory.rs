@@ -1,4 +1,4 @@
-//! What counters weigh (section 8 of `docs/design.md`): bytes per shard, bytes per counter of a set, and
+//! What counters weigh (section 8 of `docs/internals/design.md`): bytes per shard, bytes per counter of a set, and
 //! nothing for counters and threads that have come and gone.
 //!
 //! On Linux that is what is resident, since the allocator is asked for nothing; elsewhere it is what

@@ -12,7 +12,7 @@
 //! in proportion to the threads, and a counter with a shard for each adder always costs the same.
 //!
 //! What it leaves out makes large machines look better than they are: transfers take longer the
-//! farther the CPUs are apart, and sibling threads share a core. `docs/benchmarks.md` compares it
+//! farther the CPUs are apart, and sibling threads share a core. `docs/guide/benchmarks.md` compares it
 //! with published figures for 128 CPUs.
 
 use crate::bench::{lab::stats::float, rows::Row, subjects::Name};
@@ -226,7 +226,7 @@ pub(crate) mod tests {
     const MILAN: [(usize, f64); 5] =
         [(1, 2.53), (2, 11.21), (8, 51.69), (64, 584.27), (128, 1604.99)];
 
-    /// What docs/benchmarks.md says of it: too cheap, by less than a seventh within eight CPUs, and
+    /// What docs/guide/benchmarks.md says of it: too cheap, by less than a seventh within eight CPUs, and
     /// by somewhat more than half with 128.
     #[test]
     fn published_figures_are_higher_the_farther_the_forecast_reaches() {

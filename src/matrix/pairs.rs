@@ -3,7 +3,7 @@
 //! Each lands exactly once, wherever the thread is by then: a restartable sequence has one commit, so two
 //! adds through `PerCpu` are two sections. What holds the pair together is its order. The adds release, so
 //! whichever reader sees the second finds the first, as long as it reads all columns of second adds before
-//! any of first ones; see [`Span::last_is_late`](super::Span), and section 11 of `docs/ordering.md`.
+//! any of first ones; see [`Span::last_is_late`](super::Span), and section 11 of `docs/internals/ordering.md`.
 
 use super::{columns::Columns, many::Many, matrix::Matrix, route::Path};
 

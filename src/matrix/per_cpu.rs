@@ -2,7 +2,7 @@
 //!
 //! Whichever thread runs on a CPU may write to that CPU's row with plain instructions, as long as it
 //! is still on that CPU at the store: that is what a restartable sequence promises. See
-//! [`crate::rseq`] and `docs/rseq.md`.
+//! [`crate::rseq`] and `docs/internals/rseq.md`.
 
 use super::{plan::Plan, pool::Writers, route::Route, thread_end};
 use crate::{

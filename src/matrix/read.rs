@@ -1,6 +1,6 @@
 //! The read path of one column: sum, locked sum, total, take. `snapshot.rs` has that of all columns.
 //!
-//! `docs/ordering.md` has the proofs, and the interleavings that break weaker choices.
+//! `docs/internals/ordering.md` has the proofs, and the interleavings that break weaker choices.
 
 use super::{
     columns::Columns,

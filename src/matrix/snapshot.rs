@@ -2,7 +2,7 @@
 //!
 //! If one add happened before another, a cut with the second has the first; a batch is in a cut
 //! wholly or not at all. For this an adder tells, before and after, that it is at work: an
-//! *operation*, which a reader can wait for. `docs/ordering.md` has the proof.
+//! *operation*, which a reader can wait for. `docs/internals/ordering.md` has the proof.
 //!
 //! An operation counts itself in the column `begun`, then looks whether adds are diverted, and if
 //! not, adds to its shard and counts itself in the column `ended`. If they are, it goes to the

@@ -3,7 +3,7 @@
 //! Linux 6.19 moved aarch64 to the generic entry code. From then until "arm64/entry: Fix
 //! arm64-specific rseq brokenness", in 7.0.14 and 7.1-rc3, a section is not aborted when its thread is
 //! preempted and goes on on the same CPU: the adds of other threads in between are overwritten.
-//! `docs/rseq.md` has what was seen, and why no test at run time takes the place of the release.
+//! `docs/internals/rseq.md` has what was seen, and why no test at run time takes the place of the release.
 
 /// The number of a release candidate of 7.1 that has the fix.
 const FIRST_GOOD_CANDIDATE: u32 = 3;

@@ -39,7 +39,7 @@
 //! 6. An aborted section does not try again: its add goes to the spill. That makes adds wait-free,
 //!    and stepping through one in a debugger, which aborts it each time, does not hang.
 //! 7. The commit is a release, for the acquire of a collect. The load of the limit is relaxed: the
-//!    section loads nothing that the limit would have to bring (`docs/ordering.md`, sections 3 and 10).
+//!    section loads nothing that the limit would have to bring (`docs/internals/ordering.md`, sections 3 and 10).
 
 #![expect(unsafe_code, reason = "asks the kernel and the C library")]
 

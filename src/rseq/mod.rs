@@ -3,7 +3,7 @@
 //! A restartable sequence (rseq) is a short run of instructions that the kernel promises to run
 //! without interruption on one CPU, or else to divert to an abort address. For every thread there is an area
 //! that has been registered with the kernel; in it the kernel keeps the number of the thread's CPU, and
-//! looks for the address of a descriptor of the sequence that the thread is in. `docs/rseq.md`
+//! looks for the address of a descriptor of the sequence that the thread is in. `docs/internals/rseq.md`
 //! tells the whole story.
 //!
 //! `linux.rs` says what a critical section does; one file per architecture

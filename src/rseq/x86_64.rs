@@ -2,7 +2,7 @@
 //!
 //! An add to memory would do for a commit, but the processors measured so far forward a store to the
 //! next load of the same address at once only if both have their address in one register (see
-//! `docs/benchmarks.md`). So the cell's address is put together first, and then loaded from, added to and
+//! `docs/guide/benchmarks.md`). So the cell's address is put together first, and then loaded from, added to and
 //! stored to; the store is the commit. Being a store of `x86_64` it is a release.
 //!
 //! To read the macro: `descriptor!` puts the section's descriptor elsewhere; `delay!`, `disarm!` and

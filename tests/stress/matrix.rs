@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// Only with the read lock, or only without
     #[arg(long, value_name = "BOOL")]
     read_lock: Option<bool>,
-    /// Print the table for docs/reliability.md
+    /// Print the table for docs/assurance.md
     #[arg(long, conflicts_with = "read_lock")]
     markdown: bool,
 }

@@ -10,7 +10,7 @@
 //! | `serde` | `Serialize` as the sum |
 //!
 //! An exporter keeps a counter by something that dereferences to it: a `&'static` one, or an `Arc`.
-//! `docs/integrations.md` has the whole story, and `DogStatsD`.
+//! `docs/guide/integrations.md` has the whole story, and `DogStatsD`.
 //!
 //! # Which number is exported
 //!
@@ -20,7 +20,7 @@
 //! `opentelemetry` has no such notion, so it gets the total of all adds, which never goes down, whatever
 //! is taken.
 //!
-//! Each module speaks the versions of its crate that `docs/integrations.md` lists. A new major version of
+//! Each module speaks the versions of its crate that `docs/guide/integrations.md` lists. A new major version of
 //! one of these crates may change its module in a minor version of this crate.
 
 #[cfg(any(feature = "opentelemetry", feature = "prometheus", feature = "prometheus-client"))]

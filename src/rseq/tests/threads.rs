@@ -41,7 +41,7 @@ fn unregister() -> bool {
         unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     };
     let ended = lengths().into_iter().find(|&length| ends(length));
-    // More than 32 are the kernel's V2 mode, where it has one: docs/rseq.md.
+    // More than 32 are the kernel's V2 mode, where it has one: docs/internals/rseq.md.
     println!("registered with {} bytes", ended.unwrap_or(0));
     ended.is_some()
 }

@@ -1,6 +1,6 @@
 //! What every exporter has to keep, whatever its format; and the programs of a page, which are compiled
 //! and run as they stand there.
-#![doc = include_str!("../../../docs/integrations.md")]
+#![doc = include_str!("../../../docs/guide/integrations.md")]
 
 #[path = "../../support/threads.rs"]
 mod threads;

@@ -52,7 +52,7 @@ fn added_to_in_handlers(run: &Run) -> impl Iterator<Item = &Target> {
     run.targets.iter().filter(|target| may_add_in_handler(target.config))
 }
 
-/// `docs/ordering.md`, A4, tells why a shard of one thread cannot be added to by its handlers, unless it
+/// `docs/internals/ordering.md`, A4, tells why a shard of one thread cannot be added to by its handlers, unless it
 /// is a locked set's.
 fn may_add_in_handler(config: Config) -> bool {
     config.backend != Backend::PerThread || config.kind == Kind::CounterSet && config.read_lock
