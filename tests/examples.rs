@@ -3,10 +3,10 @@
 
 #![cfg(unix)]
 
-mod processes;
+mod support;
 
-use processes::{Directory, Ended, assert_refused, closed_pipe, not_text};
 use std::{env, fs, net::UdpSocket, path::PathBuf, process::Command, thread, time::Duration};
+use support::processes::{Directory, Ended, assert_refused, closed_pipe, not_text};
 
 /// Returns the example of this name, or `None` where only tests were built.
 fn example(name: &str) -> Option<Command> {
