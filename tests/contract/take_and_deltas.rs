@@ -145,7 +145,7 @@ fn consume_while(counter: &dyn Counts, adders: usize, adds: u64) -> (u64, Consum
 fn every_add_is_in_exactly_one_take_and_is_seen_once_by_every_cursor() {
     on_every_type(|subject| {
         let counter = subject.build();
-        let (added, consumed) = consume_while(&*counter, 3, 3_000);
+        let (added, consumed) = consume_while(&*counter, 3, 2_000);
         let taken = consumed.takers.iter().copied().fold(0, u64::wrapping_add);
         assert_eq!(taken.wrapping_add(counter.sum()), added, "takes {:?}", consumed.takers);
         assert!(consumed.cursors.iter().all(|&seen| seen == added), "{:?}", consumed.cursors);
