@@ -77,6 +77,19 @@ fn every_test_that_a_page_names_is_there() {
     }
 }
 
+#[test]
+fn every_seeded_bug_is_on_the_assurance_page() {
+    let page = read("docs/assurance.md");
+    let folders = ["src", "tests"].map(|folder| files(&root().join(folder)));
+    let code = folders.concat().into_iter().filter_map(|path| fs::read_to_string(path).ok());
+    for code in code {
+        let tests = code.split("fn seeded_").skip(1).filter_map(|rest| rest.split('(').next());
+        for test in tests.filter(|test| is_test(test)) {
+            assert!(page.contains(&format!("`seeded_{test}`")), "seeded_{test} is not on the page");
+        }
+    }
+}
+
 /// The definitions of links in a page, `[label]: target`.
 fn definitions(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let lines = text.lines().filter(|line| line.starts_with('['));
