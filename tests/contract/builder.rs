@@ -1,4 +1,4 @@
-//! What the builder makes of good settings. Bad ones are in `hostile.rs`.
+//! The builder with good settings. Bad ones are in `hostile.rs`.
 
 use crate::support::{auto, on_every_backend, per_cpu_works};
 use striped_counter::{

@@ -1,4 +1,4 @@
-//! The comparison, told nonsense, and with nowhere to write.
+//! The comparison with bad arguments, and with nowhere to write.
 
 #![cfg(unix)]
 
