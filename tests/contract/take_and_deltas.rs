@@ -111,7 +111,8 @@ struct Consumed<'a> {
     stop: AtomicBool,
     /// Set after all adds.
     over: AtomicBool,
-    takes: AtomicU64,
+    /// How many takes were not 0.
+    times: AtomicU64,
 }
 
 impl Consumed<'_> {
@@ -126,7 +127,7 @@ impl Consumed<'_> {
 
     fn take(&self) -> u64 {
         let n = self.counter.take();
-        self.takes.fetch_add(u64::from(n != 0), Relaxed);
+        self.times.fetch_add(u64::from(n != 0), Relaxed);
         n
     }
 
@@ -150,8 +151,8 @@ impl Consumed<'_> {
 fn every_add_is_in_exactly_one_take_and_is_seen_once_by_every_cursor() {
     on_every_type(|subject| {
         let counter = &*subject.build();
-        let (stop, over, takes) = (AtomicBool::new(false), AtomicBool::new(false), 0.into());
-        let consumed = &Consumed { counter, stop, over, takes };
+        let (stop, over, times) = (AtomicBool::new(false), AtomicBool::new(false), 0.into());
+        let consumed = &Consumed { counter, stop, over, times };
         thread::scope(|scope| {
             let (stop, end) = (Stop(&consumed.stop), Stop(&consumed.over));
             let add = |thread| scope.spawn(move || consumed.add_until_stopped(thread));
@@ -162,13 +163,13 @@ fn every_add_is_in_exactly_one_take_and_is_seen_once_by_every_cursor() {
             let cursors = (0..2).filter_map(|_| counter.deltas());
             let cursors: Vec<_> = cursors.map(|seen| scope.spawn(move || see(seen))).collect();
 
-            while consumed.takes.load(Relaxed) < ENOUGH {
+            while consumed.times.load(Relaxed) < ENOUGH {
                 thread::yield_now();
             }
             drop(stop);
             let added: u64 = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
             drop(end);
-            let taken = takers.map(|taker| taker.join().unwrap());
+            let taken = takers.map(|it| it.join().unwrap());
             let rest = counter.sum();
             assert_eq!(taken[0].wrapping_add(taken[1]).wrapping_add(rest), added, "{taken:?}");
             for cursor in cursors {
