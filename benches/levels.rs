@@ -5,8 +5,7 @@
 //! without a reader, and of a sum. Every level has to be 0 in the end. Unless cargo says `--bench`, it does a little
 //! of each.
 
-#[allow(dead_code, reason = "nobody hops here")]
-#[path = "../tests/common/affinity.rs"]
+#[path = "../tests/support/affinity.rs"]
 mod affinity;
 
 use affinity::Hopper;

@@ -4,6 +4,8 @@
 mod common;
 #[path = "common/count.rs"]
 mod count;
+#[path = "../tests/support/threads.rs"]
+mod threads;
 #[path = "common/touch.rs"]
 mod touch;
 
@@ -17,6 +19,7 @@ use std::{
     thread,
 };
 use striped_counter::{Backend, Counter};
+use threads::Stop;
 
 const SHARDS: [usize; 4] = [1, 8, 64, 256];
 
@@ -90,15 +93,6 @@ fn while_adding(counter: &Counter, read: impl FnOnce()) -> u64 {
         drop(stop);
         adder.join().expect("adds do not panic")
     })
-}
-
-/// Ends the adding when dropped, by a panic too.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 fn striped(shards: usize, read_lock: bool) -> Counter {

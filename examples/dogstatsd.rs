@@ -1,11 +1,12 @@
-//! `DogStatsD` by `cadence`: deltas, each sent once, and kept for the next time if it could not be.
+//! Deltas pushed to a `DogStatsD` agent with `cadence`: each is sent once, or kept for the next time if sending fails.
 //!
 //! ```text
 //! cargo run --example dogstatsd -- 127.0.0.1:8125
 //! ```
 //!
-//! Another exporter of the same counter notices nothing: a cursor of `deltas` changes nothing. A histogram's
-//! are sent as a distribution: a datagram for each bucket with new values, as its middle and how many there are.
+//! The argument is the agent's address; without one it is this. A cursor of `deltas` changes nothing, so that others may
+//! export the same counter. What a histogram recorded is sent as a distribution: a datagram for each bucket with new
+//! values, with the middle of the bucket and how many there are.
 
 use cadence::{Counted as _, Distributed as _, StatsdClient, UdpMetricSink};
 use std::{
@@ -24,7 +25,7 @@ use striped_counter::{Counter, Deltas, Histogram, HistogramDeltas};
 static HITS: Counter = Counter::new();
 static LATENCY: Histogram = Histogram::new();
 
-/// Sends what a counter has grown by since the last time.
+/// Sends what was added to a counter since the last time.
 pub(crate) struct Pusher<'a> {
     client: StatsdClient,
     name: &'a str,
@@ -34,12 +35,12 @@ pub(crate) struct Pusher<'a> {
 }
 
 impl<'a> Pusher<'a> {
-    /// Sends the growth of `counter` as `name` through `client`, from what it has by now.
+    /// Sends deltas of `counter` as `name` through `client`, starting with everything added so far.
     pub(crate) fn new(client: StatsdClient, name: &'a str, counter: &'a Counter) -> Self {
         Self { client, name, seen: counter.deltas(), pending: 0 }
     }
 
-    /// Sends what is new, if anything is. After an error it will be in the next delta.
+    /// Sends what is new, if anything is. What could not be sent is sent the next time.
     pub(crate) fn push(&mut self) -> Result<(), cadence::MetricError> {
         self.pending = self.pending.wrapping_add(self.seen.next_delta());
         if self.pending > 0 {
@@ -63,7 +64,7 @@ pub(crate) struct Distribution<'a> {
 }
 
 impl<'a> Distribution<'a> {
-    /// Sends what `histogram` records as `name` through `client`, from what it has by now.
+    /// Sends what `histogram` records as `name` through `client`, starting with everything recorded so far.
     pub(crate) fn new(client: StatsdClient, name: &'a str, histogram: &'a Histogram) -> Self {
         Self { client, name, recorded: histogram.deltas(), pending: BTreeMap::new() }
     }
@@ -74,7 +75,7 @@ impl<'a> Distribution<'a> {
             *self.pending.entry(middle(&values)).or_default() += count;
         }
         while let Some(bucket) = self.pending.first_entry() {
-            // One in so many is sent: the agent counts it as many times.
+            // The agent counts a value with a sampling rate of 1/n as n values.
             #[expect(clippy::cast_precision_loss, reason = "a rate")]
             let rate = 1.0 / *bucket.get() as f64;
             self.client
@@ -88,7 +89,7 @@ impl<'a> Distribution<'a> {
     }
 }
 
-/// What stands for the values of a bucket. The open one has no middle.
+/// Returns what stands for the values of a bucket: its middle, or its lowest value if it has no upper bound.
 fn middle(values: &RangeInclusive<u64>) -> u64 {
     let (low, high) = (*values.start(), *values.end());
     if high == u64::MAX { low } else { low.midpoint(high) }
@@ -98,12 +99,16 @@ fn middle(values: &RangeInclusive<u64>) -> u64 {
 fn main() -> ExitCode {
     let given = env::args_os().nth(1).unwrap_or_else(|| "127.0.0.1:8125".into());
     let Some(address) = given.to_str().filter(|text| text.to_socket_addrs().is_ok()) else {
-        let given = given.display();
+        let given = given.to_string_lossy();
         eprintln!("error: ADDRESS: '{given}' is not HOST:PORT, a known host and a port to 65535");
         return ExitCode::from(2);
     };
     match run(address) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            // A closed output is no error: the hits have been sent.
+            let _ = writeln!(io::stdout(), "sent {} hits to {address}", HITS.sum());
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("error: {address}: {error}");
             ExitCode::FAILURE
@@ -111,7 +116,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A service of half a second, that counts and pushes.
+/// Serves for half a second, counting and pushing.
 fn run(address: &str) -> Result<(), Box<dyn Error>> {
     let client = || -> Result<_, Box<dyn Error>> {
         let sink = UdpMetricSink::from(address, UdpSocket::bind("0.0.0.0:0")?)?;
@@ -133,11 +138,10 @@ fn run(address: &str) -> Result<(), Box<dyn Error>> {
         if let Err(error) = pusher.push().and_then(|()| latency.push()) {
             eprintln!("kept for the next time: {error}");
         }
-        // The agent adds up what comes within ten seconds: no need to hurry in a real service.
+        // A real service pushes less often: an agent flushes every ten seconds.
         thread::sleep(Duration::from_millis(100));
     }
     pusher.push()?;
     latency.push()?;
-    writeln!(io::stdout(), "sent {} hits to {address}", HITS.sum())?;
     Ok(())
 }

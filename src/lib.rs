@@ -3,6 +3,8 @@
 #![doc = include_str!("guide/pictures.md")]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Each item shows the feature that it needs, and not that models are built without it.
+#![cfg_attr(docsrs, doc(auto_cfg(hide(loom, shuttle))))]
 #![cfg_attr(
     all(test, any(loom, shuttle)),
     allow(

@@ -3,16 +3,18 @@
 //! nothing before the first add and nothing after a thread's first touch, and an add that finds no
 //! memory counts all the same.
 
-mod allocator;
-mod common;
+mod support;
 
-use allocator::{Observed, Request};
-use common::{Case, on_every_backend, together};
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
+use support::{
+    Case,
+    allocator::{Observed, Request},
+    on_every_backend, together,
+};
 
 thread_local! {
     static ALLOCATED: Cell<usize> = const { Cell::new(0) };

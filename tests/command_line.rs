@@ -2,14 +2,14 @@
 
 #![cfg(unix)]
 
-mod processes;
+mod support;
 
-use processes::{Directory, Ended, assert_refused, closed_pipe, full, limited, not_text};
 use std::{
     ffi::OsStr,
     fs,
     process::{Command, Stdio},
 };
+use support::processes::{Directory, Ended, assert_refused, closed_pipe, full, limited, not_text};
 
 const CONTENTION: &str = env!("CARGO_BIN_EXE_contention");
 

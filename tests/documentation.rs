@@ -18,10 +18,14 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The README and all pages under `docs`, with their text: none in a package, which lacks what is hidden,
-/// raw figures, and the packages within.
+/// Whether this is a package, which lacks hidden files, raw figures, and the packages within.
+fn is_package() -> bool {
+    !root().join(".ci").exists()
+}
+
+/// The README and all pages under `docs`, with their text: none in a package, where some of what they name is missing.
 fn pages() -> Vec<(PathBuf, String)> {
-    if !root().join(".ci").exists() {
+    if is_package() {
         return Vec::new();
     }
     let pages = files(&root().join("docs")).into_iter().chain([root().join("README.md")]);
@@ -69,6 +73,19 @@ fn every_test_that_a_page_names_is_there() {
                 "{}: {test} is not there",
                 page.display()
             );
+        }
+    }
+}
+
+#[test]
+fn every_seeded_bug_is_on_the_assurance_page() {
+    let page = read("docs/assurance.md");
+    let folders = ["src", "tests"].map(|folder| files(&root().join(folder)));
+    let code = folders.concat().into_iter().filter_map(|path| fs::read_to_string(path).ok());
+    for code in code {
+        let tests = code.split("fn seeded_").skip(1).filter_map(|rest| rest.split('(').next());
+        for test in tests.filter(|test| is_test(test)) {
+            assert!(page.contains(&format!("`seeded_{test}`")), "seeded_{test} is not on the page");
         }
     }
 }
@@ -192,4 +209,21 @@ fn encode(svg: &str) -> String {
         if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     });
     format!("data:image/svg+xml,{}", encoded.collect::<String>())
+}
+
+/// Links of that list lead to files next to it: it is no page of rustdoc's.
+#[test]
+fn every_example_is_in_the_list_of_examples() {
+    if is_package() {
+        return; // It has no service.
+    }
+    let folder = root().join("examples");
+    let list = read("examples/README.md");
+    let links = list.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let links: Vec<_> = links.map(|link| folder.join(link)).collect();
+    assert_eq!(links.iter().find(|link| !link.exists()), None);
+    let examples = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    for example in examples.filter(|path| has_extension(path.to_str().unwrap(), "rs")) {
+        assert!(links.contains(&example), "{} is not in the list", example.display());
+    }
 }

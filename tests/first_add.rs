@@ -4,13 +4,8 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![allow(unsafe_code, reason = "pipes, the loader, and threads that end by themselves")]
 
-mod children;
-mod common;
-mod processes;
+mod support;
 
-use children::{Ended, in_child_for};
-use common::{Case, alone, auto};
-use processes::Directory;
 use std::{
     ffi::CString,
     fs::File,
@@ -26,6 +21,11 @@ use std::{
     thread,
 };
 use striped_counter::{Backend, Counter};
+use support::{
+    Case, alone, auto,
+    children::{Ended, in_child_for},
+    processes::Directory,
+};
 
 /// Both ends of a pipe: what is read, and what is written to.
 fn pipe() -> (File, File) {

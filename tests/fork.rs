@@ -4,12 +4,8 @@
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "fork and its like are reached through libc")]
 
-mod children;
-mod common;
-mod threads;
+mod support;
 
-use children::Ended;
-use common::{Case, add_amounts, alone, on_every_backend, together};
 use std::{
     hint::spin_loop,
     sync::{
@@ -19,21 +15,7 @@ use std::{
     thread,
 };
 use striped_counter::{Backend, Counter, CounterSet, Histogram, UpDownCounter};
-use threads::Stop;
-
-/// Runs `body` in a child process, whose only thread is a copy of this one, and says whether it
-/// returned true. `body` must not print: other threads' locks may be held there and never released.
-fn in_child(body: impl FnOnce() -> bool) -> bool {
-    in_child_for(60, body)
-}
-
-/// The same, where the child has so many seconds.
-fn in_child_for(seconds: u32, body: impl FnOnce() -> bool) -> bool {
-    match children::in_child_for(seconds, || i32::from(!body())) {
-        Ended::Returned(status) => status == 0,
-        Ended::Killed(signal) => panic!("killed by signal {signal}"),
-    }
-}
+use support::{Case, Stop, add_amounts, alone, children::in_child, on_every_backend, together};
 
 #[test]
 fn a_child_counts_on_from_its_parents_count_and_neither_counts_for_the_other() {
@@ -103,7 +85,7 @@ fn a_childs_first_add_counts_whether_its_parent_had_counted_or_not() {
         let level = case.set(UpDownCounter::builder()).build();
         let set = case.set(CounterSet::builder(40)).build();
         let histogram = case.set(Histogram::builder()).bounds(&[9]).build();
-        let in_child = in_child_for(10, || {
+        let in_child = in_child(|| {
             (0..2).for_each(|_| histogram.record(20));
             (0..2).for_each(|_| untouched.inc());
             (0..2).for_each(|_| padded.inc());
@@ -219,7 +201,7 @@ fn a_fork_while_another_thread_leases_and_drops_counters_leaves_the_child_exact(
             };
             let leasing = scope.spawn(leasing);
             for fork in 1..=FORKS {
-                let exact = in_child_for(10, || {
+                let exact = in_child(|| {
                     add_to_old(5);
                     let new: Vec<_> = (0..70).map(|_| case.counter()).collect();
                     (1..).zip(&new).for_each(|(n, counter)| counter.add(n));
@@ -254,7 +236,7 @@ fn a_childs_first_add_does_not_wait_for_whoever_asked_for_the_number_of_cpus() {
             COUNTERS.iter().all(|counter| counter.sum() == 3)
         };
         for round in 0..ROUNDS {
-            let exact = in_child_for(30, || {
+            let exact = in_child(|| {
                 let stop = AtomicBool::new(false);
                 let in_time = together(3, |thread| {
                     if thread > 0 {
@@ -265,7 +247,7 @@ fn a_childs_first_add_does_not_wait_for_whoever_asked_for_the_number_of_cpus() {
                     }
                     let _stop = Stop(&stop);
                     (0..round % 100 * 200).for_each(|_| spin_loop());
-                    in_child_for(10, add_in_grandchild)
+                    in_child(add_in_grandchild)
                 });
                 in_time[0]
             });

@@ -1,11 +1,8 @@
 //! Counters within the global allocator, which count every allocation of the process from the very first
 //! on: nothing recurses, nothing waits, and all is exact.
 
-mod allocator;
-mod common;
+mod support;
 
-use allocator::{Observed, Request};
-use common::{Case, together};
 use std::{
     cell::Cell,
     collections::BTreeMap,
@@ -16,6 +13,11 @@ use std::{
     },
 };
 use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCounter};
+use support::{
+    Case,
+    allocator::{Observed, Request},
+    together,
+};
 
 /// One counter of each type, of each backend, with the read lock and without.
 struct Counters {

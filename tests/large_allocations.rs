@@ -5,15 +5,15 @@
 //! waited in that `Once` for itself. So this process asks before anything else is counted.
 
 #![cfg(target_os = "linux")]
-#![expect(unsafe_code, reason = "children of a fork")]
 
-mod allocator;
-mod children;
+mod support;
 
-use allocator::{Observed, Request};
-use children::{Ended, in_child_for};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use striped_counter::{Backend, Counter};
+use support::{
+    allocator::{Observed, Request},
+    children::{Ended, in_child_for},
+};
 
 /// From this size on, allocations are counted.
 const LARGE: usize = 4 << 10;

@@ -7,16 +7,8 @@
 
 #![expect(unsafe_code, reason = "an allocator that counts, and the kernel's word on pages")]
 
-mod allocator;
-mod children;
-mod common;
-mod residency;
-mod threads;
+mod support;
 
-use allocator::{Observed, Request};
-#[cfg(target_os = "linux")]
-use children::{Ended, in_child_for};
-use common::{affinity::Hopper, alone, lasting, on_every_backend, together};
 use std::{
     cell::Cell,
     hint::black_box,
@@ -27,7 +19,17 @@ use std::{
     thread,
 };
 use striped_counter::{Backend, Counter, CounterSet, Histogram, UpDownCounter};
-use threads::Crew;
+use support::{
+    Case, Crew,
+    affinity::Hopper,
+    allocator::{Observed, Request},
+    alone, leaked, on_every_backend, together,
+};
+#[cfg(target_os = "linux")]
+use support::{
+    children::{Ended, in_child_for},
+    residency,
+};
 
 /// How many bytes are out.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -136,7 +138,7 @@ fn weight<T: Send + Sync + 'static>(
     make: impl Fn() -> T,
     add: impl Fn(&T) + Sync,
 ) -> usize {
-    let (counters, add) = (lasting(OnceLock::new()), &add);
+    let (counters, add) = (leaked(OnceLock::new()), &add);
     thread::scope(|scope| {
         let crew = crew(scope, threads);
         let ((), bytes) = growth(held, || {
@@ -530,8 +532,8 @@ fn a_hundred_thousand_counters_of_which_a_thousand_live_at_a_time_take_the_room_
 #[test]
 fn ten_thousand_threads_that_come_and_go_leave_no_byte_behind() {
     measured("ten_thousand_threads_that_come_and_go_leave_no_byte_behind", || {
-        let cases: Vec<_> = common::Case::all().collect();
-        let counters: Vec<_> = cases.iter().map(common::Case::counter).collect();
+        let cases: Vec<_> = Case::all().collect();
+        let counters: Vec<_> = cases.iter().map(Case::counter).collect();
         let levels: Vec<_> =
             cases.iter().map(|case| case.set(UpDownCounter::builder()).build()).collect();
         let sets: Vec<_> =

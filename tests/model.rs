@@ -1,6 +1,6 @@
 //! Random programs of adds, takes, deltas and sums over several threads, against a plain integer.
 
-mod common;
+mod support;
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use std::{
@@ -197,7 +197,7 @@ impl<'a> Part<'a> {
 /// All threads at once: what is known in the end is that nothing was lost and nothing came twice.
 fn run_at_once(settings: Settings, programs: &[Vec<Step>]) -> Result<(), TestCaseError> {
     let counter = settings.build();
-    let parts = common::together(programs.len(), |thread| {
+    let parts = support::together(programs.len(), |thread| {
         let mut part = Part::new(&counter);
         programs[thread].iter().for_each(|&step| part.run(step));
         part

@@ -7,13 +7,15 @@
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "limits are set through libc")]
 
-mod children;
-mod common;
+mod support;
 
-use children::{Ended, in_child_for};
-use common::{Case, alone, on_every_backend, per_cpu_works, together};
 use std::{fs::File, io::Read as _, sync::Barrier};
 use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCounter};
+use support::{
+    Case, alone,
+    children::{Ended, in_child_for},
+    on_every_backend, per_cpu_works, together,
+};
 
 /// Leaves the body of a child with a status that tells the line, if the condition is false.
 macro_rules! ensure {

@@ -4,14 +4,14 @@
 //! Thread numbers are the process's, and show only in how many shards a `PerThread` counter has.
 //! So these tests have a process of their own, and take turns.
 
-mod common;
+mod support;
 
-use common::{add_amounts, on_every_backend, together};
 use std::{
     sync::{Barrier, Mutex, MutexGuard, PoisonError},
     thread,
 };
 use striped_counter::{Backend, Counter};
+use support::{add_amounts, on_every_backend, together};
 
 /// Numbers that may be taken beside those of a test's own threads: by the tests themselves, of
 /// which one may be ending while the next is under way.
@@ -39,7 +39,7 @@ fn first_shards() -> usize {
 fn ten_thousand_threads_one_after_another_count_exactly_and_use_the_same_shards() {
     const THREADS: u64 = 10_000;
     let _turn = alone();
-    let counters: Vec<_> = common::Case::all().map(|case| (case, case.counter())).collect();
+    let counters: Vec<_> = support::Case::all().map(|case| (case, case.counter())).collect();
     for _ in 0..THREADS {
         together(1, |_| counters.iter().for_each(|(_, counter)| counter.add(3)));
     }

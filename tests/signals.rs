@@ -6,9 +6,8 @@
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "signals and timers are reached through libc")]
 
-mod common;
+mod support;
 
-use common::{Case, amounts, lasting, on_every_backend, together};
 use std::{
     ffi::c_int,
     io, mem, ptr,
@@ -18,6 +17,7 @@ use std::{
     },
 };
 use striped_counter::{Backend, Counter, CounterSet, Histogram, UpDownCounter};
+use support::{Case, amounts, leaked, on_every_backend, together};
 
 /// What a handler adds: no sum of a few amounts.
 const HANDLERS_ADD: u64 = 1 << 40;
@@ -118,7 +118,7 @@ fn alone_with(case: &Case) -> (MutexGuard<'static, ()>, &'static Counter) {
     static INSTALLED: Once = Once::new();
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     INSTALLED.call_once(install_handler);
-    let counter = lasting(case.counter());
+    let counter = leaked(case.counter());
     counter.add(0);
     TARGET.store(ptr::from_ref(counter).cast_mut(), SeqCst);
     HANDLED.store(0, SeqCst);
@@ -289,7 +289,7 @@ fn a_handler_may_record_between_the_two_adds_of_a_record() {
             case.set(Histogram::builder()).max_value_power(20),
         ] {
             let (_turn, _) = alone_with(case);
-            let histogram = lasting(builder.build());
+            let histogram = leaked(builder.build());
             RECORDED.store(ptr::from_ref(histogram).cast_mut(), SeqCst);
             let recorded = together(3, |thread| {
                 let _storm = Storm::over_this_thread();

@@ -7,9 +7,8 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![expect(unsafe_code, reason = "the trap flag is set by hand, the handler through libc")]
 
-mod common;
+mod support;
 
-use common::{Case, affinity::Hopper, lasting, on_every_backend, together};
 use std::{
     arch::asm,
     cell::Cell,
@@ -26,6 +25,7 @@ use std::{
     thread,
 };
 use striped_counter::{Backend, Counter, CounterSet, Histogram, HistogramSnapshot};
+use support::{Case, affinity::Hopper, leaked, on_every_backend, together};
 
 /// What happens after a step, given how many there have been; false ends the stepping.
 type Hook = &'static dyn Fn(u64) -> bool;
@@ -83,7 +83,7 @@ impl Drop for Stepping {
 
 /// Runs `body` step by step, with `hook` after each; returns how many there were, too.
 fn stepped<T>(hook: impl Fn(u64) -> bool + 'static, body: impl FnOnce() -> T) -> (u64, T) {
-    let stepping = Stepping::start(lasting(hook));
+    let stepping = Stepping::start(leaked(hook));
     let result = body();
     drop(stepping);
     (STEPS.get(), result)
@@ -97,7 +97,7 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// A counter of `case`'s settings that has been touched, and lives as long as a hook does.
 fn touched(case: &Case) -> &'static Counter {
-    let counter = lasting(case.counter());
+    let counter = leaked(case.counter());
     counter.add(0);
     counter
 }
@@ -127,7 +127,7 @@ mod handlers {
                 return; // Such adds may be lost, which its documentation says.
             }
             let counter = touched(case);
-            let expected = interrupted(lasting(|n| counter.add(n)));
+            let expected = interrupted(leaked(|n| counter.add(n)));
             assert_eq!(counter.sum(), expected);
         });
     }
@@ -140,10 +140,10 @@ mod handlers {
             if !case.read_lock {
                 return;
             }
-            let set = lasting(case.set(CounterSet::builder(3)).build());
+            let set = leaked(case.set(CounterSet::builder(3)).build());
             set.add_many(&[(0, 0), (2, 0)]);
-            let single = interrupted(lasting(|n| set.add(1, n)));
-            let batch = interrupted(lasting(|n| set.add_many(&[(0, n), (2, n)])));
+            let single = interrupted(leaked(|n| set.add(1, n)));
+            let batch = interrupted(leaked(|n| set.add_many(&[(0, n), (2, n)])));
             assert_eq!([0, 1, 2].map(|index| set.sum(index)), [batch, single, batch]);
             assert_eq!(set.snapshot(), Some(vec![batch, single, batch]));
         });
@@ -162,7 +162,7 @@ mod handlers {
     fn histograms(case: &Case) -> [&'static Histogram; 2] {
         let builder = case.set(Histogram::builder());
         [builder.bounds(&[1]), builder].map(|builder| {
-            let histogram = lasting(builder.build());
+            let histogram = leaked(builder.build());
             histogram.record_n(1, 0);
             histogram
         })
@@ -177,7 +177,7 @@ mod handlers {
                 return; // Such adds may be lost, which its documentation says.
             }
             for histogram in histograms(case) {
-                let expected = interrupted(lasting(|n| histogram.record(n)));
+                let expected = interrupted(leaked(|n| histogram.record(n)));
                 let total = histogram.total();
                 assert_eq!(total.sum(), Some(expected));
                 assert_eq!(total.count(), expected / HANDLERS_ADD + 3);
@@ -393,7 +393,7 @@ mod other_threads {
     /// after, and what was read.
     fn read_slowly(counter: &'static Counter, read: impl FnOnce() -> u64) -> (u64, u64, u64) {
         let (turn, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-        let pair = lasting(Pair { counter, turn, stop });
+        let pair = leaked(Pair { counter, turn, stop });
         thread::scope(|scope| {
             for which in [0, 1] {
                 scope.spawn(move || pair.add_when_told(which));

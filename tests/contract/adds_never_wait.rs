@@ -3,10 +3,7 @@
 //! `tests/signals.rs` freezes a reader in the middle of its read; `tests/allocation.rs` and
 //! `tests/fork.rs` show that an add neither allocates nor calls the system.
 
-use crate::{
-    common::{add_amounts, on_every_backend},
-    threads::Stop,
-};
+use crate::support::{Stop, add_amounts, on_every_backend};
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,

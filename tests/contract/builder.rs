@@ -1,6 +1,6 @@
 //! The builder takes good settings, and says what is wrong with bad ones.
 
-use crate::common::{auto, on_every_backend, per_cpu_works};
+use crate::support::{auto, on_every_backend, per_cpu_works};
 use striped_counter::{Backend, BuildError, Builder, Counter, CounterSet, UpDownCounter};
 
 fn with(backend: Backend, shards: usize) -> Result<Counter, BuildError> {

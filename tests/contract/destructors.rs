@@ -1,7 +1,7 @@
 //! Promise 1 at the end of a thread: an add from a thread-local's destructor counts and never
 //! panics, wherever the thread's first add was.
 
-use crate::common::{on_every_backend, together};
+use crate::support::{on_every_backend, together};
 use std::{cell::RefCell, sync::Arc};
 use striped_counter::Counter;
 

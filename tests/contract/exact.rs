@@ -1,6 +1,6 @@
 //! Promise 1: once every add happens-before the read, the sum is the sum of all adds.
 
-use crate::common::{add_amounts, affinity::Hopper, on_every_backend, together};
+use crate::support::{add_amounts, affinity::Hopper, on_every_backend, together};
 use std::{
     sync::{Arc, Barrier},
     thread,

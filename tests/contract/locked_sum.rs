@@ -3,7 +3,7 @@
 //! Writers add 1 and then 2^32, in strict alternation. The true count has as many of the one as of
 //! the other, or one more 1; a sum that says otherwise is torn: put together from several moments.
 
-use crate::common::{affinity::Hopper, on_every_backend};
+use crate::support::{Stop, affinity::Hopper, on_every_backend};
 use std::{
     hint,
     sync::{
@@ -96,7 +96,7 @@ fn while_two_alternate<T>(counter: &Counter, writers: Writers, body: impl FnOnce
         tell.send(()).unwrap();
     };
     thread::scope(|scope| {
-        let (_stop, _pinned) = (Stop(turns), Hopper::pinned(0));
+        let (_stop, _pinned) = (Stop(&turns.stop), Hopper::pinned(0));
         let start = |parity, n| {
             scope.spawn(move || {
                 let _pinned = Hopper::pinned(usize::from(writers == Writers::OnAnotherCpu));
@@ -117,15 +117,6 @@ fn while_two_alternate<T>(counter: &Counter, writers: Writers, body: impl FnOnce
         leave.wait();
         body()
     })
-}
-
-/// Stops the two whether the reader is content or has panicked.
-struct Stop<'a>(&'a Turns);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.stop.store(true, Relaxed);
-    }
 }
 
 /// Has `body` count torn sums of a counter that two threads write to, on every backend with a read
@@ -196,7 +187,7 @@ fn seeded_an_unlocked_sum_is_torn_so_that_the_other_tests_would_see_it() {
 fn while_one_hops<T>(counter: &Counter, body: impl FnOnce() -> T) -> T {
     let turns = &Turns::default();
     thread::scope(|scope| {
-        let _stop = Stop(turns);
+        let _stop = Stop(&turns.stop);
         scope.spawn(move || {
             let mut hopper = Hopper::pinned(0);
             while !turns.stop.load(Relaxed) {

@@ -19,12 +19,8 @@
 //! `recycling.rs`, `signals.rs`, `stepping.rs`. Programs at random are in `model.rs` and `leases/`,
 //! models of every interleaving in `src/matrix/models/`.
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../residency/mod.rs"]
-mod residency;
-#[path = "../threads/mod.rs"]
-mod threads;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod adds_never_wait;
 mod builder;

@@ -1,6 +1,6 @@
 //! What adopters reach for: an initial value, a maximum, a look at a limit, and a counter of one's own.
 
-use crate::common::{add_amounts, on_every_backend, together};
+use crate::support::{add_amounts, on_every_backend, together};
 use striped_counter::{Counter, UpDownCounter};
 
 #[test]

@@ -3,7 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-use crate::common::{affinity::Hopper, on_every_backend, together};
+use crate::support::{affinity::Hopper, on_every_backend, together};
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     thread,

@@ -1,6 +1,6 @@
 //! Counters stand in statics, at no cost before their first use.
 
-use crate::common::{affinity::Hopper, auto, on_every_backend, per_cpu_works, together};
+use crate::support::{affinity::Hopper, auto, on_every_backend, per_cpu_works, together};
 use striped_counter::{Backend, Counter};
 
 #[test]
@@ -94,7 +94,7 @@ fn shards_do_not_depend_on_where_the_first_add_happens_to_run() {
 #[cfg(target_os = "linux")]
 mod in_bss {
     use super::{Backend, Counter};
-    use crate::residency::Mapping;
+    use crate::support::residency::Mapping;
     use std::{env, fs, ptr};
     use striped_counter::UpDownCounter;
 

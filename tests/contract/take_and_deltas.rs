@@ -1,10 +1,7 @@
 //! Promise 5: every add is in exactly one take, and takes plus the final sum are all adds; every
 //! cursor of deltas sees every add exactly once, whatever others do.
 
-use crate::{
-    common::{add_amounts, on_every_backend},
-    threads::Stop,
-};
+use crate::support::{Stop, add_amounts, on_every_backend};
 use std::{
     sync::{
         Arc,

@@ -1,6 +1,6 @@
 //! What the types are to the rest of a program.
 
-use crate::common::on_every_backend;
+use crate::support::on_every_backend;
 use std::{
     fmt::Debug,
     panic::{RefUnwindSafe, UnwindSafe, catch_unwind},

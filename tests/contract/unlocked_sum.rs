@@ -1,10 +1,7 @@
 //! Promise 3: a sum lies between the true count when it began and that when it ended, and one
 //! thread's sums never go backwards while nobody takes. A locked sum promises no less.
 
-use crate::{
-    common::{Case, amounts, on_every_backend},
-    threads::Stop,
-};
+use crate::support::{Case, Stop, amounts, on_every_backend};
 use std::{
     sync::atomic::{
         AtomicBool, AtomicU64,

@@ -5,7 +5,7 @@
 //! tests run again in a child process that was. With musl the crate registers them, which nothing but a filter
 //! of system calls prevents: `src/rseq/tests/own.rs`. Elsewhere there are none to begin with.
 
-use crate::common::per_cpu_works;
+use crate::support::per_cpu_works;
 use std::{
     env,
     process::{Command, Output},

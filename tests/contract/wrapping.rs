@@ -1,6 +1,6 @@
 //! Promise 7: counts are modulo 2^64, and nothing panics, in debug builds too.
 
-use crate::common::{on_every_backend, together};
+use crate::support::{on_every_backend, together};
 
 #[test]
 fn a_sum_wraps_around() {

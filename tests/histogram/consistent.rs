@@ -3,7 +3,9 @@
 //! nothing twice.
 
 use crate::{
-    Kind, common::Case, common::affinity::Hopper, on_every_kind, threads::Stop, values, worth,
+    Kind, on_every_kind,
+    support::{Case, Stop, affinity::Hopper},
+    values, worth,
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},

@@ -1,9 +1,9 @@
 //! Promise 1 of both adds: once every record happens-before the read, each is in its bucket and in the sum.
 
 use crate::{
-    Kind,
-    common::{affinity::Hopper, on_every_backend, together},
-    on_every_kind, values, worth,
+    Kind, on_every_kind,
+    support::{affinity::Hopper, on_every_backend, together},
+    values, worth,
 };
 use std::{
     cell::RefCell,

@@ -3,10 +3,8 @@
 //! `no_memory.rs`, `signals.rs`; snapshots with a read lock are also in `linearizable/`. What a snapshot
 //! tells is tested where it is made, in `src/api/histogram/snapshot/`.
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../threads/mod.rs"]
-mod threads;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod consistent;
 mod exact;
@@ -14,8 +12,8 @@ mod model;
 mod set;
 mod types;
 
-use common::{Case, on_every_backend};
 use striped_counter::{Builder, Histogram, HistogramSnapshot};
+use support::{Case, on_every_backend};
 
 /// With the open bucket and the sum, 13 columns: a leased line, but with a read lock.
 const BOUNDS: &[u64] = &[1, 4, 9, 60, 99, 250, 1_000, 5_000, 20_000, 70_000, 1_000_000];

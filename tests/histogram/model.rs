@@ -1,6 +1,9 @@
 //! Programs at random, on several threads, against a vector of the values that were recorded.
 
-use crate::{common::on_every_backend, counts, threads::Crew};
+use crate::{
+    counts,
+    support::{Crew, on_every_backend},
+};
 use proptest::{
     prelude::*,
     test_runner::{Config as ProptestConfig, TestRunner},

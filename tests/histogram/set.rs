@@ -1,9 +1,8 @@
 //! A set of histograms is as many histograms, known by their index.
 
 use crate::{
-    Kind,
-    common::{Case, together},
-    on_every_kind,
+    Kind, on_every_kind,
+    support::{Case, together},
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use striped_counter::{HistogramSet, HistogramSnapshot};
@@ -111,7 +110,7 @@ fn with_a_read_lock_all_histograms_are_of_one_moment() {
         let set = set(case, kind, LEN);
         let stop = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let _stop = crate::threads::Stop(&stop);
+            let _stop = crate::support::Stop(&stop);
             scope.spawn(|| {
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     set.record(0, 2);

@@ -1,9 +1,8 @@
 //! What the types are to the rest of a program, and what the builder refuses.
 
 use crate::{
-    BOUNDS, Kind,
-    common::{on_every_backend, per_cpu_works, together},
-    counts, on_every_kind,
+    BOUNDS, Kind, counts, on_every_kind,
+    support::{on_every_backend, per_cpu_works, together},
 };
 use std::{
     fmt::Debug,

@@ -3,16 +3,14 @@
 //! A counter that is dropped leaves its columns, with whatever is in them, to the next one. These
 //! tests have a process of their own, so that columns are used again and again.
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../threads/mod.rs"]
-mod threads;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod model;
 mod neighbours;
 
-use common::Case;
 use striped_counter::{Counter, UpDownCounter};
+use support::Case;
 
 /// A counter of either type, with everything modulo 2^64.
 enum Subject {

@@ -3,8 +3,7 @@
 
 use crate::{
     Subject,
-    common::{Case, on_every_backend, together},
-    threads::Crew,
+    support::{Case, Crew, on_every_backend, together},
 };
 use proptest::{
     collection::vec,

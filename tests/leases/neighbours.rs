@@ -2,7 +2,7 @@
 
 use crate::{
     Subject,
-    common::{on_every_backend, together},
+    support::{on_every_backend, together},
 };
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 

@@ -2,8 +2,8 @@
 
 use crate::{
     checker::{Action, Operation},
-    common::affinity::Hopper,
     subjects::{Step, Subject},
+    support::affinity::Hopper,
 };
 use std::{
     hint, iter, mem,

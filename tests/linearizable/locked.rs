@@ -3,9 +3,9 @@
 use crate::{
     bursts::{Burst, Move, Shape},
     checker::{legal_order, on_column},
-    common::{on_every_backend, per_cpu_works},
     one_cpu,
     subjects::{Recorder, Spread, Step, Subject},
+    support::{on_every_backend, per_cpu_works},
 };
 use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCounter};
 

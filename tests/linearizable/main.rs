@@ -6,10 +6,8 @@
 //! histories with and without a legal order, and `traps.rs`
 //! switches the lock off.
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../threads/mod.rs"]
-mod threads;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod bursts;
 mod checker;

@@ -6,9 +6,9 @@
 use crate::{
     bursts::{Move, Shape},
     checker::legal_order,
-    common::per_cpu_works,
     one_cpu,
     subjects::{Recorder, Spread, Step, Subject},
+    support::per_cpu_works,
 };
 use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCounter};
 

@@ -2,8 +2,8 @@
 //! same shard, in neighbouring shards, or in the spill.
 
 use crate::{
-    common::{affinity::Hopper, on_every_backend, together},
     set,
+    support::{affinity::Hopper, on_every_backend, together},
 };
 use std::{
     sync::{Barrier, Mutex},

@@ -1,7 +1,10 @@
 //! Every add is in exactly one take of its counter, and takes plus the final sums are all adds;
 //! every cursor sees every add exactly once, whatever others do.
 
-use crate::{common::on_every_backend, set, threads::Stop};
+use crate::{
+    set,
+    support::{Stop, on_every_backend},
+};
 use std::{
     sync::{
         Arc,

@@ -1,6 +1,6 @@
 //! An enum is an index, in every method that takes one.
 
-use crate::{common::on_every_backend, set};
+use crate::{set, support::on_every_backend};
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},

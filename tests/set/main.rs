@@ -1,10 +1,8 @@
 //! What a `CounterSet` promises, a module a promise. That its sums and snapshots are linearizable is
 //! shown in `tests/linearizable/` as well, and what it weighs in `tests/memory.rs`.
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../threads/mod.rs"]
-mod threads;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod columns;
 mod consumers;
@@ -15,8 +13,8 @@ mod snapshots_of_two;
 mod types;
 mod wrapping;
 
-use common::Case;
 use striped_counter::CounterSet;
+use support::Case;
 
 /// A set of these settings, on the backend that was to be expected of them.
 fn set(case: &Case, len: usize) -> CounterSet {

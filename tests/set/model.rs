@@ -1,7 +1,10 @@
 //! Any program of adds, batches, takes and deltas, on several threads one step after another, gives
 //! what it gives on a vector of `u64`.
 
-use crate::{common::on_every_backend, set, threads::Crew};
+use crate::{
+    set,
+    support::{Crew, on_every_backend},
+};
 use proptest::{
     collection::vec,
     prelude::{Just, ProptestConfig, Strategy, any, prop_oneof},

@@ -4,9 +4,8 @@
 //! Writers keep up rules between counters that lie far apart; readers look whether the rules hold.
 
 use crate::{
-    common::{Case, affinity::Hopper, on_every_backend},
     set,
-    threads::Stop,
+    support::{Case, Stop, affinity::Hopper, on_every_backend},
 };
 use std::{
     sync::atomic::{

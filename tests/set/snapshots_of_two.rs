@@ -1,9 +1,8 @@
 //! Snapshots of two sets at once: each fits together, and what happened before is seen across sets.
 
 use crate::{
-    common::on_every_backend,
     snapshot::{LEN, Ruled, assert_fits},
-    threads::Stop,
+    support::{Stop, on_every_backend},
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering::Relaxed},

@@ -1,8 +1,8 @@
 //! A set is indexed as a slice is, and a good citizen of the rest of a program.
 
 use crate::{
-    common::{auto, on_every_backend, per_cpu_works, together},
     set,
+    support::{auto, on_every_backend, per_cpu_works, together},
 };
 use std::{
     fmt::Debug,

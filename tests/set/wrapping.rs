@@ -1,8 +1,8 @@
 //! Counts are modulo 2^64 for every counter by itself, and nothing panics, in debug builds too.
 
 use crate::{
-    common::{on_every_backend, together},
     set,
+    support::{on_every_backend, together},
 };
 
 #[test]

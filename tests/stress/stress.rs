@@ -26,7 +26,7 @@ fn main() {
 }
 
 #[cfg(target_os = "linux")]
-#[path = "../allocator/mod.rs"]
+#[path = "../support/allocator.rs"]
 mod allocator;
 #[cfg(target_os = "linux")]
 mod faults;

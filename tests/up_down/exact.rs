@@ -1,8 +1,8 @@
 //! Once every add happens-before the read, the level is what all of them come to, modulo 2^64.
 
 use crate::{
-    common::{on_every_backend, together},
     level,
+    support::{on_every_backend, together},
 };
 use striped_counter::UpDownCounter;
 

@@ -1,8 +1,8 @@
 //! A guard increments when it is made and decrements when it is dropped, however that comes about.
 
 use crate::{
-    common::{lasting, on_every_backend, together},
     level,
+    support::{leaked, on_every_backend, together},
 };
 use std::{
     any::Any,
@@ -165,7 +165,7 @@ thread_local! {
 #[test]
 fn a_guard_held_by_a_thread_local_is_dropped_at_the_end_of_its_thread() {
     on_every_backend(|case| {
-        let level = lasting(level(case));
+        let level = leaked(level(case));
         for _ in 0..10 {
             together(4, |_| {
                 HELD.with_borrow_mut(|held| held.extend([level.guard(), level.guard()]));
@@ -179,7 +179,7 @@ fn a_guard_held_by_a_thread_local_is_dropped_at_the_end_of_its_thread() {
 #[test]
 fn a_guard_made_elsewhere_may_be_the_first_and_last_that_a_thread_knows_of_a_level() {
     on_every_backend(|case| {
-        let level = lasting(level(case));
+        let level = leaked(level(case));
         for _ in 0..10 {
             let guard = level.guard();
             let held = || HELD.with_borrow_mut(|held| held.push(guard));
@@ -192,7 +192,7 @@ fn a_guard_made_elsewhere_may_be_the_first_and_last_that_a_thread_knows_of_a_lev
 #[test]
 fn a_guard_made_by_a_thread_locals_destructor_is_up_and_then_down() {
     on_every_backend(|case| {
-        let level = lasting(level(case));
+        let level = leaked(level(case));
         for before in [true, false] {
             together(4, |_| {
                 let farewell = || FAREWELL.with_borrow_mut(|them| them.push(Farewell(level)));
@@ -251,7 +251,7 @@ fn an_owned_guard_goes_with_a_task_from_thread_to_thread() {
 #[test]
 fn a_guard_of_a_leaked_level_is_for_tasks_too() {
     on_every_backend(|case| {
-        let level = lasting(level(case));
+        let level = leaked(level(case));
         let guard = level.guard();
         spawn(async move {
             let _busy = guard;

@@ -3,9 +3,8 @@
 //! the others go on. `src/matrix/tests/levels.rs` stops it on purpose.
 
 use crate::{
-    common::{on_every_backend, together},
     level,
-    threads::Stop,
+    support::{Stop, on_every_backend, together},
 };
 use std::{
     env,

@@ -1,10 +1,8 @@
 //! What an `UpDownCounter` promises, a module a promise. That its locked sums are linearizable is
 //! shown in `tests/linearizable/`.
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../threads/mod.rs"]
-mod threads;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod exact;
 mod guard;
@@ -15,8 +13,8 @@ mod set;
 mod take;
 mod types;
 
-use common::Case;
 use striped_counter::UpDownCounter;
+use support::Case;
 
 /// A level of these settings, on the backend that was to be expected of them.
 fn level(case: &Case) -> UpDownCounter {

@@ -1,7 +1,10 @@
 //! Any program of ups, downs, guards and takes, on several threads one step after another, gives
 //! what it gives on an `i64`.
 
-use crate::{common::on_every_backend, level, threads::Crew};
+use crate::{
+    level,
+    support::{Crew, on_every_backend},
+};
 use proptest::{
     collection::vec,
     prelude::{Just, ProptestConfig, Strategy, any, prop_oneof},

@@ -2,9 +2,8 @@
 //! negative: with and without a read lock, whichever thread decrements, and wherever the two went.
 
 use crate::{
-    common::{on_every_backend, per_cpu_works},
     level,
-    threads::Stop,
+    support::{Stop, on_every_backend, per_cpu_works},
 };
 use std::{
     sync::{

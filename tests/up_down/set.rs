@@ -1,9 +1,6 @@
 //! A set of levels: each is what an `UpDownCounter` is, and all of them are read at one moment.
 
-use crate::{
-    common::{Case, on_every_backend, together},
-    threads::Stop,
-};
+use crate::support::{Case, Stop, on_every_backend, together};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicBool, Ordering::Relaxed},

@@ -1,6 +1,9 @@
 //! Every up and every down is in exactly one take, and takes plus the final sum are all of them.
 
-use crate::{common::on_every_backend, level, threads::Stop};
+use crate::{
+    level,
+    support::{Stop, on_every_backend},
+};
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     thread,

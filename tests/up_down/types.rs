@@ -1,8 +1,8 @@
 //! What the type is to the rest of a program.
 
 use crate::{
-    common::{auto, on_every_backend, per_cpu_works, together},
     level,
+    support::{auto, on_every_backend, per_cpu_works, together},
 };
 use std::{
     fmt::Debug,

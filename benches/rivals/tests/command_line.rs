@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-#[path = "../../../tests/processes/mod.rs"]
+#[path = "../../../tests/support/processes.rs"]
 mod processes;
 
 use processes::{Directory, Ended, assert_refused, closed_pipe, limited, not_text};

@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-#[path = "../../../tests/processes/mod.rs"]
+#[path = "../../../tests/support/processes.rs"]
 mod processes;
 
 use processes::{Ended, assert_refused, closed_pipe, not_text};

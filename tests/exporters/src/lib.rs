@@ -2,6 +2,9 @@
 //! and run as they stand there.
 #![doc = include_str!("../../../docs/guide/integrations.md")]
 
+#[path = "../../support/threads.rs"]
+mod threads;
+
 use std::{
     sync::{
         Barrier,
@@ -9,6 +12,7 @@ use std::{
     },
     thread,
 };
+use threads::Stop;
 
 const THREADS: usize = 4;
 const SCRAPES: usize = 200;
@@ -40,15 +44,6 @@ pub fn monotone_and_complete(before: u64, add: impl Fn() + Sync, mut scrape: imp
         adders.into_iter().map(|adder| adder.join().expect("adds do not panic")).sum()
     });
     assert_eq!(scrape(), before + added);
-}
-
-/// Ends the adding when dropped, by a panic too.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// How often a series goes down, which is what Prometheus takes for a reset.

@@ -6,7 +6,7 @@
 mod counter;
 mod level;
 mod set;
-#[path = "../../../threads/mod.rs"]
+#[path = "../../../support/threads.rs"]
 mod threads;
 
 use arbitrary::{Arbitrary, Result, Unstructured};

@@ -1,11 +1,12 @@
-//! How far quantiles are from the exact ones, for each grouping power: a log-normal sample of a million
-//! latencies, with a median of a millisecond and a sigma of 1.
+//! Prints how far quantiles are from the exact ones, for each grouping power: the table in the guide to
+//! histograms. The sample is a million latencies from a log-normal distribution with a median of a millisecond
+//! and a sigma of 1.
 //!
 //! ```text
-//! cargo run --release --example quantile_errors
+//! cargo bench --bench quantile_errors
 //! ```
 //!
-//! Each cell has the error of `quantile`, and how far off the middle of `quantile_bounds` is.
+//! Each cell has the error of `quantile` and, in parentheses, that of the middle of `quantile_bounds`.
 
 use std::{
     f64::consts::TAU,

@@ -1,10 +1,10 @@
-//! Counters of your own in the tables and plots of the contention tool, beside this crate's.
+//! Your own counters in the tables and plots of the contention tool, next to this crate's.
 //!
 //! ```text
-//! cargo run --release --features cli --example your_counter
+//! cargo run --release --features cli --example measure_your_counter
 //! ```
 //!
-//! `--help` has the options, which are those of the tool.
+//! It takes the options of the tool; `--help` lists them.
 
 use std::{
     process::ExitCode,
@@ -15,7 +15,7 @@ use std::{
 };
 use striped_counter::bench::Contention;
 
-/// One that stands for yours: two atomics, of which each adder takes the one that was used less.
+/// Stands for your counter: two atomics, of which each add goes to the one that was used less.
 #[derive(Default)]
 struct Two([AtomicU64; 2]);
 
@@ -34,7 +34,7 @@ impl Two {
 fn main() -> ExitCode {
     Contention::new()
         .subject("two atomics", Two::default, Two::add, Two::sum)
-        // A closure each for how to make one, to add one, and to read the sum.
+        // How to make one, how to add one, and how to read the sum.
         .subject(
             "boxed mutex",
             || Box::new(Mutex::new(0)),

@@ -66,8 +66,9 @@ fn settings(arguments: &[OsString]) -> Result<(Backend, u64), String> {
         [backend, adds] => [backend.as_os_str(), adds.as_os_str()],
         _ => return Err("more arguments than BACKEND and ADDS".to_owned()),
     };
-    let wrong =
-        |name, value: &OsStr, range| format!("{name}: '{}' is not {range}", value.display());
+    let wrong = |name, value: &OsStr, range| {
+        format!("{name}: '{}' is not {range}", value.to_string_lossy())
+    };
     let name = backend.to_str().and_then(|name| name.parse().ok());
     let count = adds.to_str().and_then(|count| count.parse().ok());
     Ok((

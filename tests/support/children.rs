@@ -1,45 +1,48 @@
-//! Children of a fork, with which much can be done that would end a test.
+//! Child processes made by `fork`, which may do what would end a test.
 
 #![cfg(target_os = "linux")]
-#![allow(dead_code, reason = "every test file takes what it needs")]
+#![expect(unsafe_code, reason = "fork and its like are reached through libc")]
 
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// How a child has ended.
+/// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// What its body returned, less the sign and modulo 256.
+    /// With what its body returned, modulo 256.
     Returned(i32),
-    /// By a signal.
+    /// By this signal.
     Killed(i32),
 }
 
-/// Runs `body` in a child process, whose only thread is a copy of this one, and says whether it
-/// returned true. `body` must not print: other threads' locks may be held there and never released.
+/// Runs `body` in a child process, whose only thread is a copy of this one, and returns what it returned. Panics
+/// if a signal ended the child. `body` must not print: locks of other threads may be held there for good.
 pub(crate) fn in_child(body: impl FnOnce() -> bool) -> bool {
-    in_child_for(60, || i32::from(!body())) == Ended::Returned(0)
+    match in_child_for(30, || i32::from(!body())) {
+        Ended::Returned(status) => status == 0,
+        Ended::Killed(signal) => panic!("killed by signal {signal}"),
+    }
 }
 
-/// Runs `body` in a child process that has so many seconds; see [`in_child`].
+/// Runs `body` in a child process that is killed after `seconds`; see [`in_child`].
 pub(crate) fn in_child_for(seconds: u32, body: impl FnOnce() -> i32) -> Ended {
-    // SAFETY: the child runs `body` alone, and then ends without returning.
+    // SAFETY: the child runs `body`, and then ends without returning.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "{}", io::Error::last_os_error());
     if child == 0 {
-        // SAFETY: no requirement. A child that hangs is killed, which its parent then sees.
+        // SAFETY: no requirement. A child that hangs is killed, which its parent sees.
         unsafe { libc::alarm(seconds) };
         exit(catch_unwind(AssertUnwindSafe(body)).unwrap_or(255));
     }
     wait_for(child)
 }
 
-/// Ends this process, without a word to anybody.
+/// Ends this process without running destructors or exit handlers.
 fn exit(status: i32) -> ! {
     loop {
-        // SAFETY: ends the one thread that there is, and with it the process.
+        // SAFETY: ends the only thread, and with it the process.
         unsafe { libc::syscall(libc::SYS_exit, libc::c_long::from(status)) };
     }
 }

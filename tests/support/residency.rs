@@ -1,30 +1,30 @@
-//! How much memory the process has, by the kernel's count.
+//! The memory of the process, as the kernel counts it.
 
 #![cfg(target_os = "linux")]
-#![expect(unsafe_code, reason = "the thread is asked for through libc")]
-#![allow(dead_code, reason = "every test file takes what it needs")]
+#![expect(unsafe_code, reason = "the id of a thread comes from libc")]
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{fs, thread};
 
-/// Bytes of the process's own that are in memory: not what is read from files, and not pages that have
-/// only been read, for which there is one page of zeros. The kernel walks the page tables for this;
-/// its running counts, which are cheaper, are off by some pages per CPU.
+/// Returns the resident bytes that are backed by no file. Pages that have only been read are not counted: they
+/// all map one page of zeros. The kernel walks the page tables for this; its running counts are cheaper, but off
+/// by a few pages per CPU.
 pub(crate) fn anonymous() -> usize {
     1_024 * kib("/proc/self/smaps_rollup", "Anonymous:")
 }
 
-/// Bytes of all mappings, used or not.
+/// Returns the size of all mappings in bytes, resident or not.
 pub(crate) fn mapped() -> usize {
     1_024 * kib("/proc/self/status", "VmSize:")
 }
 
-/// Returns once all other threads wait for something: what they need for that they have by then.
+/// Returns once all other threads are blocked, so that they have allocated all they need.
 pub(crate) fn await_others() {
     // SAFETY: `gettid` has no requirement.
     let this = unsafe { libc::gettid() }.to_string();
     let waits = |task: fs::DirEntry| {
         let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        // Behind the name, which may have anything in it.
+        // After the name, which may contain anything.
         let state = stat.rsplit_once(") ").map(|(_, state)| state.starts_with('S'));
         task.file_name() == *this || state.unwrap_or(true)
     };
@@ -39,19 +39,19 @@ fn kib(file: &str, name: &str) -> usize {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap()
 }
 
-/// A mapping, as `/proc/self/smaps` has it.
+/// A mapping, as listed in `/proc/self/smaps`.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     pub(crate) from: usize,
     pub(crate) to: usize,
-    /// The file that it is of; none for memory that is nobody's but the process's.
+    /// The mapped file, `None` for anonymous memory.
     pub(crate) file: Option<String>,
-    /// Two letters each.
+    /// The flags, two letters each.
     pub(crate) flags: Vec<String>,
 }
 
 impl Mapping {
-    /// All mappings of this process.
+    /// Returns all mappings of this process.
     pub(crate) fn all() -> Vec<Self> {
         let text = fs::read_to_string("/proc/self/smaps").unwrap();
         let mut all = Vec::new();
@@ -68,7 +68,7 @@ impl Mapping {
         all
     }
 
-    /// The mapping that `address` is in.
+    /// Returns the mapping that contains `address`.
     pub(crate) fn of(address: usize) -> Self {
         let is_in = |mapping: &Self| (mapping.from..mapping.to).contains(&address);
         Self::all().into_iter().find(is_in).expect("the address is mapped")
@@ -79,7 +79,7 @@ impl Mapping {
     }
 }
 
-/// The addresses at the head of a line such as `7f00-7f10 rw-p 00000000 00:00 0`.
+/// Parses the addresses at the head of a line such as `7f00-7f10 rw-p 00000000 00:00 0`.
 fn range(line: &str) -> Option<(usize, usize)> {
     let (from, to) = line.split_whitespace().next()?.split_once('-')?;
     Some((usize::from_str_radix(from, 16).ok()?, usize::from_str_radix(to, 16).ok()?))

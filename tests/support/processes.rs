@@ -1,7 +1,8 @@
-//! Programs run as processes, and what they are held to whatever they are told: a clear error, the
-//! right exit code, and nothing left behind.
+//! Runs programs as processes, and checks that bad arguments lead to a clear error, the right exit code, and
+//! nothing left behind.
 
-#![allow(dead_code, reason = "every test file takes what it needs")]
+#![cfg(unix)]
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
     env,
@@ -13,7 +14,7 @@ use std::{
     thread,
 };
 
-/// What has become of a process.
+/// How a process ended, and what it printed.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -29,7 +30,7 @@ impl Ended {
         Self { code: status.code(), output, errors }
     }
 
-    /// Panics unless it has ended with `code` after an error that has all of `words`, and no panic.
+    /// Panics unless the process ended with `code` and an error that contains all of `words`, and did not panic.
     pub(crate) fn assert_error(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{words:?}: {self:?}");
         assert!(self.errors.starts_with("error: "), "{self:?}");
@@ -40,14 +41,14 @@ impl Ended {
     }
 }
 
-/// A wrong option is refused at once: nothing is printed but the error.
+/// Panics unless `command` is refused: it prints an error with all of `words`, and nothing else.
 pub(crate) fn assert_refused(command: &mut Command, words: &[&str]) {
     let ended = Ended::of(command);
     ended.assert_error(2, words);
     assert_eq!(ended.output, "", "{ended:?}");
 }
 
-/// A directory of the calling test's own, which goes when dropped.
+/// A directory for the calling test, removed when dropped.
 pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
@@ -55,13 +56,13 @@ impl Directory {
         Self::named(OsStr::new(""))
     }
 
-    /// With a name that begins with `name`.
+    /// Creates a directory whose name begins with `name`.
     pub(crate) fn named(name: &OsStr) -> Self {
         let test = thread::current().name().unwrap_or("test").replace(':', "_");
         let mut name = name.to_owned();
         name.push(format!("striped-counter.{}.{test}", process::id()));
         let path = env::temp_dir().join(name);
-        // A run that was killed may have left one, with the same process id.
+        // A run that was killed may have left one with the same process id.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         Self(path)
@@ -82,13 +83,13 @@ impl Drop for Directory {
     }
 }
 
-/// What is no text.
+/// Returns an argument that is not valid UTF-8.
 pub(crate) fn not_text() -> OsString {
     OsString::from_vec(b"1\xff".to_vec())
 }
 
-/// `program` under a limit of the shell's `ulimit`, such as `-f 0`: no byte can be written to a file,
-/// as on a full disk.
+/// Returns a command that runs `program` under a limit of the shell's `ulimit`. With `-f 0` no byte can be written
+/// to a file, as on a full disk.
 pub(crate) fn limited(limit: &str, program: &str) -> Command {
     let mut command = Command::new("sh");
     let script = format!("trap '' XFSZ; ulimit {limit} || exit 99; exec \"$0\" \"$@\"");
@@ -96,13 +97,13 @@ pub(crate) fn limited(limit: &str, program: &str) -> Command {
     command
 }
 
-/// A place to write to that is always full, where there is one.
+/// Returns an output that is always full, where the system has one.
 pub(crate) fn full() -> Option<Stdio> {
     let full = Path::new("/dev/full");
     full.exists().then(|| fs::OpenOptions::new().write(true).open(full).unwrap().into())
 }
 
-/// A pipe whose reader has gone away.
+/// Returns a pipe whose reader is closed.
 pub(crate) fn closed_pipe() -> Stdio {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

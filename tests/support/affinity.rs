@@ -1,24 +1,26 @@
-//! Moving the calling thread from CPU to CPU. Elsewhere than on Linux it stays where it is.
+//! Moves the calling thread from CPU to CPU. On systems other than Linux it stays where it is.
+
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::sync::OnceLock;
 
-/// Moves the calling thread around the CPUs that the process may run on, and in the end sets it free.
+/// Moves the calling thread around the CPUs that the process may run on, and lets it run on any when dropped.
 pub(crate) struct Hopper {
     cpus: &'static imp::Cpus,
     at: usize,
 }
 
 impl Hopper {
-    /// On the `index`th of the CPUs, modulo their number.
+    /// Pins the calling thread to the CPU with that `index`, modulo their number.
     pub(crate) fn pinned(index: usize) -> Self {
-        // Once, since a thread starts with no more than those of its parent.
+        // Read once, since a thread inherits the CPUs that its parent is pinned to.
         static ALLOWED: OnceLock<imp::Cpus> = OnceLock::new();
         let cpus = ALLOWED.get_or_init(imp::Cpus::allowed);
         cpus.pin(index);
         Self { cpus, at: index }
     }
 
-    /// Moves to the next CPU, if there is more than one, before it returns.
+    /// Moves to the next CPU, if there is more than one.
     pub(crate) fn hop(&mut self) {
         self.at += 1;
         self.cpus.pin(self.at);
@@ -47,7 +49,7 @@ mod imp {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "the scheduler is asked through libc")]
+#[expect(unsafe_code, reason = "affinity is set through libc")]
 mod imp {
     use std::{io, mem};
 
@@ -59,7 +61,7 @@ mod imp {
     impl Cpus {
         pub(super) fn allowed() -> Self {
             let mut allowed = empty();
-            // SAFETY: the set is as large as said, and the kernel writes no further.
+            // SAFETY: the set has the size given, and the kernel writes no further.
             let failed =
                 unsafe { libc::sched_getaffinity(0, size_of_val(&allowed), &raw mut allowed) };
             assert_eq!(failed, 0, "{}", io::Error::last_os_error());
@@ -88,7 +90,7 @@ mod imp {
     }
 
     fn set(cpus: &libc::cpu_set_t) {
-        // SAFETY: the set is as large as said, and the kernel only reads it.
+        // SAFETY: the set has the size given, and the kernel only reads it.
         let failed = unsafe { libc::sched_setaffinity(0, size_of_val(cpus), cpus) };
         assert_eq!(failed, 0, "{}", io::Error::last_os_error());
     }

@@ -1,15 +1,15 @@
-//! The system's allocator, with a look at every request.
+//! The system's allocator, with a hook for every request.
 
 #![expect(unsafe_code, reason = "an allocator is unsafe to implement")]
-#![allow(dead_code, reason = "every test file takes what it needs")]
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     ptr,
 };
 
-/// Calls a function with what is about to be freed or allocated, in bytes, which says whether there is to be
-/// memory. A program makes it its own: `#[global_allocator] static ALLOCATOR: Observed = Observed(observe);`
+/// Calls a function before each allocation and deallocation, with its size in bytes; where it returns false, the
+/// allocation fails. For use as `#[global_allocator] static ALLOCATOR: Observed = Observed(observe);`.
 pub(crate) struct Observed(pub(crate) fn(Request) -> bool);
 
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub(crate) enum Request {
     Free(usize),
 }
 
-// SAFETY: allocates as `System` does, or not at all; what observes neither unwinds nor keeps memory.
+// SAFETY: allocates as `System` does, or fails; the hooks neither unwind nor keep memory.
 unsafe impl GlobalAlloc for Observed {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !(self.0)(Request::Allocate(layout.size())) {
@@ -30,7 +30,7 @@ unsafe impl GlobalAlloc for Observed {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         (self.0)(Request::Free(layout.size()));
-        // SAFETY: the caller's; whatever was allocated was so by `System`.
+        // SAFETY: the caller's; all memory comes from `System`.
         unsafe { System.dealloc(memory, layout) }
     }
 }

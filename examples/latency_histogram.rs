@@ -1,18 +1,18 @@
-//! Latencies of a program that serves requests on several threads: each second's count, mean and quantiles,
-//! then those of the whole run.
+//! Latencies of a service with several threads: the count, mean and quantiles of each second, then those of the
+//! whole run.
 //!
 //! ```text
-//! cargo run --release --example latency -- 10
+//! cargo run --release --example latency_histogram -- 10
 //! ```
 //!
-//! The argument is for how many seconds. Recording never waits for the reader, and the reader changes nothing:
-//! its cursor of deltas tells what is new since it last looked.
+//! The argument is how many seconds to run. Recording never waits for the reader. The reader's cursor of
+//! [`deltas`](Histogram::deltas) returns what was recorded since it last looked, and changes nothing.
+
+mod support;
 
 use std::{
-    env,
     hint::black_box,
     io::{self, Write as _},
-    ops::RangeInclusive,
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -23,18 +23,14 @@ use striped_counter::{Histogram, HistogramSnapshot};
 static LATENCY: Histogram = Histogram::new();
 
 const SERVERS: u64 = 4;
-const SECONDS: RangeInclusive<u64> = 1..=3_600;
 
 fn main() -> ExitCode {
-    let given = env::args_os().nth(1).unwrap_or_else(|| "2".into());
-    let seconds = given.to_str().and_then(|seconds| seconds.parse().ok());
-    let Some(seconds) = seconds.filter(|seconds| SECONDS.contains(seconds)) else {
-        let (given, from, to) = (given.display(), SECONDS.start(), SECONDS.end());
-        eprintln!("error: SECONDS: '{given}' is not a number from {from} to {to}");
-        return ExitCode::from(2);
-    };
+    support::run("SECONDS", 2, 1..=3_600, serve_and_report)
+}
+
+fn serve_and_report(seconds: u64) -> io::Result<()> {
     let stop = AtomicBool::new(false);
-    let reported = thread::scope(|scope| {
+    thread::scope(|scope| {
         for server in 1..=SERVERS {
             let stop = &stop;
             scope.spawn(move || serve(server, stop));
@@ -42,20 +38,13 @@ fn main() -> ExitCode {
         let reported = report(seconds);
         stop.store(true, Ordering::Relaxed);
         reported
-    });
-    // Nobody reads on: that is the end of it, and no error.
-    match reported {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-        _ => ExitCode::SUCCESS,
-    }
+    })
 }
 
-/// Serves requests, most of which take little, and a few a hundred times as much.
+/// Serves requests. Most take little time, some ten or a hundred times as much.
 fn serve(mut random: u64, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
+        // Records the time from here to the end of the block.
         let _timer = LATENCY.start_timer();
         random = work(random, 1_000);
         match random % 1_000 {
@@ -66,7 +55,7 @@ fn serve(mut random: u64, stop: &AtomicBool) {
     }
 }
 
-/// So many steps of a random number generator (Marsaglia's xorshift64).
+/// Takes this many steps of a random number generator (Marsaglia's xorshift64).
 fn work(mut random: u64, steps: u32) -> u64 {
     for _ in 0..steps {
         random ^= random << 13;
@@ -83,10 +72,10 @@ fn report(seconds: u64) -> io::Result<()> {
         "{:>8} {:>10} {:>10} {:>10} {:>10} {:>10}",
         "second", "requests", "mean", "p50", "p99", "p99.9"
     )?;
-    let (start, mut recorded) = (Instant::now(), LATENCY.deltas());
+    let (start, mut new) = (Instant::now(), LATENCY.deltas());
     for second in 1..=seconds {
         thread::sleep(Duration::from_secs(second).saturating_sub(start.elapsed()));
-        row(&mut out, &second.to_string(), &recorded.next_delta())?;
+        row(&mut out, &second.to_string(), &new.next_delta())?;
     }
     row(&mut out, "all", &LATENCY.snapshot())
 }
