@@ -167,8 +167,8 @@ fn counters_that_are_dropped_give_their_columns_back() {
 
 /// In a child process, where no pinned thread can have queried the number of CPUs.
 #[test]
-fn shards_are_by_default_as_many_as_the_documentation_says() {
-    in_child(module_path!(), "shards_are_by_default_as_many_as_the_documentation_says", || {
+fn the_default_number_of_shards_is_the_documented_one() {
+    in_child(module_path!(), "the_default_number_of_shards_is_the_documented_one", || {
         let cpus = num_cpus::get();
         let shards = |backend| Counter::builder().backend(backend).build().shards();
         assert_eq!(shards(Backend::Striped), (4 * cpus).next_power_of_two());

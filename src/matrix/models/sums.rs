@@ -189,6 +189,6 @@ fn seeded_a_second_collect_without_acquire_is_torn() {
 
 /// So the second collect has to acquire only because it is the first one of the next round.
 #[test]
-fn a_collect_that_does_nothing_but_confirm_need_not_acquire() {
+fn seeded_a_collect_that_only_confirms_need_not_acquire() {
     no_sum_is_torn_in_either_order(|counter| locked_sum_confirmed_in(counter, Ordering::Relaxed));
 }
