@@ -23,7 +23,7 @@ mod at_exit {
     /// The key plus one, or 0 if there is none yet.
     static KEY: AtomicU64 = AtomicU64::new(0);
 
-    /// Arranges for [`end`] to run when the calling thread ends. Returns whether that was possible.
+    /// Arranges for `end` to run when the calling thread ends. Returns whether that was possible.
     pub(in crate::matrix) fn watch() -> bool {
         let Some(key) = key() else { return false };
         let any = NonNull::<c_void>::dangling().as_ptr();
@@ -75,7 +75,7 @@ mod at_exit {
         static WATCH: Watch = const { Watch };
     }
 
-    /// Arranges for [`end`] to run when the calling thread ends. Returns whether that was possible.
+    /// Arranges for `end` to run when the calling thread ends. Returns whether that was possible.
     pub(in crate::matrix) fn watch() -> bool {
         WATCH.try_with(|_| ()).is_ok()
     }
