@@ -6,74 +6,84 @@ use crate::{
 };
 use std::{error::Error, fmt};
 
-/// Why [`Builder::try_build`](crate::Builder::try_build) refused: the setting, the value, and what is possible.
+/// The error of [`Builder::try_build`](crate::Builder::try_build): the setting, the value, and what
+/// is possible.
+///
+/// ```
+/// use striped_counter::{BuildError, Counter};
+///
+/// let error = Counter::builder().shards(5_000).try_build().unwrap_err();
+/// assert_eq!(error, BuildError::ShardsOutOfRange { shards: 5_000 });
+/// assert_eq!(error.to_string(), "shards: 5000 is out of range, from 1 to 4096");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
     /// `shards` is outside 1 to 4096.
     ShardsOutOfRange {
-        /// The value asked for.
+        /// The value that was set.
         shards: usize,
     },
     /// `shards` was set together with [`Backend::PerThread`], which has one shard per live thread.
     ShardsOnPerThread {
-        /// The value asked for.
+        /// The value that was set.
         shards: usize,
     },
     /// The length of a set is above 2^24.
     LenOutOfRange {
-        /// The value asked for.
+        /// The value that was set.
         len: usize,
     },
     /// `grouping_power` is above 16.
     GroupingPowerOutOfRange {
-        /// The value asked for.
+        /// The value that was set.
         grouping_power: u8,
     },
     /// `max_value_power` is not above `grouping_power`, or above 64.
     MaxValuePowerOutOfRange {
-        /// The value asked for.
+        /// The value that was set.
         max_value_power: u8,
-        /// The grouping power that it goes with.
+        /// The grouping power that was set, or the default.
         grouping_power: u8,
     },
-    /// There are no `bounds`, or more than 1,024.
+    /// `bounds` is empty, or has more than 1,024 bounds.
     NumberOfBoundsOutOfRange {
-        /// How many there are.
+        /// The number of bounds.
         bounds: usize,
     },
-    /// One of the `bounds` is not above the one before it.
+    /// A bound is not above the one before it.
     BoundsNotAscending {
-        /// Where it is.
+        /// The index of the bound.
         index: usize,
-        /// The bound there.
+        /// The bound.
         bound: u64,
-        /// The one before it.
+        /// The bound before it.
         before: u64,
     },
-    /// `bounds` was set together with `grouping_power` or `max_value_power`, which are for other buckets.
+    /// `bounds` was set together with `grouping_power` or `max_value_power`, which are for
+    /// log-linear buckets.
     BoundsWithPowers {
-        /// How many bounds there are.
+        /// The number of bounds.
         bounds: usize,
     },
-    /// A set of this many histograms has more than 2^24 buckets and sums.
+    /// The histograms of a set have more than 2^24 buckets and sums in all.
     HistogramsOutOfRange {
-        /// The length asked for.
+        /// The length of the set.
         len: usize,
-        /// What each histogram has: its buckets, and its sum if there is to be one.
+        /// The number of buckets of each histogram, and one more if it has a sum.
         columns: usize,
     },
-    /// The backend asked for by name cannot work here.
+    /// The chosen backend does not work on this machine.
     BackendUnavailable {
-        /// The backend asked for.
+        /// The backend that was chosen.
         backend: Backend,
-        /// What it lacks.
+        /// What the backend lacks.
         missing: &'static str,
     },
 }
 
 impl BuildError {
-    /// The words, for a panic at compile time too, where nothing can be formatted.
+    /// Returns the message, also for a panic at compile time, where nothing can be formatted.
     pub(crate) const fn words(&self) -> Text {
         match *self {
             Self::ShardsOutOfRange { shards } => {
@@ -113,7 +123,7 @@ impl BuildError {
                     .number(columns as u64)
                     .text(" buckets and sums")
             }
-            // Only the machine can tell, and not at compile time.
+            // `try_build` alone finds this out, at run time.
             Self::BackendUnavailable { .. } => unreachable!(),
         }
     }

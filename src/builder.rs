@@ -1,4 +1,4 @@
-//! Every setting, its default and why.
+//! The settings of counters, sets and histograms, their defaults and why.
 
 use crate::{
     build_error::BuildError,
@@ -12,21 +12,24 @@ mod buckets;
 use buckets::Buckets;
 pub(crate) use buckets::OfHistograms;
 
-/// Builds a counter type `T`: choose what matters, then [`build`](Builder::build) or
-/// [`try_build`](Builder::try_build). Every setter is `const`, for use in a `static`.
+/// Builds a counter, a set or a histogram, `T`.
+///
+/// Chosen are only the settings that matter; then [`build`](Builder::build) or
+/// [`try_build`](Builder::try_build) creates it. Every setter is `const`, for use in a `static`.
+/// [Tuning](crate::guide::tuning) explains when to change a setting.
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`backend`](Self::backend) | `Auto` | `PerCpu` is the fastest where it works; the portable one elsewhere |
-/// | [`shards`](Self::shards) | from the machine | as many as there are threads that can add at the same time |
-/// | [`read_lock`](Self::read_lock) | not set | most readers are scrapers, which do not care whether an add in flight is in this scrape or the next; levels that are too busy for that are locked |
-/// | [`padded`](Self::padded) | `false` | few counters are read so often that their neighbours would notice |
+/// | [`backend`](Self::backend) | `Auto` | [`PerCpu`](Backend::PerCpu) where it works, which is fastest; [`Striped`](Backend::Striped) elsewhere |
+/// | [`shards`](Self::shards) | from the machine | enough for all threads that can add at the same time |
+/// | [`read_lock`](Self::read_lock) | not set | most reads are scrapes, which do not care whether an add in flight is in this scrape or the next; only levels that are too busy to be read otherwise are locked |
+/// | [`padded`](Self::padded) | `false` | few counters are read so often that it would slow down their neighbours |
 ///
-/// Those of histograms alone:
+/// Histograms have these, too:
 ///
 /// | setting | default | why |
 /// |---|---|---|
-/// | [`grouping_power`](Self::grouping_power) | 4 | a quantile is off by 6.25 % at most, and far less as a rule |
+/// | [`grouping_power`](Self::grouping_power) | 4 | a quantile is off by 6.25 % at most, and as a rule by far less |
 /// | [`max_value_power`](Self::max_value_power) | 36 | nanoseconds up to 68.7 seconds |
 /// | [`bounds`](Self::bounds) | none | log-linear buckets need no knowledge of the values |
 /// | [`sum`](Self::sum) | `true` | exporters and means need it, at the price of a second add |
@@ -41,20 +44,24 @@ pub(crate) use buckets::OfHistograms;
 /// assert_eq!(error.to_string(), "shards: 0 is out of range, from 1 to 4096");
 /// ```
 ///
-/// A bad setting in a `static` does not compile:
+/// A wrong setting in a `static` does not compile:
 ///
 /// ```compile_fail,E0080
 /// use striped_counter::Counter;
 /// static WRONG: Counter = Counter::builder().shards(5000).build();
 /// # fn main() { WRONG.inc(); }
 /// ```
+///
+/// If [`PerCpu`](Backend::PerCpu) is chosen and does not work on this machine, `try_build` returns
+/// an error, and `build` falls back to [`Striped`](Backend::Striped).
+#[doc(alias = "CounterBuilder")]
 #[must_use = "a builder does nothing until `build` or `try_build`"]
 pub struct Builder<T> {
     backend: Backend,
     shards: Option<usize>,
     read_lock: Option<bool>,
     padded: bool,
-    /// How many counters, for a type that has a choice.
+    /// The length of a set; 1 for other types.
     pub(crate) len: usize,
     /// For histograms.
     buckets: Buckets,
@@ -74,57 +81,69 @@ impl<T> Builder<T> {
         }
     }
 
-    /// Sets how a thread finds its shard. [`PerCpu`](Backend::PerCpu) where it cannot work is refused
-    /// by `try_build`; `build`, being `const`, cannot ask the machine, and the counter then falls
-    /// back to [`Striped`](Backend::Striped) on first use, as `backend()` tells.
+    /// Sets how a thread finds its shard and adds to it.
+    ///
+    /// If [`PerCpu`](Backend::PerCpu) does not work on this machine, `try_build` returns an error.
+    /// `build` is `const` and cannot look at the machine: the counter then falls back to
+    /// [`Striped`](Backend::Striped) on first use, and its `backend` method returns that.
     pub const fn backend(mut self, backend: Backend) -> Self {
         self.backend = backend;
         self
     }
 
-    /// Sets the number of shards: 1 to 4096, at 8 bytes each, or one row each of a set
-    /// or a histogram.
+    /// Sets the number of shards, from 1 to 4096.
     ///
-    /// `Striped` rounds up to a power of two. `PerCpu` gives the CPU numbers below `shards` a shard
-    /// each and sends the rest to one shared atomic; with fewer shards than CPUs, and since Linux 6.3, it
-    /// goes by numbers that the kernel keeps dense among the CPUs in use. On `PerThread` it is an error.
-    ///
-    /// The default is one for each possible CPU for `PerCpu`, and for `Striped` four per available
-    /// CPU, rounded up to a power of two. The number of CPUs is read once per process, from the
-    /// affinity of the first thread that needs it: set `shards` if threads are pinned.
+    /// - [`Striped`](Backend::Striped) rounds up to a power of two. The default is four per
+    ///   available CPU. The number of CPUs is read once per process, from the affinity of the first
+    ///   thread that needs it: set `shards` if threads are pinned.
+    /// - [`PerCpu`](Backend::PerCpu) has one shard for each CPU number below `shards`; adds on
+    ///   other CPUs go to the spill. With fewer shards than CPUs, and since Linux 6.3, it uses
+    ///   numbers that the kernel keeps dense among the CPUs in use. The default is one for each
+    ///   possible CPU.
+    /// - [`PerThread`](Backend::PerThread) has one per live thread: setting `shards` is an error.
     pub const fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self
     }
 
-    /// Sets whether `sum` is linearizable (`true`), or only between the true counts when it began and
-    /// when it ended (`false`, the default). Adds never wait either way; a locked sum excludes other
-    /// readers, and costs about twice an unlocked one, or more with few shards or while others add.
+    /// Makes sums linearizable (`true`), or leaves them between the true counts when they began and
+    /// when they ended (`false`, the default).
     ///
-    /// For an [`UpDownCounter`](crate::UpDownCounter), not to set it is a choice of its own: sums then
-    /// lock only a level that is too busy to be read otherwise. With `false` they never do, and may
-    /// read such a level too high; see [there](crate::UpDownCounter#a-sum-while-others-add).
+    /// [Linearizable](https://en.wikipedia.org/wiki/Linearizability) means that a sum is the true
+    /// count at one moment during the call. Such a sum waits for other readers, and costs about
+    /// twice an unlocked one, or more with few shards or while others add. Adds never wait, with
+    /// any setting. What they cost depends on the type:
     ///
-    /// The adds of a [`Counter`](crate::Counter) and an [`UpDownCounter`](crate::UpDownCounter) cost
-    /// the same either way. Those of a [`CounterSet`](crate::CounterSet) pay for consistent
-    /// [`snapshot`](crate::CounterSet::snapshot)s: each counts itself in and out. Single adds through
-    /// `PerCpu` need not, as long as the kernel has membarrier(2). The same holds for a
-    /// [`Histogram`](crate::Histogram), whose snapshots then have buckets and sum of one moment; with a sum
-    /// each record is two adds, and pays through every backend.
+    /// - Adds to a [`Counter`](crate::Counter) or an [`UpDownCounter`](crate::UpDownCounter) cost
+    ///   the same either way.
+    /// - A [`CounterSet`](crate::CounterSet) or an [`UpDownCounterSet`](crate::UpDownCounterSet)
+    ///   gains a consistent [`snapshot`](crate::CounterSet::snapshot), for which each add counts
+    ///   itself in and out. Single adds through `PerCpu` need not, if the kernel has membarrier(2).
+    /// - A [`Histogram`](crate::Histogram) or a [`HistogramSet`](crate::HistogramSet) gains
+    ///   snapshots whose buckets and sum are of one moment, at the same price. A record with a sum
+    ///   is two adds, which count themselves in and out with every backend.
+    ///
+    /// For an [`UpDownCounter`](crate::UpDownCounter) and its set, not calling `read_lock` is a
+    /// third choice: sums then lock only a level that is too busy to be read otherwise. With
+    /// `false` they never do, and may return too high a value for such a level; see
+    /// [there](crate::UpDownCounter#a-sum-while-others-add).
+    #[doc(alias = "linearizable")]
+    #[doc(alias = "consistent")]
+    #[doc(alias = "snapshot")]
     pub const fn read_lock(mut self, read_lock: bool) -> Self {
         self.read_lock = Some(read_lock);
         self
     }
 
-    /// Sets whether the counter has cache lines of its own, 128 bytes per shard (`true`), or shares
+    /// Gives the counter cache lines of its own, 128 bytes per shard (`true`), instead of sharing
     /// them with other counters, at 8 bytes per shard (`false`, the default).
     ///
-    /// Up to 16 counters share a line, all of them written by the same CPU or thread, so adders do not
-    /// disturb one another. But a reader that polls one of them without pause takes the line away from
-    /// those who add to the others. This is for the counter that is polled, and for one that must not
-    /// notice when another is.
+    /// Up to 16 counters share a line. All of them are written by the same CPU or thread, so adds
+    /// do not disturb one another. But a thread that reads one of them without pause takes the line
+    /// away from the threads that add to the others. Pad the counter that is read so often, or one
+    /// that must not slow down when another is.
     ///
-    /// Sets and histograms always have lines of their own, and ignore this.
+    /// Sets and histograms ignore this: they always have lines of their own.
     ///
     /// ```
     /// use striped_counter::Counter;
@@ -133,18 +152,19 @@ impl<T> Builder<T> {
     /// POLLED.inc();
     /// assert_eq!(POLLED.sum(), 1);
     /// ```
+    #[doc(alias = "CachePadded")]
     pub const fn padded(mut self, padded: bool) -> Self {
         self.padded = padded;
         self
     }
 
-    /// Returns the backend asked for.
+    /// Returns the backend that was chosen.
     #[must_use]
     pub const fn get_backend(&self) -> Backend {
         self.backend
     }
 
-    /// Returns the number of shards asked for, if any.
+    /// Returns the number of shards that was set, if any.
     #[must_use]
     pub const fn get_shards(&self) -> Option<usize> {
         self.shards
@@ -156,13 +176,13 @@ impl<T> Builder<T> {
         self.read_lock
     }
 
-    /// Returns whether the counter is to have cache lines of its own.
+    /// Returns what [`padded`](Self::padded) was set to.
     #[must_use]
     pub const fn get_padded(&self) -> bool {
         self.padded
     }
 
-    /// What can be checked without asking the machine, at compile time too.
+    /// Checks whatever does not depend on the machine, at compile time too.
     const fn check(&self) -> Result<(), BuildError> {
         if self.len > MAX_LEN {
             return Err(BuildError::LenOutOfRange { len: self.len });
@@ -176,7 +196,8 @@ impl<T> Builder<T> {
         }
     }
 
-    /// [`check`](Self::check), and whether the backend asked for by name works on this machine.
+    /// Performs [`check`](Self::check), and checks whether the chosen backend works on this
+    /// machine.
     pub(crate) fn check_here(&self) -> Result<(), BuildError> {
         self.check()?;
         if self.backend != Backend::PerCpu {
@@ -187,7 +208,8 @@ impl<T> Builder<T> {
         matrix::area(self.backend).map(|_| ()).map_err(unavailable)
     }
 
-    /// Panics on what [`check`](Self::check) refuses, at compile time in a `static`.
+    /// Returns the settings, or panics if [`check`](Self::check) refuses them: at compile time in a
+    /// `static`.
     pub(crate) const fn checked(&self) -> Settings {
         match self.check() {
             Ok(()) => Settings::new(self.backend, self.shards)

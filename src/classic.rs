@@ -1,9 +1,10 @@
-//! The classic counters: three that tell why [`Counter`] is built as it is, and one step on.
+//! The classic counters: three that show why [`Counter`] is built as it is, and one that goes a
+//! step further.
 //!
 //! The first three are those of Julien Danjou's article on fast and thread-safe counters ("Atomic
-//! lock-free counters in Python"), kept faithful to it; the fourth is the step that the article
-//! could not take. They are teaching material and baselines for the benchmarks. For real work take
-//! [`Counter`], or a plain [`AtomicU64`] where few threads add.
+//! lock-free counters in Python"); the fourth is the step that the article could not take. They are
+//! for teaching, and baselines of the benchmarks. For real work use [`Counter`], or a plain
+//! [`AtomicU64`] if few threads add.
 //!
 //! | | an add | a sum | for |
 //! |---|---|---|---|
@@ -14,7 +15,7 @@
 //!
 //! # The lost update
 //!
-//! `count += 1` is three steps: load, add one, store. Two threads may take them in turns:
+//! `count += 1` is three steps: load, add one, store. The steps of two threads may interleave:
 //!
 //! ```text
 //! thread A          thread B          count
@@ -25,43 +26,44 @@
 //! ```
 //!
 //! `tests/classic.rs` forces this interleaving and counts one short every time.
-//! [`SingleThreadCounter`] adds in these three steps; it is right because the compiler keeps it on
-//! one thread.
+//! [`SingleThreadCounter`] adds in these three steps; it is correct because the compiler keeps it
+//! on one thread.
 //!
 //! # The lock
 //!
-//! [`FastReadCounter`] takes a lock around the three steps. The count is right, and reading it is
-//! one load, but every add pays for the lock, and adders wait for one another.
+//! [`FastReadCounter`] takes a lock around the three steps. The count is correct, and reading it is
+//! one load, but every add pays for the lock, and threads that add wait for one another.
 //!
 //! # The trick
 //!
 //! In Python, `next(itertools.count())` counts in a single step that no other thread can interrupt,
-//! so [`FastWriteCounter`] adds without a lock. But such a count cannot be looked at: to read it is
-//! to draw a number from it, which counts as well. So the reader remembers how often it has been
-//! read, and subtracts that. The two belong together, hence the lock, but only among readers.
-//! `fetch_add` plays the part of `next` here. A Rust atomic could simply be loaded; the detour is
-//! kept because [`Counter`] is made of it.
+//! so [`FastWriteCounter`] adds without a lock. But such a count has no other operation: to read it
+//! is to draw a number from it, which counts as well. So the reader remembers how often it has been
+//! read, and subtracts that. Drawing and remembering belong together, hence the lock, but only
+//! among readers. `fetch_add` plays the part of `next` here. A Rust atomic could simply be loaded;
+//! the detour stays because [`Counter`] uses the same idea.
 //!
 //! # The published package
 //!
-//! These are the article's counters. The Python package that came of it, `fastcounter`, has more: all
-//! three start at `init`, 0 unless told otherwise, and go up by `step`, 1 unless told otherwise, times the
-//! `num_steps` that `increment` takes. The value is an attribute `value` there: of the first two it can be set;
-//! of the third it can only be read, which draws a number and remembers one more step to subtract, and
-//! `num_steps` is a loop of as many single steps. Here they begin at 0, go up by 1, and are not set; in
-//! [`Counter`] `init` is [`with_initial`](Counter::with_initial), and `num_steps` times `step` is
-//! [`add`](Counter::add), one add of any size.
+//! The Python package that the article led to, `fastcounter`, has more than the article. Its three
+//! counters start at `init` (0 by default), and `increment` adds `step` (1 by default) times
+//! `num_steps`. Its `value` is an attribute, which can be set for the first two counters. For the
+//! third it can only be read, which draws a number, and `num_steps` is a loop of single steps.
+//!
+//! The counters here start at 0 and add 1. In [`Counter`], `init` is
+//! [`with_initial`](Counter::with_initial), and `num_steps` times `step` is one
+//! [`add`](Counter::add) of any size.
 //!
 //! # What `Counter` makes of it
 //!
 //! | here | in [`Counter`] |
 //! |---|---|
-//! | subtract what reading added | subtract a baseline: [`take`](Counter::take) and [`deltas`](Counter::deltas) never write to a shard, they remember what they have seen |
-//! | a lock that only readers take | the same; with [`read_lock(true)`](crate::Builder::read_lock) it looks twice, and diverts adds that come in between to a shared atomic, so that the sum is that of one moment |
-//! | one count, for which all adders fight | a shard for each CPU, thread or stripe of threads |
+//! | subtract what reading added | [`take`](Counter::take) and [`deltas`](Counter::deltas) never write to a shard: they remember what they have seen, and subtract it |
+//! | a lock that only readers take | the same; with [`read_lock(true)`](crate::Builder::read_lock) the reader looks twice, and diverts adds that come in between to a shared atomic, so that the sum is the count at one moment |
+//! | one count that all threads add to | one shard for each CPU, thread or stripe of threads |
 //!
-//! [`ThreadLocalCounter`] is that last row done by hand, and its documentation lists what a cell a
-//! thread leaves open.
+//! [`ThreadLocalCounter`] does the last row by hand, and its documentation lists what that leaves
+//! open.
 //!
 //! [`AtomicU64`]: std::sync::atomic::AtomicU64
 
@@ -72,7 +74,7 @@ use crossbeam_utils::CachePadded;
 use std::{cell::Cell, fmt};
 use thread_local::ThreadLocal;
 
-/// The article's first: a plain number, for one thread.
+/// The article's first counter: a plain number, for one thread.
 ///
 /// # Cost
 ///
@@ -99,13 +101,13 @@ use thread_local::ThreadLocal;
 ///
 /// # Memory ordering
 ///
-/// None: it is not [`Sync`], so there is no other thread to be ordered against.
+/// None: it is not [`Sync`], so there is no other thread to be ordered with.
 pub struct SingleThreadCounter {
     count: Cell<u64>,
 }
 
 impl SingleThreadCounter {
-    /// A counter at 0.
+    /// Creates a counter at 0.
     #[must_use]
     pub const fn new() -> Self {
         Self { count: Cell::new(0) }
@@ -118,7 +120,7 @@ impl SingleThreadCounter {
         self.count.set(self.count.get().wrapping_add(1));
     }
 
-    /// How often [`inc`](Self::inc) was called.
+    /// Returns how often [`inc`](Self::inc) was called.
     #[doc(alias = "value")]
     #[must_use]
     #[inline]
@@ -127,12 +129,12 @@ impl SingleThreadCounter {
     }
 }
 
-/// The article's second: a lock around the add, and a read that is a plain load.
+/// The article's second counter: a lock around the add, and a read that is one load.
 ///
 /// # Cost
 ///
-/// An add takes and leaves a mutex: two atomic instructions when nobody else wants it, and sleep
-/// and wake-up when somebody does. A sum is one load. 16 bytes on 64-bit Linux.
+/// An add locks and unlocks a mutex: two atomic instructions without contention, sleeping and
+/// waking up with it. A sum is one load. 16 bytes on 64-bit Linux.
 ///
 /// # Example
 ///
@@ -150,8 +152,8 @@ impl SingleThreadCounter {
 ///
 /// # Memory ordering
 ///
-/// Adds are release, sums acquire: a sum that sees an add sees whatever its thread did before it.
-/// The sum is linearizable, since there is one number, and it is changed in one store.
+/// Adds release and sums acquire: a sum that includes an add sees everything that its thread did
+/// before it. The sum is linearizable, since there is one number and one store changes it.
 pub struct FastReadCounter {
     count: AtomicU64,
     add_lock: Mutex<()>,
@@ -159,7 +161,7 @@ pub struct FastReadCounter {
 
 impl FastReadCounter {
     const_fn! {
-        /// A counter at 0.
+        /// Creates a counter at 0.
         #[must_use]
         pub fn new() -> Self {
             Self { count: AtomicU64::new(0), add_lock: Mutex::new(()) }
@@ -176,7 +178,7 @@ impl FastReadCounter {
         self.count.store(count.wrapping_add(1), Ordering::Release);
     }
 
-    /// How often [`inc`](Self::inc) was called. Never waits.
+    /// Returns how often [`inc`](Self::inc) was called. Never waits.
     #[doc(alias = "value")]
     #[must_use]
     #[inline]
@@ -186,13 +188,13 @@ impl FastReadCounter {
     }
 }
 
-/// The article's third: an add without a lock, and a read that takes one, draws a number from the
-/// count itself, and subtracts the reads so far.
+/// The article's third counter: an add without a lock, and a read that takes one, draws a number
+/// from the count itself, and subtracts the number of reads so far.
 ///
 /// # Cost
 ///
-/// An add is one `fetch_add`: wait-free, but all adders meet on one cache line. A sum takes and
-/// leaves a mutex and adds to the same line as the adders do. 24 bytes on 64-bit Linux.
+/// An add is one `fetch_add`: wait-free, but all adds meet on one cache line. A sum locks and
+/// unlocks a mutex, and adds to the same line as well. 24 bytes on 64-bit Linux.
 ///
 /// # Example
 ///
@@ -206,25 +208,25 @@ impl FastReadCounter {
 ///     scope.spawn(|| COUNTER.inc());
 /// });
 /// assert_eq!(COUNTER.sum(), 2);
-/// assert_eq!(COUNTER.sum(), 2, "having been read does not count");
+/// assert_eq!(COUNTER.sum(), 2, "reading does not count");
 /// ```
 ///
 /// # Memory ordering
 ///
-/// Adds are release, sums acquire: a sum that sees an add sees whatever its thread did before it.
-/// The sum is linearizable: it is what the count was when the number was drawn. Without the lock
-/// it would not be: a second reader that draws before the first has noted its own draw reads one
-/// too many.
+/// Adds release and sums acquire: a sum that includes an add sees everything that its thread did
+/// before it. The sum is linearizable: it is the count when the number was drawn. Without the lock
+/// it would not be: a second reader that draws before the first has recorded its own draw would
+/// read one too many.
 pub struct FastWriteCounter {
-    /// `itertools.count()`: adds and reads draw from it alike.
+    /// `itertools.count()`: both adds and reads draw from it.
     count: AtomicU64,
-    /// How many of the draws were reads; behind the read lock.
+    /// How many of the draws were reads. The mutex is the read lock.
     reads: Mutex<u64>,
 }
 
 impl FastWriteCounter {
     const_fn! {
-        /// A counter at 0.
+        /// Creates a counter at 0.
         #[must_use]
         pub fn new() -> Self {
             Self { count: AtomicU64::new(0), reads: Mutex::new(0) }
@@ -239,7 +241,7 @@ impl FastWriteCounter {
         self.count.fetch_add(1, Ordering::Release);
     }
 
-    /// How often [`inc`](Self::inc) was called. Waits for other readers, never for adders.
+    /// Returns how often [`inc`](Self::inc) was called. Waits for other readers, never for adds.
     #[doc(alias = "value")]
     #[must_use]
     pub fn sum(&self) -> u64 {
@@ -252,40 +254,39 @@ impl FastWriteCounter {
     }
 }
 
-/// The step that the article could not take: a cell for each thread, by hand, with the crate
+/// The step that the article could not take: one cell per thread, by hand, with the crate
 /// [`thread_local`](mod@thread_local).
 ///
-/// Each thread adds to a padded cell of its own, which nobody else writes to, so that a plain load
-/// and a plain store will do; a read adds up all cells. The crate keeps the cell of a thread that
-/// has ended and hands it, with its count, to a later thread: nothing is lost, and memory follows
-/// the most threads that were alive at once.
+/// Each thread adds to its own padded cell, which no other thread writes to, so a plain load and a
+/// plain store are enough; a read sums all cells. The crate keeps the cell of a thread that has
+/// ended and gives it, with its count, to a later thread: nothing is lost, and memory follows the
+/// largest number of threads that were alive at the same time.
 ///
 /// # What it leaves open
 ///
-/// A baseline and teaching material. This is what [`Counter`] does about the same idea:
+/// [`Counter`] takes the same idea further:
 ///
 /// - **Late adds panic.** `thread_local` gives each thread a number, and takes it back in a
-///   destructor of its own. An add from the destructor of a thread-local that is dropped after
-///   that one panics, which in such a place ends the process. [`Counter`] counts there too.
-/// - **Size.** The [`ThreadLocal`] alone is 512 bytes a counter on 64-bit targets, and a cell is
-///   256 where a line is 128: a flag is padded along with it. A [`Counter`] is 256 bytes and 128
-///   a shard.
+///   destructor of its own. An add from the destructor of a thread-local that is dropped after that
+///   panics, and a panic there aborts the process. [`Counter`] counts there, too.
+/// - **Size.** The [`ThreadLocal`] alone takes 512 bytes on 64-bit targets, and a cell takes two
+///   lines of 128 bytes, since it is padded together with a flag. A [`Counter`] takes 32 bytes, and
+///   8 per shard and 40 more from the first add on.
 /// - **A global lock.** A thread takes one when it first touches any [`ThreadLocal`] of the
-///   process, and again when it ends. [`Counter`] hands out numbers by an atomic bitmap.
+///   process, and again when it ends. [`Counter`] assigns numbers by an atomic bitmap.
 /// - **Signal handlers.** If a handler adds between the load and the store of the add that it
-///   interrupts, its add is lost. So it is with [`Backend::PerThread`](crate::Backend::PerThread);
-///   the other two backends are safe there.
+///   interrupts, its add is lost. The same goes for
+///   [`Backend::PerThread`](crate::Backend::PerThread); the other two backends are exact there.
 /// - **No taking.** A reader that stores 0 races with the owner's store, which may bring back what
-///   was taken. [`Counter`] never resets a cell; [`take`](Counter::take) subtracts a baseline.
-/// - **The sum is of no one moment.** While adds are under way it lies between the true count when
-///   it began and when it ended; there is no counterpart to
-///   [`read_lock(true)`](crate::Builder::read_lock).
+///   was taken. [`Counter`] never resets a cell: [`take`](Counter::take) subtracts a baseline.
+/// - *No linearizable sum.** While others add, a sum lies between the true count when it began and
+///   when it ended; there is no counterpart of [`read_lock(true)`](crate::Builder::read_lock).
 ///
 /// # Cost
 ///
-/// An add finds the thread's number, then the cell by way of two pointers, then loads and stores:
-/// no locked instruction. The first add of a thread to a counter may allocate. A sum loads two cache
-/// lines per thread.
+/// An add finds the thread's number, follows two pointers to the cell, loads and stores: no locked
+/// instruction. The first add of a thread to a counter may allocate. A sum loads two cache lines
+/// per thread.
 ///
 /// # Example
 ///
@@ -298,20 +299,20 @@ impl FastWriteCounter {
 ///     scope.spawn(|| COUNTER.inc());
 ///     scope.spawn(|| COUNTER.inc());
 /// });
-/// assert_eq!(COUNTER.sum(), 2, "the threads have ended, their counts have not");
+/// assert_eq!(COUNTER.sum(), 2, "the threads have ended, but their counts remain");
 /// ```
 ///
 /// # Memory ordering
 ///
-/// Adds are release, sums acquire: a sum that sees an add sees whatever its thread did before it.
-/// The next owner of a cell sees the last store of the one before, since the number went from one
-/// to the other through a lock.
+/// Adds release and sums acquire: a sum that includes an add sees everything that its thread did
+/// before it. The next owner of a cell sees the last store of the previous one, since the number
+/// passed from one to the other through a lock.
 pub struct ThreadLocalCounter {
     cells: ThreadLocal<CachePadded<AtomicU64>>,
 }
 
 impl ThreadLocalCounter {
-    /// A counter at 0. Allocates nothing yet.
+    /// Creates a counter at 0. Allocates nothing yet.
     #[must_use]
     pub const fn new() -> Self {
         Self { cells: ThreadLocal::new() }
@@ -321,19 +322,21 @@ impl ThreadLocalCounter {
     ///
     /// # Panics
     ///
-    /// In the destructor of a thread-local that is dropped after the one by which `thread_local`
-    /// takes back the thread's number: as a rule, one that the thread used before its first add.
+    /// Panics in the destructor of a thread-local that is dropped after the one by which
+    /// `thread_local` takes back the thread's number: as a rule, one that the thread used before
+    /// its first add.
     #[doc(alias = "increment")]
     #[inline]
     pub fn inc(&self) {
         let cell = self.cells.get_or_default();
-        // Relaxed: nobody else stores to the cell.
+        // Relaxed: no other thread stores to the cell.
         let count = cell.load(Ordering::Relaxed);
         // Release: partners the acquire in `sum`.
         cell.store(count.wrapping_add(1), Ordering::Release);
     }
 
-    /// How often [`inc`](Self::inc) was called, on all threads, also on those that have ended.
+    /// Returns how often [`inc`](Self::inc) was called on all threads, including those that have
+    /// ended.
     #[doc(alias = "value")]
     #[must_use]
     pub fn sum(&self) -> u64 {
@@ -342,7 +345,7 @@ impl ThreadLocalCounter {
     }
 }
 
-/// What the four have in common.
+/// What the four counters have in common.
 macro_rules! common {
     ($($name:ident)*) => {$(
         impl Default for $name {

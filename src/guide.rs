@@ -2,10 +2,11 @@
 #![doc = include_str!("guide/pictures.md")]
 #![doc = include_str!("../docs/README.md")]
 //!
-// The pages stand in `docs/`, where they are read as files: their links lead to files there. Each module
-// begins with definitions of the same links that lead to modules and items, and the first one counts.
+// The pages are files in `docs/`, and their links lead to files there. Each module begins with
+// definitions of the same links that lead to modules and items instead, and rustdoc takes the first
+// definition of a link.
 
-/// A module that has nothing but a page.
+/// Defines a module that has nothing but a page.
 macro_rules! page {
     ($name:ident, $path:literal) => {
         #[doc = include_str!("guide/links.md")]
@@ -19,7 +20,7 @@ page!(getting_started, "guide/getting_started.md");
 page!(types, "guide/types.md");
 page!(tuning, "guide/tuning.md");
 page!(histograms, "guide/histograms.md");
-// Its programs need more crates than this one: tests/exporters compiles and runs them.
+// Its programs need other crates: tests/exporters compiles and runs them.
 #[cfg(not(doctest))]
 page!(integrations, "guide/integrations.md");
 page!(platforms, "guide/platforms.md");

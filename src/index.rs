@@ -1,7 +1,8 @@
 //! What may index a set.
 
-/// Tells which counter or histogram of a set is meant: for an enum of yours, so that no call needs a
-/// cast. A `usize` is an index too.
+/// An index of a counter or a histogram in a set.
+///
+/// Implement it for an enum, so that no call needs a cast. A `usize` is an index, too.
 ///
 /// ```
 /// use striped_counter::{CounterSet, SetIndex};
@@ -27,9 +28,11 @@
 /// assert_eq!(EVENTS.sums(), [1, 1, 512]);
 /// ```
 pub trait SetIndex: Copy {
-    /// Returns the index, the same each time, and does nothing else. It is called in the middle of an
-    /// [`add_many`](crate::CounterSet::add_many): a panic there leaves the batch half added, and a read of the
-    /// same set, if that has a read lock, waits for itself.
+    /// Returns the index, the same each time, without doing anything else.
+    ///
+    /// This is called in the middle of an [`add_many`](crate::CounterSet::add_many). A panic there
+    /// leaves the batch half added, and reading a set from there, if it has a read lock and is the
+    /// same one, never returns.
     fn index(self) -> usize;
 }
 
@@ -40,10 +43,11 @@ impl SetIndex for usize {
     }
 }
 
-/// Returns the index, which is one of a set of `len` of `what`.
+/// Returns the index, checked to be in a set of `len` counters, levels or histograms: `what`.
 ///
 /// # Panics
-/// If it is out of range.
+///
+/// Panics if the index is out of range.
 #[inline(always)]
 #[track_caller]
 pub(crate) fn in_range(index: impl SetIndex, len: usize, what: &str) -> usize {

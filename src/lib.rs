@@ -1,15 +1,14 @@
-// The README's links lead to files: these definitions come first, and lead to modules and items.
+// The README's links lead to files. These definitions come first, so that here they lead to modules
+// and items.
 #![doc = include_str!("guide/links.md")]
 #![doc = include_str!("guide/pictures.md")]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Each item shows the feature that it needs, and not that models are built without it.
+#![cfg_attr(docsrs, doc(auto_cfg(hide(loom, shuttle))))]
 #![cfg_attr(
     all(test, any(loom, shuttle)),
-    allow(
-        dead_code,
-        unused_imports,
-        reason = "models do without the shells, and what serves them"
-    )
+    allow(dead_code, unused_imports, reason = "models use the matrix without the public types")
 )]
 
 #[cfg(not(target_has_atomic = "64"))]

@@ -70,7 +70,8 @@ mod linux {
     /// The rare side's fence: some microseconds.
     ///
     /// # Panics
-    /// If the kernel refuses what it has agreed to before.
+    ///
+    /// Panics if the kernel refuses what it has agreed to before.
     pub(crate) fn heavy() {
         register();
         // Partners the fence in `light`.

@@ -1,12 +1,13 @@
-//! What a counter can be told, and within which ranges.
+//! What can be set, and within which ranges.
 
 use std::{error::Error, fmt, num::NonZero, ops::RangeInclusive, str::FromStr};
 
-/// The shard counts that [`Builder::shards`](crate::Builder::shards) takes. A sum walks every shard:
-/// beyond 4096 it costs more cache misses than further shards could save.
+/// The numbers of shards that [`Builder::shards`](crate::Builder::shards) accepts. A sum walks
+/// every shard: beyond 4096 it costs more cache misses than more shards could save.
 pub(crate) const SHARDS: RangeInclusive<usize> = 1..=4096;
 
-/// The most counters in a set, and columns of its histograms: 128 MiB per shard.
+/// The largest number of counters in a set, or of columns of a histogram or a set of them: 128 MiB
+/// per shard.
 pub(crate) const MAX_LEN: usize = 1 << 24;
 
 /// The grouping powers of histograms. At 16 a bucket is 0.0015 % wide, finer than the five digits of
@@ -16,10 +17,14 @@ pub(crate) const GROUPING_POWERS: RangeInclusive<u8> = 0..=16;
 /// The highest power of two that a histogram's range may end at: all of `u64`.
 pub(crate) const MAX_VALUE_POWER: u8 = 64;
 
-/// How many explicit bounds a histogram may have: a search takes a step per doubling.
+/// The possible numbers of explicit bounds. Each doubling adds a step to the search.
 pub(crate) const BOUNDS: RangeInclusive<usize> = 1..=1_024;
 
 /// How a thread finds its shard and adds to it.
+///
+/// [`Builder::backend`](crate::Builder::backend) sets it, and the `backend` method of each type
+/// returns the one in use. [Tuning](crate::guide::tuning) compares them, and
+/// [Platforms](crate::guide::platforms) says where each works.
 ///
 /// ```
 /// use striped_counter::{Backend, Counter};
@@ -31,34 +36,40 @@ pub(crate) const BOUNDS: RangeInclusive<usize> = 1..=1_024;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
-    /// [`PerCpu`](Self::PerCpu) where it works at run time, else [`Striped`](Self::Striped).
+    /// [`PerCpu`](Self::PerCpu) if it works at run time, otherwise [`Striped`](Self::Striped).
     /// Never fails.
     #[default]
     Auto,
-    /// One shard per CPU. The kernel aborts an add if the thread is preempted or migrated in the
-    /// middle of it, and the add then goes to a shared atomic: no locked instruction on the common
-    /// path, and memory independent of the number of threads.
-    /// Needs `x86_64` or aarch64 Linux with glibc 2.35 or later, or an executable with musl. With an older
-    /// glibc it has to be asked for by name, and then registers restartable sequences itself, which another
-    /// library in the process may have meant to do. On aarch64, Linux from 6.19 to 7.0.13
-    /// breaks it, and is refused.
-    PerCpu,
-    /// One shard per live thread, which alone writes to it: no locked instruction on any platform,
-    /// memory in proportion to the largest number of threads that ever counted at once. An add from
-    /// a signal handler may be lost if it interrupts another one of the same thread, unless in a
-    /// [`CounterSet`](crate::CounterSet) with a read lock.
+    /// One shard per CPU, by [restartable sequences](crate::guide::rseq).
     ///
-    /// Nor for stackful coroutines that change threads: within one function, or one shared object, the compiler may
-    /// keep the address of the thread's number over a switch, and an add may then be lost. `async` tasks are
-    /// stackless, and exact.
+    /// The kernel aborts an add if the thread is preempted or migrated in the middle of it, and the
+    /// add then goes to a shared atomic: no locked instruction on the common path, and memory
+    /// independent of the number of threads.
+    ///
+    /// Needs `x86_64` or aarch64 Linux, with glibc 2.35 or later, or in an executable with musl.
+    /// With an older glibc, `PerCpu` works only if it is chosen by name: the crate then registers
+    /// restartable sequences itself, which another library in the process may have meant to do. On
+    /// aarch64, Linux 6.19 to 7.0.13 is refused, since its restartable sequences lose adds.
+    PerCpu,
+    /// One shard per live thread, which alone writes to it.
+    ///
+    /// There is no locked instruction on any platform. Memory is in proportion to the largest
+    /// number of threads that ever counted at the same time. Two kinds of adds may be lost:
+    ///
+    /// - An add from a signal handler that interrupts another add of the same thread, unless in a
+    ///   [`CounterSet`](crate::CounterSet) with a read lock.
+    /// - An add of a stackful coroutine that moves to another thread: within one function or one
+    ///   shared object the compiler may keep the address of the thread's number over the switch.
+    ///   `async` tasks are stackless and not affected.
     PerThread,
-    /// A fixed number of shards that threads share by their number, and an atomic add: portable,
-    /// bounded memory.
+    /// A fixed number of shards, shared by threads according to their number, with an atomic add.
+    ///
+    /// Portable, with bounded memory.
     Striped,
 }
 
 impl Backend {
-    /// The names that [`FromStr`] takes, in any case.
+    /// The names that [`FromStr`] accepts, in upper or lower case.
     const NAMED: [(&'static str, Self); 4] = [
         ("Auto", Self::Auto),
         ("PerCpu", Self::PerCpu),
@@ -84,7 +95,7 @@ impl FromStr for Backend {
     }
 }
 
-/// The error for a name that is not one of the [`Backend`]s.
+/// The error of parsing a name that is no [`Backend`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseBackendError(String);
 
@@ -96,10 +107,10 @@ impl fmt::Display for ParseBackendError {
 
 impl Error for ParseBackendError {}
 
-/// Checked settings, in the four bytes that a counter has for them. The default is all zeros.
+/// Checked settings in four bytes, the room that a counter has for them. The default is all zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Within [`SHARDS`]; `None` lets the machine decide.
+    /// Within [`SHARDS`]; with `None` the number depends on the machine.
     shards: Option<NonZero<u16>>,
     backend: Backend,
     flags: u8,
@@ -113,7 +124,8 @@ impl Settings {
     const NO_READ_LOCK: u8 = 4;
 
     /// # Panics
-    /// If `shards` is not within [`SHARDS`], which the builder has checked.
+    ///
+    /// Panics if `shards` is not within [`SHARDS`], which the builder has checked.
     pub(crate) const fn new(backend: Backend, shards: Option<usize>) -> Self {
         let shards = match shards {
             Some(shards) => {
@@ -148,13 +160,13 @@ impl Settings {
         self.shards.map(|shards| shards.get().into())
     }
 
-    /// Whether all is 0, as in a fresh `static`.
+    /// Returns whether all bytes are 0, as in a fresh `static`.
     #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn is_zero(self) -> bool {
         self.shards.is_none() && self.backend as u8 == 0 && self.flags == 0
     }
 
-    /// Whether there is to be a read lock; `None` leaves it to the type.
+    /// Returns what the read lock was set to; with `None` the type decides.
     pub(crate) const fn read_lock(self) -> Option<bool> {
         if self.flags & Self::READ_LOCK != 0 {
             Some(true)
@@ -165,12 +177,12 @@ impl Settings {
         }
     }
 
-    /// Whether all sums are under the read lock, and so linearizable.
+    /// Returns whether all sums take the read lock, and so are linearizable.
     pub(crate) const fn is_linearizable(self) -> bool {
         self.flags & Self::READ_LOCK != 0
     }
 
-    /// Whether the counter has cache lines of its own.
+    /// Returns whether the counter has cache lines of its own.
     pub(crate) const fn is_padded(self) -> bool {
         self.flags & Self::PADDED != 0
     }

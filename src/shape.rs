@@ -6,14 +6,15 @@ use crate::{
 };
 use std::{fmt, ops::RangeInclusive};
 
-/// The buckets of a histogram. The last one is open: it takes all values above the others.
+/// The buckets of a histogram. The last one is open: it has all values above the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Each power of two has 2^`grouping_power` buckets of equal width, up to 2^`max_value_power`; the
-    /// values below 2^`grouping_power` have one each. Known as H2: base 2, as opposed to the base 10 of
-    /// `HdrHistogram`; <https://iop.systems/blog/h2-histogram/>. `last` is the last bucket.
+    /// Each power of two has 2^`grouping_power` buckets of equal width, up to 2^`max_value_power`;
+    /// the values below 2^`grouping_power` have one each. Known as H2: base 2, as opposed to the
+    /// base 10 of `HdrHistogram`; see <https://iop.systems/blog/h2-histogram/>. `last` is the index
+    /// of the last bucket.
     LogLinear { grouping_power: u8, max_value_power: u8, last: u32 },
-    /// A bucket per inclusive upper bound, and an open one unless the last bound is [`u64::MAX`].
+    /// One bucket per inclusive upper bound, and an open one unless the last bound is [`u64::MAX`].
     Explicit(&'static [u64]),
 }
 
@@ -28,7 +29,7 @@ impl Shape {
     pub(crate) const DEFAULT_GROUPING_POWER: u8 = 4;
     pub(crate) const DEFAULT_MAX_VALUE_POWER: u8 = 36;
 
-    /// Log-linear buckets.
+    /// Returns log-linear buckets.
     pub(crate) const fn log_linear(
         grouping_power: u8,
         max_value_power: u8,
@@ -47,7 +48,7 @@ impl Shape {
         })
     }
 
-    /// A bucket per bound.
+    /// Returns one bucket per bound.
     pub(crate) const fn explicit(bounds: &'static [u64]) -> Result<Self, BuildError> {
         if bounds.len() < *BOUNDS.start() || bounds.len() > *BOUNDS.end() {
             return Err(BuildError::NumberOfBoundsOutOfRange { bounds: bounds.len() });
@@ -63,7 +64,7 @@ impl Shape {
         Ok(Self::Explicit(bounds))
     }
 
-    /// How many buckets there are, at least one.
+    /// Returns the number of buckets, at least one.
     pub(crate) const fn buckets(self) -> usize {
         match self {
             Self::LogLinear { last, .. } => last as usize + 1,
@@ -72,16 +73,18 @@ impl Shape {
         }
     }
 
-    /// The bucket that `value` goes to, below [`buckets`](Self::buckets). A dozen instructions without a branch
-    /// for log-linear buckets, a search without one for explicit bounds.
+    /// Returns the bucket that `value` goes to, below [`buckets`](Self::buckets).
+    ///
+    /// Takes a dozen instructions without a branch for log-linear buckets, and a search without one
+    /// for explicit bounds.
     #[inline(always)]
     pub(crate) fn index(self, value: u64) -> usize {
         match self {
             Self::LogLinear { grouping_power: g, last, .. } => {
-                // How far the value's highest bit is above the width of a group: the power of two of
-                // its bucket's width.
+                // The bucket's width is 2^`shift`: how far the value's highest bit is above that of
+                // a group's width.
                 let shift = u64::from((value | 1 << g).ilog2()) - u64::from(g);
-                // What is above the range goes into the last bucket.
+                // Values above the range go to the last bucket.
                 #[expect(clippy::cast_possible_truncation, reason = "at most `last`")]
                 let index = ((shift << g) + (value >> shift)).min(last.into()) as usize;
                 index
@@ -90,13 +93,14 @@ impl Shape {
         }
     }
 
-    /// The values of the bucket at `index`.
+    /// Returns the values of the bucket at `index`.
     pub(crate) fn range(self, index: usize) -> RangeInclusive<u64> {
         debug_assert!(index < self.buckets());
         self.low(index)..=self.high(index)
     }
 
-    /// The same range in log-linear buckets of a lower grouping power, each of which has whole ones of these.
+    /// Returns buckets of a lower grouping power for the same range, each of which consists of
+    /// whole ones of these.
     pub(crate) fn coarser(self, grouping_power: u8) -> Option<Self> {
         match self {
             Self::LogLinear { grouping_power: finer, max_value_power, .. }
@@ -108,15 +112,17 @@ impl Shape {
         }
     }
 
-    /// At most `at_most` of the upper ends of buckets within `values`, ascending: as many buckets apart from
-    /// one another as they can be evenly, which for log-linear ones is even on a logarithmic scale. The last
-    /// one is always among them.
+    /// Returns at most `at_most` of the highest values of buckets that lie within `values`,
+    /// ascending.
+    ///
+    /// They are as evenly spaced in buckets as possible, which for log-linear ones is even on a
+    /// logarithmic scale. The last one is always included.
     pub(crate) fn bounds_within(self, values: RangeInclusive<u64>, at_most: usize) -> Vec<u64> {
-        // Not the open one.
+        // The open bucket has no upper bound.
         let ends = (0..self.buckets() - 1).map(|bucket| self.high(bucket));
         let ends: Vec<_> = ends.filter(|end| values.contains(end)).collect();
         let count = at_most.min(ends.len());
-        // Of 64 bits: there may be millions of buckets.
+        // In 64 bits, since there may be millions of buckets.
         let place = |nth: usize| nth as u64 * ends.len() as u64 / count as u64;
         #[expect(clippy::cast_possible_truncation, reason = "at most `ends.len()`")]
         (1..=count).map(|nth| ends[place(nth) as usize - 1]).collect()
@@ -139,7 +145,7 @@ impl Shape {
     }
 }
 
-/// As in "grouping power 4 and maximum value power 36".
+/// Writes, for example, "grouping power 4 and maximum value power 36".
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,9 +1,9 @@
-//! What unit tests need: a process to themselves, and a thread that is held up.
+//! Helpers for unit tests: a process per test, and a thread that is held up.
 
 use std::{cell::RefCell, env, process::Command};
 
-/// Runs `body` in a process of its own, as the one test of that name: `module` is the caller's
-/// `module_path!()`. What the child prints, this process prints.
+/// Runs `body` in a child process, as the only test there: that named `test` in `module`, the
+/// caller's `module_path!()`. Prints what the child prints.
 pub(crate) fn in_child(module: &str, test: &str, body: impl FnOnce()) {
     const CHILD: &str = "STRIPED_COUNTER_CHILD";
     let within_crate = module.split_once("::").map_or("", |(_, module)| module);
@@ -29,7 +29,7 @@ std::thread_local! {
     static PAUSE: RefCell<Option<Pause>> = const { RefCell::new(None) };
 }
 
-/// Runs `body` with `pause` in each place where the library lets a test hold this thread up.
+/// Runs `body`, and calls `pause` in each place where the library lets a test hold up its thread.
 pub(crate) fn with_pauses<T>(pause: impl FnMut() + 'static, body: impl FnOnce() -> T) -> T {
     PAUSE.set(Some(Box::new(pause)));
     let result = body();
@@ -37,7 +37,7 @@ pub(crate) fn with_pauses<T>(pause: impl FnMut() + 'static, body: impl FnOnce() 
     result
 }
 
-/// Does what this thread's test has asked for, if it has.
+/// Calls what the test on this thread passed to [`with_pauses`], if any.
 pub(crate) fn pause() {
     PAUSE.with_borrow_mut(|pause| {
         if let Some(pause) = pause {

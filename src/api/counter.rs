@@ -1,4 +1,4 @@
-//! The counter that only goes up.
+//! A counter that only goes up.
 
 use crate::{
     build_error::BuildError,
@@ -8,25 +8,11 @@ use crate::{
 };
 use std::{fmt, ops::Deref};
 
-/// A counter for many adders and few readers.
+/// A counter for many threads that add and few that read.
 ///
-/// An [`add`](Self::add) goes to a shard of the current CPU or thread, so that adders rarely or never
-/// share a cache line; a [`sum`](Self::sum) walks all shards. Counts are `u64` and wrap around at 2^64,
-/// in debug builds too.
-///
-/// # Cost
-///
-/// An add touches two cache lines: one that adders only read, and its shard's. A read loads one
-/// line per shard. Memory: 32 bytes in place, and on the first add 8 bytes per shard and 40 more, in
-/// chunks that counters share and that are never given back to the system: a counter that is dropped
-/// leaves its place to the next one. A `static` counter is all zeros, so arrays of them take no room in
-/// the executable.
-///
-/// Up to 16 counters share the line of a shard, all of them written by the same CPU or thread. Those
-/// who read one of them without pause slow down adds to the others: see
-/// [`padded`](Builder::padded).
-///
-/// # Example
+/// An [`add`](Self::add) goes to a shard of the current CPU or thread, so that threads that add
+/// rarely or never share a cache line; a [`sum`](Self::sum) walks all shards. Counts are `u64` and
+/// wrap around at 2^64, in debug builds too.
 ///
 /// ```
 /// use striped_counter::Counter;
@@ -42,27 +28,55 @@ use std::{fmt, ops::Deref};
 /// assert_eq!(HITS.sum(), 4_512);
 /// ```
 ///
+/// # When to take another type
+///
+/// - An [`AtomicU64`](std::sync::atomic::AtomicU64), if threads add only now and then, if there are
+///   as many reads as adds, or if an add must return the count, as for ids, limits and reference
+///   counts.
+/// - A [`CounterSet`](crate::CounterSet), if there are many counters that are known in advance.
+/// - An [`UpDownCounter`](crate::UpDownCounter), if the value also goes down.
+/// - A [`Histogram`](crate::Histogram), if the distribution of values matters, and not only their
+///   sum.
+///
+/// # Cost
+///
+/// An add touches two cache lines: the counter's own, which adds only read, and its shard's. A sum
+/// loads one cache line per shard.
+///
+/// A counter takes 32 bytes in place, and from its first add on 8 bytes per shard and 40 more, in
+/// memory that counters share. That memory is not returned to the system: the next counter reuses
+/// what a dropped one leaves. A `static` counter is all zeros, so an array of them takes no room in
+/// the executable.
+///
+/// Up to 16 counters share the cache line of a shard. All of them are written by the same CPU or
+/// thread, so adds do not disturb one another. But a thread that reads one of them without pause
+/// slows down adds to the others: see [`padded`](Builder::padded). [Tuning](crate::guide::tuning)
+/// has the figures.
+///
 /// # Memory ordering
 ///
-/// Adds are release, reads acquire: a read that sees an add sees whatever its thread did before it.
-/// An add does not acquire: it tells the adder nothing of others. What a read may miss is an add
-/// that does not happen-before it: join the thread, or receive its message, and its adds are there.
+/// Adds release and reads acquire: a read that includes an add sees everything that its thread did
+/// before it. An add does not acquire, so it gives its own thread no view of what others did. A
+/// read includes at least every add that happens before it: once a thread is joined, or a message
+/// from it received, its adds are included.
 #[doc(alias = "LongAdder")]
 #[doc(alias = "Striped64")]
 #[doc(alias = "percpu_counter")]
 #[doc(alias = "sharded counter")]
+#[doc(alias = "AtomicU64")]
+#[doc(alias = "IntCounter")]
 pub struct Counter {
     matrix: Matrix<One>,
 }
 
 impl Counter {
-    /// Makes a counter at 0 with every setting at its default; equals `Counter::builder().build()`.
+    /// Creates a counter at 0 with default settings, as `Counter::builder().build()` does.
     #[must_use]
     pub const fn new() -> Self {
         Self::builder().build()
     }
 
-    /// Makes a counter that starts with `n`, as if that had been added, with every setting at its default.
+    /// Creates a counter at `n`, as if `n` had been added, with default settings.
     ///
     /// ```
     /// use striped_counter::Counter;
@@ -76,13 +90,15 @@ impl Counter {
         Self { matrix: Matrix::new(One::starting_at(n), Self::builder().checked()) }
     }
 
-    /// Chooses the backend, the number of shards, the read lock, the padding; see [`Builder`].
+    /// Returns a [`Builder`], to choose the backend, the number of shards, the read lock and the
+    /// padding.
     pub const fn builder() -> Builder<Self> {
         Builder::new(1)
     }
 
     /// Adds one.
     #[doc(alias = "increment")]
+    #[doc(alias = "incr")]
     #[inline]
     pub fn inc(&self) {
         self.add(1);
@@ -90,14 +106,17 @@ impl Counter {
 
     /// Adds `n`, modulo 2^64. Never panics.
     ///
-    /// Wait-free: no lock, no system call, no loop (but that of an atomic add where the machine has
-    /// no instruction for it). A counter's first add leases its shards, and a thread's first add may
-    /// claim a number or a shard; if that cannot be done without waiting, or memory is short, the add
-    /// goes to a shared atomic instead, and so do those that follow until it can.
+    /// An add is wait-free: it takes no lock, makes no system call, and has no loop, except where
+    /// the machine's atomic add is one. A counter's first add leases its shards, and a thread's
+    /// first add may claim a thread number or a shard. If that is impossible without waiting, or
+    /// memory is short, the add goes to a shared atomic, the *spill*, and so do later adds until it
+    /// succeeds.
     ///
-    /// Through `PerCpu` and `Striped` an add is async-signal-safe, the first one too on Linux; a
-    /// thread's first add through `Striped` only if the process has few POSIX thread-specific keys, 32
-    /// with glibc, and the crate is not in a plug-in. [`warm_up`](Self::warm_up) gets that over with.
+    /// Through `PerCpu` and `Striped` an add is async-signal-safe. On Linux this includes a
+    /// counter's first add, and a thread's first add through `PerCpu`; a thread's first add through
+    /// `Striped` is safe only if the process has few POSIX thread-specific keys, 32 with glibc, and
+    /// the crate is not in a plug-in. Call [`warm_up`](Self::warm_up) beforehand to be safe in any
+    /// case.
     #[doc(alias = "fetch_add")]
     #[doc(alias = "inc_by")]
     #[inline]
@@ -105,15 +124,17 @@ impl Counter {
         self.matrix.add(One::COLUMN, n);
     }
 
-    /// Returns the total of all adds, less what has been taken, modulo 2^64. Loads one cache line per
-    /// shard.
+    /// Returns the total of all adds, less what has been taken, modulo 2^64.
     ///
-    /// Exact once every add happens-before this call. While adds are under way, the sum lies
-    /// between the true count when it began and when it ended, and one thread's sums never go
-    /// backwards; both as long as nothing is taken meanwhile. A counter built with
-    /// [`read_lock(true)`](Builder::read_lock) is linearizable: the sum is the true count at one
-    /// moment in between. It excludes other readers meanwhile, never adders. (One exclusion: adds
-    /// of 2^64 or more in total within a single locked read may go unnoticed by it.)
+    /// The sum is exact once every add happens before this call. While others add, it lies between
+    /// the true count when the call began and when it ended, and one thread's sums never go
+    /// backwards, provided that [`take`](Self::take) is not used meanwhile.
+    ///
+    /// With [`read_lock(true)`](Builder::read_lock) a sum is linearizable: it is the true count at
+    /// one moment during the call. It then waits for other locked readers, never for adds. (It may
+    /// be wrong if 2^64 or more is added during the call.)
+    ///
+    /// Loads one cache line per shard; about twice that under the read lock.
     #[doc(alias = "load")]
     #[doc(alias = "get")]
     #[doc(alias = "value")]
@@ -122,8 +143,10 @@ impl Counter {
         self.matrix.sum(One::COLUMN)
     }
 
-    /// Returns everything ever added, whatever has been taken, modulo 2^64: what an exporter of
-    /// monotonic counters needs. Costs a [`sum`](Self::sum), with the same guarantees.
+    /// Returns everything ever added, modulo 2^64, whatever has been taken.
+    ///
+    /// A total never decreases, which is what exporters of monotonic counters need. It costs as
+    /// much as a [`sum`](Self::sum) and has the same guarantees.
     ///
     /// ```
     /// let counter = striped_counter::Counter::new();
@@ -137,11 +160,14 @@ impl Counter {
         self.matrix.total(One::COLUMN)
     }
 
-    /// Returns the sum and starts again from zero, losing nothing: every add is in exactly one take,
-    /// or in the sum thereafter.
+    /// Returns the sum and starts again from zero, losing nothing.
     ///
-    /// Excludes other takes of this counter while it reads. No shard is written: what has been
-    /// taken is remembered and subtracted.
+    /// Every add is in exactly one take, or in the sum afterwards. No shard is written: the counter
+    /// remembers what has been taken and subtracts it. Waits for other takes and locked reads of
+    /// this counter; adds never wait.
+    ///
+    /// If there are several consumers, use [`deltas`](Self::deltas) instead: each has its own
+    /// cursor.
     ///
     /// ```
     /// let counter = striped_counter::Counter::new();
@@ -154,16 +180,18 @@ impl Counter {
     #[doc(alias = "swap")]
     #[doc(alias = "sumThenReset")]
     #[doc(alias = "sum_then_reset")]
-    #[must_use = "what is taken is gone from the sum; nobody else will see it"]
+    #[doc(alias = "drain")]
+    #[doc(alias = "getAndReset")]
+    #[must_use = "what is taken is no longer in the sum"]
     pub fn take(&self) -> u64 {
         self.matrix.take(One::COLUMN)
     }
 
-    /// Returns a consumer's cursor over the adds; any number of them may live at a time.
+    /// Returns a cursor over the adds, for one of any number of consumers.
     ///
-    /// A cursor sees every add exactly once, whatever other cursors and takers do. A new one has
-    /// seen nothing: its first delta is all that was ever added. To keep a cursor where it cannot
-    /// borrow, make it of an `Arc` or a `&'static` one: [`Deltas::new`].
+    /// A cursor sees every add exactly once, whatever other cursors see and whatever is taken. A
+    /// new one has seen nothing: its first delta is everything ever added. To keep a cursor where a
+    /// borrow is in the way, make it from an `Arc` or a `&'static` counter: see [`Deltas::new`].
     ///
     /// ```
     /// let counter = striped_counter::Counter::new();
@@ -179,11 +207,11 @@ impl Counter {
         Deltas::new(self)
     }
 
-    /// Makes the sum at least `value`, by adding what it lacks at one moment, read under the lock. What
-    /// others add from then on comes on top.
+    /// Raises the sum to `value`, if it is lower.
     ///
-    /// Excludes other calls of itself, takes and locked sums while it reads, and so may wait for them.
-    /// Costs a locked sum.
+    /// Reads the sum under the lock and adds the difference; adds by others during the call come on
+    /// top. Waits for other calls of `raise_to`, takes and locked reads, and costs as much as a
+    /// locked sum.
     ///
     /// ```
     /// let counter = striped_counter::Counter::new();
@@ -196,17 +224,18 @@ impl Counter {
         self.matrix.with_sum(One::COLUMN, |sum| self.add(value.saturating_sub(sum)));
     }
 
-    /// Returns whether the [`sum`](Self::sum) is `n` or more, from as few shards as decide it: where a
-    /// counter has reached a limit long ago, often the first one. Under a read lock, and for a counter that
-    /// took the place of a dropped one, it walks all shards.
+    /// Returns whether the [`sum`](Self::sum) is `n` or more, reading as few shards as decide it.
     ///
-    /// `true` means that `n` was reached by the end of the call; `false` that it had not been reached
-    /// when the call began. That is not enough for "stop at `n`": two threads that each add and then
-    /// compare may both be told `false`, though with both of their adds `n` is reached. Neither add need be
-    /// before the other's comparison; and of several threads that are told `true` none knows whether its
-    /// own add was the `n`-th. Use an `AtomicU64` for limits that must not be missed or passed.
+    /// If the counter reached `n` long ago, the first shard often decides. With a read lock, and
+    /// for a counter that reuses the memory of a dropped one, the call walks all shards. A count
+    /// that has wrapped around may be mistaken for one that has not.
     ///
-    /// Counts that have wrapped around may be taken for those that have not.
+    /// `true` means that the count reached `n` by the end of the call; `false` means that it had
+    /// not reached `n` when the call began. That is not enough for "stop at `n`": two threads that
+    /// each add and then compare may both get `false` although their adds together reach `n`, since
+    /// neither add has to happen before the other thread's comparison. And of several threads that
+    /// get `true`, none knows whether its own add was the `n`-th. For limits that must not be
+    /// missed or passed, use an [`AtomicU64`](std::sync::atomic::AtomicU64).
     ///
     /// ```
     /// let errors = striped_counter::Counter::new();
@@ -220,7 +249,8 @@ impl Counter {
         self.matrix.at_least(One::COLUMN, n)
     }
 
-    /// Returns the [`sum`](Self::sum), without waiting for a lock, since nobody else has the counter.
+    /// Returns the [`sum`](Self::sum) without taking the lock, which the exclusive reference makes
+    /// unnecessary.
     ///
     /// ```
     /// let mut counter = striped_counter::Counter::with_initial(5);
@@ -235,16 +265,18 @@ impl Counter {
         self.matrix.sum_mut(One::COLUMN)
     }
 
-    /// Makes the sum `value`, by adding what it lacks, modulo 2^64: the total changes by as much.
+    /// Sets the sum to `value` by adding the difference, modulo 2^64, which also changes the total.
     #[doc(alias = "get_mut")]
     pub fn set_mut(&mut self, value: u64) {
         self.matrix.set_mut(One::COLUMN, value);
     }
 
-    /// Leases the shards now instead of on the first add, and gives the calling thread a number if its
-    /// adds need one: before a signal handler or an allocator counts, or where the first add is to cost
-    /// no more than any other. Returns whether the shards are there: `false` if memory was refused, in
-    /// which case adds are as exact as ever, and slower.
+    /// Leases the shards now instead of on the first add.
+    ///
+    /// Also gives the calling thread a number, if its adds need one. Call this before a signal
+    /// handler or an allocator counts, or where the first add must not cost more than any other.
+    /// Returns whether the shards are there: `false` means that the system refused the memory, and
+    /// adds are slower but still exact.
     ///
     /// ```
     /// static HITS: striped_counter::Counter = striped_counter::Counter::new();
@@ -254,20 +286,22 @@ impl Counter {
         self.matrix.warm_up()
     }
 
-    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
+    /// Returns the backend in use, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
     }
 
-    /// Returns whether the counter was built with [`read_lock(true)`](Builder::read_lock).
+    /// Returns whether this was built with [`read_lock(true)`](Builder::read_lock).
     #[must_use]
     pub fn has_read_lock(&self) -> bool {
         self.matrix.settings().is_linearizable()
     }
 
-    /// Returns the number of shards, now or after the first add: a power of two for `Striped`.
-    /// Grows with the number of live threads for `PerThread`.
+    /// Returns the number of shards, or before the first add the number that there will be.
+    ///
+    /// It is a power of two with [`Striped`](Backend::Striped), and grows with the number of live
+    /// threads with [`PerThread`](Backend::PerThread).
     #[must_use]
     pub fn shards(&self) -> usize {
         self.matrix.shards()
@@ -275,19 +309,27 @@ impl Counter {
 }
 
 impl Builder<Counter> {
-    /// Makes the counter.
+    /// Creates the counter.
+    ///
+    /// If [`PerCpu`](Backend::PerCpu) was chosen and does not work on this machine, the counter
+    /// uses [`Striped`](Backend::Striped).
     ///
     /// # Panics
-    /// On a number of shards out of range, or set on `PerThread`: at compile time in a `static`.
+    ///
+    /// Panics if the number of shards is out of range, or set together with
+    /// [`PerThread`](Backend::PerThread). In a `static` this is an error at compile time.
     #[must_use]
     pub const fn build(self) -> Counter {
         Counter { matrix: Matrix::new(One::new(), self.checked()) }
     }
 
-    /// Makes the counter, or returns what is wrong with the settings.
+    /// Creates the counter, or returns what is wrong with the settings.
     ///
     /// # Errors
-    /// On a number of shards out of range, or set on `PerThread`, or `PerCpu` where it cannot work.
+    ///
+    /// Returns an error if the number of shards is out of range, or set together with
+    /// [`PerThread`](Backend::PerThread), or if [`PerCpu`](Backend::PerCpu) was chosen and does not
+    /// work on this machine.
     pub fn try_build(self) -> Result<Counter, BuildError> {
         self.check_here()?;
         Ok(self.build())
@@ -310,10 +352,10 @@ impl fmt::Debug for Counter {
     }
 }
 
-/// A consumer's cursor over the adds of a [`Counter`], made by [`Counter::deltas`] of a borrowed
-/// counter, or by [`Deltas::new`] of whatever owns it.
+/// A consumer's cursor over the adds to a [`Counter`].
 ///
-/// A clone goes on from where the original is.
+/// [`Counter::deltas`] makes one that borrows the counter; [`Deltas::new`] makes one that owns an
+/// `Arc` or any other pointer to it. A clone continues from where the original is.
 #[derive(Clone, Debug)]
 pub struct Deltas<P: Deref<Target = Counter>> {
     counter: P,
@@ -321,8 +363,10 @@ pub struct Deltas<P: Deref<Target = Counter>> {
 }
 
 impl<P: Deref<Target = Counter>> Deltas<P> {
-    /// Makes a cursor that has seen nothing: its first delta is all that was ever added. `counter`
-    /// has to dereference to the same counter each time, as references, `Arc` and `Box` do.
+    /// Creates a cursor that has seen nothing: its first delta is everything ever added.
+    ///
+    /// `counter` has to dereference to the same counter each time, as references, `Arc` and `Box`
+    /// do.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -349,7 +393,9 @@ impl<P: Deref<Target = Counter>> Deltas<P> {
         &self.counter
     }
 
-    /// Returns what was added since this cursor last looked, modulo 2^64. Costs a [`sum`](Counter::sum).
+    /// Returns what was added since this cursor last looked, modulo 2^64.
+    ///
+    /// Costs as much as a [`sum`](Counter::sum).
     #[must_use = "the next delta starts where this one ends"]
     pub fn next_delta(&mut self) -> u64 {
         let total = self.counter.total();

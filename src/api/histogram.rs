@@ -1,4 +1,4 @@
-//! The histogram, and what is read of it.
+//! A distribution of values, and what is read from it.
 
 mod deltas;
 mod group;
@@ -21,54 +21,13 @@ use group::Group;
 use std::{fmt, time::Duration};
 use timer::nanoseconds;
 
-/// A distribution of values, such as latencies or sizes, for many recorders and few readers.
+/// A distribution of values, such as latencies or sizes, for many threads that record and few that
+/// read.
 ///
-/// Each bucket is a counter of its own, and so is the sum of the values: a [`record`](Self::record) is two
-/// adds to a shard of the current CPU or thread, in a row. All the rest is told from a
-/// [`snapshot`](Self::snapshot): count, mean, quantiles.
-///
-/// # Buckets
-///
-/// By default they are *log-linear*: each power of two has 2^4 buckets of equal width, up to 2^36, which is
-/// 68.7 seconds in nanoseconds. So a bucket is 6.25 % of its values wide, whatever their size.
-/// [`grouping_power`](Builder::grouping_power) and [`max_value_power`](Builder::max_value_power) say
-/// otherwise; [`bounds`](Builder::bounds) sets the buckets one by one. The last bucket is open: values above
-/// the range are counted there.
-///
-/// # Cost
-///
-/// A record costs about two adds to a [`Counter`](crate::Counter), or one with [`sum(false)`](Builder::sum),
-/// and touches as many cache lines. A read loads every bucket of every shard.
-///
-/// Memory: 64 bytes in place, and from the first record on 8 bytes per shard for each bucket and for the
-/// sum, each shard rounded up to lines of 128 bytes, and five shards more for the spill, for what has been
-/// taken, and for bookkeeping. The default comes to 4,352 bytes per shard. A read lock takes two columns more
-/// and a sixth such shard. Without one, what is no more than a line per shard, such as up to 14 bounds with
-/// their open bucket and the sum, is leased from chunks that histograms share and leave to the next. All else is
-/// mapped from the system by pages, of which those that were never written to take no memory, and is given
-/// back at the end, or kept for the next if it is small.
-///
-/// Where there is no memory for a spill on the first record, the process ends, as when a `Vec` finds none;
-/// without memory for shards alone, records spill.
-///
-/// # Consistency
-///
-/// Count and buckets cannot disagree: the count is the sum of the buckets. Sum and buckets are two adds, so a
-/// read can fall between them; in this order:
-///
-/// - A [`total`](Self::total) has in its sum whatever it has in its buckets; so has a snapshot, as long as
-///   nobody takes. What the sum has beyond that was recorded during the read.
-/// - With [`read_lock(true)`](Builder::read_lock) buckets and sum are of one moment, always.
-/// - Without it, a [`take`](Self::take) or a delta during a record may have its count, and leave its value to
-///   the take or delta before; so may a snapshot after such a take. A snapshot *during* a take may have some
-///   buckets as before it and others, or the sum, as after it: a [`total`](Self::total) never does. Nothing is
-///   lost, and nothing counted twice.
-///
-/// A read with the lock waits for records that are under way, at most one per thread, and for other readers;
-/// records never wait. What [`CounterSet::snapshot`](crate::CounterSet::snapshot) says of system calls, of
-/// the child of a fork and of real-time priorities holds for it too.
-///
-/// # Example
+/// Each bucket is a counter of its own, and so is the sum of the values. A [`record`](Self::record)
+/// is two adds to a shard of the current CPU or thread, one after the other. A
+/// [`snapshot`](Self::snapshot) has everything else: count, mean, quantiles.
+/// [Histograms](crate::guide::histograms) is the guide to them.
 ///
 /// ```
 /// use striped_counter::Histogram;
@@ -86,9 +45,60 @@ use timer::nanoseconds;
 /// assert!(p99.contains(&990_000));
 /// ```
 ///
+/// # When to take another type
+///
+/// - A [`HistogramSet`], if there is one per route, method or status.
+/// - Two [`Counter`](crate::Counter)s, of values and of their sum, if only the mean matters.
+///
+/// # Buckets
+///
+/// By default buckets are *log-linear*: each power of two has 2^4 buckets of equal width, up to
+/// 2^36, which is 68.7 seconds in nanoseconds. So the width of a bucket is at most 6.25 % of its
+/// values, whatever their size. [`grouping_power`](Builder::grouping_power) and
+/// [`max_value_power`](Builder::max_value_power) change that, and [`bounds`](Builder::bounds) sets
+/// the buckets one by one. The last bucket is open: it counts all values above the range.
+///
+/// # Cost
+///
+/// A record costs about as much as two adds to a [`Counter`](crate::Counter), or one with
+/// [`sum(false)`](Builder::sum). It touches the histogram's own cache line, the bucket's and the
+/// sum's. A read loads every bucket of every shard.
+///
+/// A histogram takes 64 bytes in place, and from its first record on 8 bytes per shard for each
+/// bucket and for the sum. Each shard is rounded up to lines of 128 bytes, and there are five
+/// shards more for spills, for what has been taken and for bookkeeping. The default takes 4,352
+/// bytes per shard. A read lock takes two columns more, and a sixth such shard.
+///
+/// A histogram that takes one line per shard, such as up to 14 bounds with their open bucket and
+/// the sum, and has no read lock, leases it from memory that histograms share. Larger ones have
+/// memory of their own, mapped by pages, and a page that nothing was written to takes no memory. It
+/// is returned to the system when the histogram is dropped, or kept for the next one if it is
+/// small.
+///
+/// If there is no memory for the spill on the first record, the process aborts, as `Vec` does. If
+/// there is memory for the spill but not for the shards, records go to the spill.
+///
+/// # Consistency
+///
+/// The count is the sum of the buckets, so the two cannot disagree. The sum of the values and the
+/// bucket are two adds, so a read may come between them:
+///
+/// - A [`total`](Self::total) has in its sum every value that it has in its buckets. So does a
+///   snapshot, provided that [`take`](Self::take) is not used. Whatever the sum has beyond that was
+///   recorded during the read.
+/// - With [`read_lock(true)`](Builder::read_lock) buckets and sum are always of one moment.
+/// - Without it, a [`take`](Self::take) or a delta during a record may include the value in its
+///   count, and leave it to the previous take or delta in the sum; and so may a snapshot after such
+///   a take. A snapshot *during* a take may mix buckets and a sum from before it and after it,
+///   which a [`total`](Self::total) never does. Nothing is lost, and nothing is counted twice.
+///
+/// A read under the lock waits for records in progress, at most one per thread, and for other
+/// readers; records never wait. What [`CounterSet::snapshot`](crate::CounterSet::snapshot)
+/// says of system calls, of the child of a `fork` and of real-time priorities applies here, too.
+///
 /// # Memory ordering
 ///
-/// Records release, reads acquire, as with a [`Counter`](crate::Counter).
+/// As for a [`Counter`](crate::Counter#memory-ordering): records release and reads acquire.
 #[doc(alias = "AtomicHistogram")]
 #[doc(alias = "Summary")]
 #[doc(alias = "distribution")]
@@ -97,24 +107,26 @@ pub struct Histogram {
     group: Group,
 }
 
-/// A histogram's place in its group.
+/// The index of a histogram in its group, where it is alone.
 const ONE: usize = 0;
 
 impl Histogram {
-    /// Makes an empty histogram with every setting at its default; equals `Histogram::builder().build()`.
+    /// Creates an empty histogram with default settings, as `Histogram::builder().build()` does.
     #[must_use]
     pub const fn new() -> Self {
         Self::builder().build()
     }
 
-    /// Chooses the buckets, whether there is a sum, the backend, the number of shards, the read lock; see
-    /// [`Builder`].
+    /// Returns a [`Builder`], to choose the buckets, whether there is a sum, the backend, the
+    /// number of shards and the read lock.
     pub const fn builder() -> Builder<Self> {
         Builder::new(1)
     }
 
-    /// Counts `value` in its bucket, and adds it to the sum, modulo 2^64. Never panics, and never waits; see
-    /// [`Counter::add`](crate::Counter::add), also for signal handlers.
+    /// Counts `value` in its bucket and adds it to the sum, modulo 2^64.
+    ///
+    /// Never panics and never waits; see [`Counter::add`](crate::Counter::add), also for signal
+    /// handlers.
     #[inline]
     #[doc(alias = "observe")]
     #[doc(alias = "update")]
@@ -123,7 +135,7 @@ impl Histogram {
         self.group.record(ONE, value, 1);
     }
 
-    /// Records `value` as many times as `times` says.
+    /// Records `value` `times` times, at the cost of once.
     ///
     /// ```
     /// let sizes = striped_counter::Histogram::new();
@@ -136,35 +148,38 @@ impl Histogram {
         self.group.record(ONE, value, times);
     }
 
-    /// Records `duration` in nanoseconds; 584 years if it is longer.
+    /// Records `duration` in nanoseconds, or [`u64::MAX`] if it is longer than 584 years.
     #[inline]
     #[doc(alias = "observe_duration")]
     pub fn record_duration(&self, duration: Duration) {
         self.record(nanoseconds(duration));
     }
 
-    /// Starts to measure time, which is recorded in nanoseconds when the timer is dropped; see [`Timer`].
+    /// Starts a [`Timer`], which records the time in nanoseconds when it is dropped.
     pub fn start_timer(&self) -> Timer<'_> {
         Timer::new(&self.group, ONE)
     }
 
-    /// Returns what was recorded, less what has been taken. Allocates 8 bytes per bucket.
+    /// Returns what was recorded, less what has been taken.
+    ///
+    /// Allocates 8 bytes per bucket.
     #[must_use]
     pub fn snapshot(&self) -> HistogramSnapshot {
         self.group.read(ONE, Matrix::sums)
     }
 
-    /// Returns everything ever recorded, whatever has been taken: what an exporter needs. Costs a
-    /// [`snapshot`](Self::snapshot).
+    /// Returns everything ever recorded, whatever has been taken: what an exporter needs.
+    ///
+    /// Costs as much as a [`snapshot`](Self::snapshot).
     #[must_use]
     pub fn total(&self) -> HistogramSnapshot {
         self.group.read(ONE, Matrix::totals)
     }
 
-    /// Returns the [`snapshot`](Self::snapshot) and starts again from nothing: every record's count is in
-    /// exactly one take, or in the snapshot thereafter, and so is its value.
+    /// Returns the [`snapshot`](Self::snapshot) and starts again from empty, losing nothing.
     ///
-    /// Excludes other takes of this histogram while it reads.
+    /// Every record's count is in exactly one take, or in the snapshot afterwards, and so is its
+    /// value. Waits for other takes of this histogram.
     ///
     /// ```
     /// let sizes = striped_counter::Histogram::new();
@@ -172,14 +187,18 @@ impl Histogram {
     /// assert_eq!(sizes.take().count(), 1);
     /// assert_eq!((sizes.take().count(), sizes.total().count()), (0, 1));
     /// ```
-    #[must_use = "what is taken is gone from the histogram; nobody else will see it"]
+    #[doc(alias = "drain")]
+    #[doc(alias = "swap")]
+    #[must_use = "what is taken is no longer in the histogram"]
     #[doc(alias = "reset")]
     pub fn take(&self) -> HistogramSnapshot {
         self.group.read(ONE, Matrix::take_all)
     }
 
-    /// Returns a consumer's cursor over what is recorded; any number of them may live at a time. One that
-    /// owns its histogram is made by [`HistogramDeltas::new`].
+    /// Returns a cursor over what is recorded, for one of any number of consumers.
+    ///
+    /// A cursor sees every record exactly once, whatever other cursors see and whatever is taken.
+    /// To keep a cursor where a borrow is in the way, see [`HistogramDeltas::new`].
     ///
     /// ```
     /// let sizes = striped_counter::Histogram::new();
@@ -193,20 +212,22 @@ impl Histogram {
         HistogramDeltas::new(self)
     }
 
-    /// Leases or maps the shards now instead of on the first record; see
+    /// Leases the shards now instead of on the first record; see
     /// [`Counter::warm_up`](crate::Counter::warm_up).
     pub fn warm_up(&self) -> bool {
         self.group.matrix.warm_up()
     }
 
-    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
+    /// Returns the backend in use, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.group.matrix.backend()
     }
 
-    /// Returns the number of shards, now or after the first record: a power of two for `Striped`.
-    /// Grows with the number of live threads for `PerThread`.
+    /// Returns the number of shards, or before the first record the number that there will be.
+    ///
+    /// It is a power of two with [`Striped`](Backend::Striped), and grows with the number of live
+    /// threads with [`PerThread`](Backend::PerThread).
     #[must_use]
     pub fn shards(&self) -> usize {
         self.group.matrix.shards()
@@ -216,21 +237,28 @@ impl Histogram {
 impl OfHistograms for Histogram {}
 
 impl Builder<Histogram> {
-    /// Makes the histogram.
+    /// Creates the histogram.
+    ///
+    /// If [`PerCpu`](Backend::PerCpu) was chosen and does not work on this machine, the histogram
+    /// uses [`Striped`](Backend::Striped).
     ///
     /// # Panics
-    /// On a setting out of range, on bounds that do not ascend or are set together with a power, and on
-    /// shards set on `PerThread`: at compile time in a `static`.
+    ///
+    /// Panics if a setting is out of range, if bounds do not ascend or are set together with a
+    /// power, or if shards are set together with [`PerThread`](Backend::PerThread). In a `static`
+    /// this is an error at compile time.
     #[must_use]
     pub const fn build(self) -> Histogram {
         Histogram { group: Group::new(&self) }
     }
 
-    /// Makes the histogram, or returns what is wrong with the settings.
+    /// Creates the histogram, or returns what is wrong with the settings.
     ///
     /// # Errors
-    /// On a setting out of range, on bounds that do not ascend or are set together with a power, on
-    /// shards set on `PerThread`, or on `PerCpu` where it cannot work.
+    ///
+    /// Returns an error if a setting is out of range, if bounds do not ascend or are set together
+    /// with a power, if shards are set together with [`PerThread`](Backend::PerThread), or if
+    /// [`PerCpu`](Backend::PerCpu) was chosen and does not work on this machine.
     ///
     /// ```
     /// use striped_counter::Histogram;

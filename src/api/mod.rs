@@ -1,5 +1,7 @@
-//! The counters, and what metrics libraries make of them. Not under loom, whose atomics cannot be made
-//! at compile time: its models use the matrix as it is.
+//! The public types, and the integrations with metrics libraries.
+//!
+//! Not built for loom, whose atomics cannot be made at compile time: its models use the matrix
+//! directly.
 
 mod counter;
 mod histogram;

@@ -13,35 +13,16 @@ mod handles;
 
 pub use handles::{CounterRef, Iter, SetDeltas};
 
-/// A set of counters, known by their index, for the memory of one. The index is a `usize`, or an enum of
-/// yours that is a [`SetIndex`].
+/// A set of counters in shared shards, each known by its index.
 ///
-/// The counters of a shard stand side by side, 16 to a padded line: they have the same writer, so
-/// they need not be kept apart from one another, only from the other shards'. A thousand counters
-/// on 64 CPUs take half a mebibyte instead of eight.
-///
-/// Each counter of the set is what a [`Counter`](crate::Counter) is, with the same promises; see
-/// there. Indexing is as with a slice: out of range panics with the index and the length.
-///
-/// Where there is no memory for a spill on the first add, the process ends, as when a `Vec` finds none;
-/// without memory for shards alone, adds spill.
-///
-/// # Cost
-///
-/// An add costs as much as a `Counter`'s, and is far more likely to find its line in the cache.
-/// Memory: 32 bytes in place, and on the first add 8 bytes per counter and shard, each shard rounded up to
-/// lines of 128 bytes, and five shards more for the spill, for what has been taken, and for bookkeeping (six
-/// with a read lock). Up to 16 counters without a read lock lease their line from chunks that sets share,
-/// and leave it to the next. More come from the system by pages on Linux, and a page that nothing was
-/// written to takes no memory: where a shard is a page or more, the shards of CPUs that never add take none,
-/// and those of the others lie on their CPU's own NUMA node.
-///
-/// # Example
+/// The index is a `usize`, or an enum of yours that implements [`SetIndex`]. As with a slice, an
+/// index out of range panics. Each counter of the set makes the same promises as a
+/// [`Counter`](crate::Counter).
 ///
 /// ```
 /// use striped_counter::{CounterSet, SetIndex};
 ///
-/// /// The names of the counters: no strings on the hot path.
+/// /// Names the counters: no strings on the hot path.
 /// #[derive(Clone, Copy)]
 /// enum Event { Request, Error, Bytes }
 ///
@@ -58,37 +39,67 @@ pub use handles::{CounterRef, Iter, SetDeltas};
 /// assert_eq!(EVENTS.sum(Event::Bytes), 512);
 /// assert_eq!(EVENTS.sums(), [1, 1, 512]);
 /// ```
+///
+/// With [`read_lock(true)`](Builder::read_lock) the set can be read in one consistent
+/// [`snapshot`](Self::snapshot) of all counters.
+///
+/// # When to take another type
+///
+/// - Single [`Counter`](crate::Counter)s, if they are spread over the program or come and go.
+/// - An [`UpDownCounterSet`](crate::UpDownCounterSet), if the values also go down.
+/// - A [`HistogramSet`](crate::HistogramSet), if there is a distribution of values per index.
+///
+/// # Cost
+///
+/// An add costs as much as an add to a `Counter`, and is far more likely to find its line in the
+/// cache.
+///
+/// A set takes 32 bytes in place, and from its first add on 8 bytes per counter and shard. Each
+/// shard is rounded up to lines of 128 bytes, and there are five shards more for spills, for what
+/// has been taken and for bookkeeping (six with a read lock). A thousand counters on 64 CPUs take
+/// half a mebibyte, where a padded cell per counter and CPU would take eight.
+///
+/// A set of up to 16 counters without a read lock leases its lines from memory that sets share, and
+/// the next set reuses them. Larger sets have memory of their own, mapped by pages on Linux, and a
+/// page that nothing was written to takes no memory. So if a shard is a page or more, the shards of
+/// CPUs that never add take none, and the others lie on their CPU's own NUMA node.
+///
+/// If there is no memory for the spill on the first add, the process aborts, as `Vec` does. If
+/// there is memory for the spill but not for the shards, adds go to the spill.
 #[doc(alias = "CounterVec")]
 #[doc(alias = "ShardedCounterGroup")]
+#[doc(alias = "IntCounterVec")]
+#[doc(alias = "labels")]
 pub struct CounterSet {
     matrix: Matrix<Many>,
 }
 
 impl CounterSet {
-    /// Makes `len` counters at 0 with every setting at its default; equals
-    /// `CounterSet::builder(len).build()`.
+    /// Creates `len` counters at 0 with default settings, as `CounterSet::builder(len).build()`
+    /// does.
     ///
     /// # Panics
-    /// If `len` is above 2^24: at compile time in a `static`.
+    ///
+    /// Panics if `len` is above 2^24. In a `static` this is an error at compile time.
     #[must_use]
     pub const fn new(len: usize) -> Self {
         Self::builder(len).build()
     }
 
-    /// Makes `len` counters, of which you choose the backend, the number of shards, the read lock; see
-    /// [`Builder`].
+    /// Returns a [`Builder`] of `len` counters, to choose the backend, the number of shards and the
+    /// read lock.
     pub const fn builder(len: usize) -> Builder<Self> {
         Builder::new(len)
     }
 
-    /// Returns how many counters there are.
+    /// Returns the number of counters.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.matrix.columns().len()
     }
 
-    /// Returns whether there are none.
+    /// Returns `true` if there are no counters.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -98,7 +109,9 @@ impl CounterSet {
     /// Adds one to the counter at `index`.
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "increment")]
     #[inline]
     #[track_caller]
     pub fn inc(&self, index: impl SetIndex) {
@@ -109,7 +122,8 @@ impl CounterSet {
     /// [`Counter::add`](crate::Counter::add).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[doc(alias = "fetch_add")]
     #[doc(alias = "inc_by")]
     #[inline]
@@ -118,17 +132,22 @@ impl CounterSet {
         self.matrix.add_one(self.checked(index), n);
     }
 
-    /// Adds to several counters: pairs of an index and what to add. In a set built with
-    /// [`read_lock(true)`](Builder::read_lock) a [`snapshot`](Self::snapshot) has all of a batch or
-    /// nothing of it.
+    /// Adds to several counters, given as pairs of an index and what to add.
     ///
-    /// Through `PerThread` and `Striped` a batch finds the shard once. Whether that makes it cheaper
-    /// than its adds one by one depends on the processor, but with a read lock it is: it announces
-    /// itself to snapshots once. Through `PerCpu` each add finds its own shard, so a batch saves
-    /// nothing, and with a read lock it is dearer, since single adds need not announce themselves.
+    /// In a set built with [`read_lock(true)`](Builder::read_lock) a [`snapshot`](Self::snapshot)
+    /// includes all of a batch or nothing of it. A batch may be cheaper than its adds one by one,
+    /// too:
+    ///
+    /// - Through `PerThread` and `Striped` a batch finds the shard once. Without a read lock it
+    ///   depends on the processor whether that gains anything; with a read lock it does, since the
+    ///   batch announces itself to snapshots once.
+    /// - Through `PerCpu` each add finds its own shard, so a batch gains nothing. With a read lock
+    ///   it costs more, since single adds need not announce themselves.
     ///
     /// # Panics
-    /// If an index is out of range: then nothing has been added.
+    ///
+    /// Panics if an index is out of range. Nothing is added then, not even the valid part of the
+    /// batch.
     #[doc(alias = "batch")]
     #[inline]
     #[track_caller]
@@ -140,12 +159,14 @@ impl CounterSet {
     }
 
     /// Returns the total of the counter at `index`, less what has been taken; see
-    /// [`Counter::sum`](crate::Counter::sum). Loads one cache line per shard.
+    /// [`Counter::sum`](crate::Counter::sum).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[doc(alias = "load")]
     #[doc(alias = "value")]
+    #[doc(alias = "get")]
     #[must_use]
     #[track_caller]
     pub fn sum(&self, index: impl SetIndex) -> u64 {
@@ -156,18 +177,19 @@ impl CounterSet {
     /// [`Counter::total`](crate::Counter::total).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[must_use]
     #[track_caller]
     pub fn total(&self, index: impl SetIndex) -> u64 {
         self.matrix.total(self.checked(index))
     }
 
-    /// Returns the sums of all counters, in one pass over the memory, shard by shard.
+    /// Returns the sums of all counters.
     ///
-    /// Each is what [`sum`](Self::sum) would return. In a set built with
-    /// [`read_lock(true)`](Builder::read_lock) they fit together as well: this is then a
-    /// [`snapshot`](Self::snapshot).
+    /// Each is what [`sum`](Self::sum) would return, but all are read in one pass over the memory,
+    /// shard by shard. In a set built with [`read_lock(true)`](Builder::read_lock) they also belong
+    /// to one moment: this is then a [`snapshot`](Self::snapshot).
     #[must_use]
     pub fn sums(&self) -> Vec<u64> {
         let mut sums = vec![0; self.len()];
@@ -175,10 +197,7 @@ impl CounterSet {
         sums
     }
 
-    /// Writes the [`sums`](Self::sums) to `sums`, for a scrape that allocates nothing.
-    ///
-    /// # Panics
-    /// If `sums` has another length than the set.
+    /// Writes the [`sums`](Self::sums) to `sums`, without allocating.
     ///
     /// ```
     /// let set = striped_counter::CounterSet::new(2);
@@ -187,6 +206,10 @@ impl CounterSet {
     /// set.sums_into(&mut sums);
     /// assert_eq!(sums, [0, 7]);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if `sums` and the set differ in length.
     #[track_caller]
     pub fn sums_into(&self, sums: &mut [u64]) {
         let (room, len) = (sums.len(), self.len());
@@ -194,8 +217,11 @@ impl CounterSet {
         self.matrix.sums(Span::ALL, sums);
     }
 
-    /// Returns everything ever added to each counter, whatever has been taken: what an exporter of
-    /// monotonic counters needs. At one moment if built with [`read_lock(true)`](Builder::read_lock).
+    /// Returns everything ever added to each counter, whatever has been taken.
+    ///
+    /// Totals never decrease, which is what exporters of monotonic counters need. In a set built
+    /// with [`read_lock(true)`](Builder::read_lock) they are of one moment, and waiting is as for a
+    /// [`snapshot`](Self::snapshot).
     #[must_use]
     pub fn totals(&self) -> Vec<u64> {
         let mut totals = vec![0; self.len()];
@@ -216,19 +242,10 @@ impl CounterSet {
     }
 
     /// Returns the sums of all counters at one moment, or `None` if the set was built without
-    /// [`read_lock(true)`](Builder::read_lock), which this needs. If one add happened before another,
-    /// a snapshot with the second has the first, and a batch is in it wholly or not at all.
+    /// [`read_lock(true)`](Builder::read_lock).
     ///
-    /// Waits for adds that are under way, at most one per thread; adds never wait. Takes some
-    /// microseconds more than [`sums`](Self::sums) of a set without a read lock, for a system call.
-    /// In the child of a fork, an add that another thread had begun never ends: do not take snapshots
-    /// there of sets that the parent's threads add to.
-    /// Nor should a thread of a real-time priority take one: it may keep the adder it waits for
-    /// from running. All this is true of whatever else reads all counters of such a set:
-    /// [`sums`](Self::sums), [`take_all`](Self::take_all), [`deltas`](Self::deltas), `Debug`.
-    ///
-    /// # Panics
-    /// If the kernel refuses membarrier(2) after it has agreed to it, as by a filter installed later.
+    /// If one add happened before another, a snapshot that includes the second includes the first.
+    /// A batch of [`add_many`](Self::add_many) is included as a whole or not at all.
     ///
     /// ```
     /// use striped_counter::CounterSet;
@@ -241,20 +258,45 @@ impl CounterSet {
     ///
     /// assert!(CounterSet::new(2).snapshot().is_none());
     /// ```
+    ///
+    /// # Waiting
+    ///
+    /// A snapshot waits for adds in progress, at most one per thread, and for other readers; adds
+    /// never wait. It takes some microseconds more than [`sums`](Self::sums) of a set without a
+    /// read lock, for a system call,
+    /// [membarrier(2)](https://man7.org/linux/man-pages/man2/membarrier.2.html).
+    ///
+    /// - In the child of a `fork`, an add that another thread had begun never completes: take no
+    ///   snapshots there of sets that other threads of the parent add to.
+    /// - A thread with a real-time priority should take none either: it may keep the add that it
+    ///   waits for from running.
+    ///
+    /// All of this applies to whatever reads all counters of such a set: [`sums`](Self::sums),
+    /// [`totals`](Self::totals), [`take_all`](Self::take_all), [`deltas`](Self::deltas) and
+    /// `Debug`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the kernel first agrees to membarrier(2) and later refuses it, as it does after a
+    /// seccomp filter was installed.
+    #[doc(alias = "consistent")]
     #[must_use]
     pub fn snapshot(&self) -> Option<Vec<u64>> {
         self.matrix.settings().is_linearizable().then(|| self.sums())
     }
 
-    /// Returns the sum of the counter at `index`, which starts again from 0 with nothing lost; see
+    /// Returns the sum of the counter at `index` and starts it again from zero, losing nothing; see
     /// [`Counter::take`](crate::Counter::take).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[doc(alias = "reset")]
     #[doc(alias = "swap")]
     #[doc(alias = "sumThenReset")]
-    #[must_use = "what is taken is gone from the sum; nobody else will see it"]
+    #[doc(alias = "drain")]
+    #[doc(alias = "sum_then_reset")]
+    #[must_use = "what is taken is no longer in the sum"]
     #[track_caller]
     pub fn take(&self, index: impl SetIndex) -> u64 {
         self.matrix.take(self.checked(index))
@@ -262,14 +304,15 @@ impl CounterSet {
 
     /// Returns all [`sums`](Self::sums) and starts again from zero, losing nothing.
     #[doc(alias = "reset")]
-    #[must_use = "what is taken is gone from the sums; nobody else will see it"]
+    #[doc(alias = "drain")]
+    #[must_use = "what is taken is no longer in the sums"]
     pub fn take_all(&self) -> Vec<u64> {
         let mut sums = vec![0; self.len()];
         self.matrix.take_all(Span::ALL, &mut sums);
         sums
     }
 
-    /// Returns a consumer's cursor over the adds to all counters; see
+    /// Returns a cursor over the adds to all counters, for one of any number of consumers; see
     /// [`Counter::deltas`](crate::Counter::deltas).
     ///
     /// ```
@@ -285,7 +328,7 @@ impl CounterSet {
         SetDeltas::new(self)
     }
 
-    /// Returns the counter at `index`, if there is one.
+    /// Returns the counter at `index`, or `None` if `index` is out of range.
     ///
     /// ```
     /// let set = striped_counter::CounterSet::new(2);
@@ -307,26 +350,28 @@ impl CounterSet {
         self.matrix.warm_up()
     }
 
-    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
+    /// Returns the backend in use, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
     }
 
-    /// Returns whether the set was built with [`read_lock(true)`](Builder::read_lock).
+    /// Returns whether this was built with [`read_lock(true)`](Builder::read_lock).
     #[must_use]
     pub fn has_read_lock(&self) -> bool {
         self.matrix.settings().is_linearizable()
     }
 
-    /// Returns the number of shards, now or after the first add: a power of two for `Striped`.
-    /// Grows with the number of live threads for `PerThread`.
+    /// Returns the number of shards, or before the first add the number that there will be.
+    ///
+    /// It is a power of two with [`Striped`](Backend::Striped), and grows with the number of live
+    /// threads with [`PerThread`](Backend::PerThread).
     #[must_use]
     pub fn shards(&self) -> usize {
         self.matrix.shards()
     }
 
-    /// Returns the index, which is in range.
+    /// Returns the index, checked to be in range.
     #[inline(always)]
     #[track_caller]
     fn checked(&self, index: impl SetIndex) -> usize {
@@ -335,11 +380,16 @@ impl CounterSet {
 }
 
 impl Builder<CounterSet> {
-    /// Makes the set.
+    /// Creates the set.
+    ///
+    /// If [`PerCpu`](Backend::PerCpu) was chosen and does not work on this machine, the set uses
+    /// [`Striped`](Backend::Striped).
     ///
     /// # Panics
-    /// On a length above 2^24, or a number of shards out of range, or set on `PerThread`: at
-    /// compile time in a `static`.
+    ///
+    /// Panics if the length is above 2^24, or if the number of shards is out of range, or set
+    /// together with [`PerThread`](Backend::PerThread). In a `static` this is an error at compile
+    /// time.
     #[must_use]
     pub const fn build(self) -> CounterSet {
         let settings = self.checked();
@@ -347,11 +397,13 @@ impl Builder<CounterSet> {
         CounterSet { matrix: Matrix::new(columns, settings) }
     }
 
-    /// Makes the set, or returns what is wrong with the settings.
+    /// Creates the set, or returns what is wrong with the settings.
     ///
     /// # Errors
-    /// On a length above 2^24, or a number of shards out of range, or set on `PerThread`, or
-    /// `PerCpu` where it cannot work.
+    ///
+    /// Returns an error if the length is above 2^24, if the number of shards is out of range, or
+    /// set together with [`PerThread`](Backend::PerThread), or if [`PerCpu`](Backend::PerCpu) was
+    /// chosen and does not work on this machine.
     pub fn try_build(self) -> Result<CounterSet, BuildError> {
         self.check_here()?;
         Ok(self.build())

@@ -1,4 +1,4 @@
-//! The counter that goes up and down: a level.
+//! A counter that goes up and down.
 
 use crate::{
     build_error::BuildError,
@@ -9,36 +9,12 @@ use crate::{
 };
 use std::{fmt, ops::Deref, sync::Arc};
 
-/// A counter of a level: requests in flight, open connections, items in a queue.
+/// A counter that goes up and down: requests in flight, open connections, items in a queue.
 ///
-/// The name is OpenTelemetry's. Built like [`Counter`](crate::Counter), and as fast: ups and downs
-/// are counted in two cells of the same shard, which only grow, and a [`sum`](Self::sum) subtracts
-/// one total from the other. The level is an `i64` and wraps around at 2^64, in debug builds too.
-///
-/// # A sum while others add
-///
-/// Lies between the lowest and the highest level during the call, as long as nothing is taken
-/// meanwhile: if four threads increment and then decrement, time and again, no sum is below 0 or above 4.
-/// How it comes about is a choice of [`read_lock`](Builder::read_lock):
-///
-/// | `read_lock` | a sum of a busy level |
-/// |---|---|
-/// | not set | looks a few times, without a lock, for a moment in which nothing went down; if there is none, reads under the lock, with adds diverted to one shared atomic |
-/// | `true` | always reads under the lock: it is the level at one moment |
-/// | `false` | never waits and diverts nothing. After a few looks it returns the best, which may be too high: by no more than what went down meanwhile |
-///
-/// # Never negative
-///
-/// As long as each decrement happens after its own increment, and nobody takes, no sum is ever
-/// negative, with any `read_lock`: a sum reads the downs first and the ups last, so that it never
-/// sees a decrement without its increment.
-///
-/// # Cost
-///
-/// As for a [`Counter`](crate::Counter), with 16 bytes per shard and 80 more. A sum loads each shard's
-/// line three times.
-///
-/// # Example
+/// The name is OpenTelemetry's, and the value is called a *level*. It is built like a
+/// [`Counter`](crate::Counter), and as fast: ups and downs are counted in two cells of the same
+/// shard, which only grow, and a [`sum`](Self::sum) subtracts one total from the other. The level
+/// is an `i64` and wraps around at 2^64, in debug builds too.
 ///
 /// ```
 /// use striped_counter::UpDownCounter;
@@ -48,7 +24,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// fn handle() {
 ///     let _busy = BUSY.guard();
 ///     assert_eq!(BUSY.sum(), 1);
-///     // Decremented here, also by a panic or an early return.
+///     // The guard decrements here, and also on a panic or an early return.
 /// }
 /// handle();
 /// assert_eq!(BUSY.sum(), 0);
@@ -58,24 +34,59 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// assert_eq!(BUSY.sum(), -2);
 /// ```
 ///
+/// # When to take another type
+///
+/// - An [`AtomicI64`](std::sync::atomic::AtomicI64), if the level changes only now and then, is
+///   read as often as it changes, or limits something, as a semaphore does.
+/// - An [`UpDownCounterSet`](crate::UpDownCounterSet), if there are many levels, read at one
+///   moment.
+/// - Two [`Counter`](crate::Counter)s, if the rates of ups and downs matter, and not only their
+///   difference.
+///
+/// # A sum while others add
+///
+/// A sum lies between the lowest and the highest level during the call, provided that
+/// [`take`](Self::take) is not used meanwhile: if four threads increment and then decrement, over
+/// and over, no sum is below 0 or above 4. How a sum ensures this depends on
+/// [`read_lock`](Builder::read_lock):
+///
+/// | `read_lock` | how a sum reads a busy level |
+/// |---|---|
+/// | not set | It looks a few times, without a lock, for a moment in which nothing went down. If there is none, it reads under the lock, and adds go to one shared atomic until it is done. |
+/// | `true` | It always reads under the lock, and is the level at one moment. |
+/// | `false` | It never waits and never diverts adds. After a few looks it returns the best one, which may be too high, by no more than what went down during the call. |
+///
+/// # Never negative
+///
+/// No sum is ever negative, with any `read_lock`, provided that each decrement happens after its
+/// increment and [`take`](Self::take) is not used: a sum reads the downs first and the ups last, so
+/// it never sees a decrement without its increment.
+///
+/// # Cost
+///
+/// As for a [`Counter`](crate::Counter), but with 16 bytes per shard and 80 more. A sum loads the
+/// cache line of each shard three times.
+///
 /// # Memory ordering
 ///
-/// As for a [`Counter`](crate::Counter): adds are release, reads acquire.
+/// As for a [`Counter`](crate::Counter#memory-ordering): adds release and reads acquire.
 #[doc(alias = "gauge")]
 #[doc(alias = "level")]
 #[doc(alias = "in-flight")]
+#[doc(alias = "AtomicI64")]
+#[doc(alias = "IntGauge")]
 pub struct UpDownCounter {
     matrix: Matrix<UpDown>,
 }
 
 impl UpDownCounter {
-    /// Makes a level of 0 with every setting at its default; equals `UpDownCounter::builder().build()`.
+    /// Creates a level of 0 with default settings, as `UpDownCounter::builder().build()` does.
     #[must_use]
     pub const fn new() -> Self {
         Self::builder().build()
     }
 
-    /// Makes a level that starts at `n`, with every setting at its default.
+    /// Creates a level of `n` with default settings.
     ///
     /// ```
     /// use striped_counter::UpDownCounter;
@@ -90,7 +101,8 @@ impl UpDownCounter {
         Self { matrix: Matrix::new(columns, Self::builder().checked()) }
     }
 
-    /// Chooses the backend, the number of shards, the read lock, the padding; see [`Builder`].
+    /// Returns a [`Builder`], to choose the backend, the number of shards, the read lock and the
+    /// padding.
     pub const fn builder() -> Builder<Self> {
         Builder::new(1)
     }
@@ -109,7 +121,7 @@ impl UpDownCounter {
         self.matrix.add(UpDown::DOWNS, 1);
     }
 
-    /// Adds `n`, which may be negative, modulo 2^64. Never panics, and never waits; see
+    /// Adds `n`, which may be negative, modulo 2^64. Never panics and never waits; see
     /// [`Counter::add`](crate::Counter::add).
     #[doc(alias = "fetch_add")]
     #[inline]
@@ -118,8 +130,8 @@ impl UpDownCounter {
         self.matrix.add(column, n.unsigned_abs());
     }
 
-    /// Subtracts `n`, which may be negative, modulo 2^64: also [`i64::MIN`], whose negative no
-    /// `i64` can hold.
+    /// Subtracts `n`, which may be negative, modulo 2^64. Works for [`i64::MIN`] too, whose
+    /// negation does not fit an `i64`. Never panics and never waits.
     #[doc(alias = "fetch_sub")]
     #[inline]
     pub fn sub(&self, n: i64) {
@@ -127,22 +139,23 @@ impl UpDownCounter {
         self.matrix.add(column, n.unsigned_abs());
     }
 
-    /// Adds one now, and subtracts one when the guard is dropped: by leaving the scope, by a panic,
-    /// on whichever thread it is by then.
+    /// Adds one now, and subtracts one when the returned guard is dropped.
     ///
-    /// The guard borrows the counter; that of a `static` lives as long as it likes. For one that owns
-    /// its share of an `Arc` see [`guard_arc`](Self::guard_arc).
+    /// The guard may be dropped on any thread, at the end of a scope or by a panic. It borrows the
+    /// counter; that of a `static` is `'static`. For one that owns an `Arc` see
+    /// [`guard_arc`](Self::guard_arc).
+    #[doc(alias = "in_flight")]
     #[inline]
     pub fn guard(&self) -> Guard<&Self> {
         Guard::new(self)
     }
 
-    /// Returns a [`guard`](Self::guard) that keeps the counter alive: to be moved to another thread or
-    /// task, or kept in a struct.
+    /// Returns a [`guard`](Self::guard) that keeps the counter alive, to move to another thread or
+    /// task or to store in a struct.
     ///
-    /// Cloning the `Arc` and dropping it again are two atomic operations on one word that all threads
-    /// share. Where they contend, that costs many times what the counter does: see [`Guard`] for ways
-    /// to do without.
+    /// Cloning the `Arc` and dropping the clone are two atomic operations on one word that all
+    /// threads share. If threads contend for it, that costs many times what the counter does: see
+    /// [`Guard`] for ways around it.
     ///
     /// ```
     /// use std::{sync::Arc, thread};
@@ -159,16 +172,21 @@ impl UpDownCounter {
         Guard::new(Arc::clone(self))
     }
 
-    /// Returns the level: all that was added less all that was subtracted and taken, modulo 2^64. Loads
-    /// two cells per shard, one of them twice.
+    /// Returns the level: everything added, less everything subtracted or taken, modulo 2^64.
     ///
-    /// Exact once every add happens-before this call; see [above](Self#a-sum-while-others-add) for sums
-    /// while adds are under way. Linearizable if built with [`read_lock(true)`](Builder::read_lock).
-    /// May wait for other readers unless built with `read_lock(false)`: use that if a signal handler
-    /// sums, which may have interrupted a reader. Adders never wait.
+    /// The sum is exact once every add happens before this call; see
+    /// [above](Self#a-sum-while-others-add) for sums while others add. With
+    /// [`read_lock(true)`](Builder::read_lock) it is linearizable.
     ///
-    /// A level has no [`deltas`](crate::Counter::deltas): any number of consumers can read it as it is,
-    /// and what came and went since the last time is told by two counters, one for each.
+    /// May wait for other locked readers, unless built with `read_lock(false)`: use that if a
+    /// signal handler sums, since the handler may interrupt a reader of its own thread. Adds never
+    /// wait.
+    ///
+    /// There are no [`deltas`](crate::Counter::deltas) of a level, since any number of consumers
+    /// can read it as it is. To know what went up and what went down since the last look, use two
+    /// counters.
+    ///
+    /// Loads two cells per shard, one of them twice.
     #[doc(alias = "load")]
     #[doc(alias = "get")]
     #[doc(alias = "value")]
@@ -178,11 +196,11 @@ impl UpDownCounter {
     }
 
     /// Returns the level and starts again from zero, losing nothing; see
-    /// [`Counter::take`](crate::Counter::take). Takes the level at one moment, under the lock, however
-    /// the counter was built.
+    /// [`Counter::take`](crate::Counter::take).
     ///
-    /// After a take, what is in flight counts from 0: the decrements to come make the level
-    /// negative.
+    /// Always reads the level at one moment, under the lock, with any
+    /// [`read_lock`](Builder::read_lock). Whatever was in flight counts as 0 from then on, so its
+    /// decrements make the level negative.
     ///
     /// ```
     /// let level = striped_counter::UpDownCounter::new();
@@ -194,16 +212,18 @@ impl UpDownCounter {
     #[doc(alias = "reset")]
     #[doc(alias = "swap")]
     #[doc(alias = "sumThenReset")]
-    #[must_use = "what is taken is gone from the sum; nobody else will see it"]
+    #[doc(alias = "drain")]
+    #[doc(alias = "sum_then_reset")]
+    #[must_use = "what is taken is no longer in the sum"]
     pub fn take(&self) -> i64 {
         signed(self.matrix.take(UpDown::UPS))
     }
 
-    /// Makes the level `value`, by adding what it lacks at one moment, read under the lock. What others
-    /// add from then on comes on top; none of it is lost.
+    /// Sets the level to `value`.
     ///
-    /// Excludes other sets, takes and locked sums while it reads, and so may wait for them. Costs a
-    /// locked sum: to follow a level that changes often, use [`add`](Self::add).
+    /// Reads the level under the lock and adds the difference; adds by others during the call come
+    /// on top, and none is lost. Waits for other calls of `set`, takes and locked reads, and costs
+    /// as much as a locked sum. To follow a level that changes often, use [`add`](Self::add).
     ///
     /// ```
     /// let level = striped_counter::UpDownCounter::new();
@@ -218,7 +238,8 @@ impl UpDownCounter {
         self.matrix.with_sum(UpDown::UPS, add);
     }
 
-    /// Returns the level, without waiting for a lock, since nobody else has the counter.
+    /// Returns the [`sum`](Self::sum) without taking the lock, which the exclusive reference makes
+    /// unnecessary.
     #[must_use]
     #[doc(alias = "get_mut")]
     #[doc(alias = "into_inner")]
@@ -226,8 +247,7 @@ impl UpDownCounter {
         signed(self.matrix.sum_mut(UpDown::UPS))
     }
 
-    /// Makes the level `value`: a [`set`](Self::set) without waiting for a lock, since nobody else has
-    /// the counter.
+    /// Sets the level to `value`, as [`set`](Self::set) does, without taking the lock.
     #[doc(alias = "get_mut")]
     pub fn set_mut(&mut self, value: i64) {
         self.matrix.set_mut(UpDown::UPS, unsigned(value));
@@ -239,20 +259,22 @@ impl UpDownCounter {
         self.matrix.warm_up()
     }
 
-    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
+    /// Returns the backend in use, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
     }
 
-    /// Returns whether the counter was built with [`read_lock(true)`](Builder::read_lock).
+    /// Returns whether this was built with [`read_lock(true)`](Builder::read_lock).
     #[must_use]
     pub fn has_read_lock(&self) -> bool {
         self.matrix.settings().is_linearizable()
     }
 
-    /// Returns the number of shards, now or after the first add: a power of two for `Striped`.
-    /// Grows with the number of live threads for `PerThread`.
+    /// Returns the number of shards, or before the first add the number that there will be.
+    ///
+    /// It is a power of two with [`Striped`](Backend::Striped), and grows with the number of live
+    /// threads with [`PerThread`](Backend::PerThread).
     #[must_use]
     pub fn shards(&self) -> usize {
         self.matrix.shards()
@@ -260,19 +282,27 @@ impl UpDownCounter {
 }
 
 impl Builder<UpDownCounter> {
-    /// Makes the counter.
+    /// Creates the counter.
+    ///
+    /// If [`PerCpu`](Backend::PerCpu) was chosen and does not work on this machine, the counter
+    /// uses [`Striped`](Backend::Striped).
     ///
     /// # Panics
-    /// On a number of shards out of range, or set on `PerThread`: at compile time in a `static`.
+    ///
+    /// Panics if the number of shards is out of range, or set together with
+    /// [`PerThread`](Backend::PerThread). In a `static` this is an error at compile time.
     #[must_use]
     pub const fn build(self) -> UpDownCounter {
         UpDownCounter { matrix: Matrix::new(UpDown::new(), self.checked()) }
     }
 
-    /// Makes the counter, or returns what is wrong with the settings.
+    /// Creates the counter, or returns what is wrong with the settings.
     ///
     /// # Errors
-    /// On a number of shards out of range, or set on `PerThread`, or `PerCpu` where it cannot work.
+    ///
+    /// Returns an error if the number of shards is out of range, or set together with
+    /// [`PerThread`](Backend::PerThread), or if [`PerCpu`](Backend::PerCpu) was chosen and does not
+    /// work on this machine.
     pub fn try_build(self) -> Result<UpDownCounter, BuildError> {
         self.check_here()?;
         Ok(self.build())
@@ -295,15 +325,15 @@ impl fmt::Debug for UpDownCounter {
     }
 }
 
-/// Decrements the counter when dropped; made by [`UpDownCounter::guard`],
-/// [`guard_arc`](UpDownCounter::guard_arc), or [`Guard::new`] of whatever owns the counter.
+/// Decrements an [`UpDownCounter`] when dropped.
 ///
-/// [`std::mem::forget`] leaves the counter incremented.
+/// Made by [`UpDownCounter::guard`], [`guard_arc`](UpDownCounter::guard_arc), or [`Guard::new`]
+/// from any pointer to a counter. [`std::mem::forget`] leaves the counter incremented.
 ///
 /// # For tasks that must not borrow
 ///
-/// A guard of a `&'static` counter is `'static` and `Send`, and costs no more than the counter. For a
-/// counter that is not a `static`, but lasts as long as the process, leak it once:
+/// A guard of a `&'static` counter is `'static` and `Send`, and costs no more than the counter
+/// itself. For a counter that is not a `static` but lives as long as the process, leak it once:
 ///
 /// ```
 /// use striped_counter::{Guard, UpDownCounter};
@@ -317,17 +347,19 @@ impl fmt::Debug for UpDownCounter {
 /// assert_eq!(server.busy.sum(), 0);
 /// ```
 ///
-/// Or let the guard share what the task owns anyhow, by a type of yours that dereferences to the
-/// counter in it.
+/// If the task owns something that holds the counter anyway, a type of yours that dereferences to
+/// the counter in it lets the guard share that.
 #[derive(Debug)]
-#[must_use = "dropped at once, it counts nothing; bind it: `let _busy = BUSY.guard();`"]
+#[must_use = "a guard that is dropped at once counts nothing; bind it: `let _busy = BUSY.guard();`"]
 pub struct Guard<P: Deref<Target = UpDownCounter>> {
     counter: P,
 }
 
 impl<P: Deref<Target = UpDownCounter>> Guard<P> {
-    /// Increments `counter`, which has to dereference to the same counter each time, as references,
-    /// `Arc` and `Box` do.
+    /// Increments `counter` and returns its guard.
+    ///
+    /// `counter` has to dereference to the same counter each time, as references, `Arc` and `Box`
+    /// do.
     #[inline]
     pub fn new(counter: P) -> Self {
         counter.inc();

@@ -10,19 +10,13 @@ use crate::{
 };
 use std::fmt;
 
-/// A set of levels, known by their index: requests in flight per route, jobs per state.
+/// A set of levels in shared shards, each known by its index: requests in flight per route, jobs
+/// per state.
 ///
-/// Each level of the set is what an [`UpDownCounter`](crate::UpDownCounter) is, with the same promises and the
-/// same choice of [`read_lock`](Builder::read_lock); see there. What the set adds: one
-/// [`snapshot`](Self::snapshot) of all of them, and [`add_many`](Self::add_many) that moves from one level to
-/// another as one operation. The index is a `usize`, or an enum of yours that is a [`SetIndex`]; out of range
-/// panics with the index and the length.
-///
-/// # Cost
-///
-/// As for a [`CounterSet`](crate::CounterSet) of twice the length: a level has 16 bytes per shard.
-///
-/// # Example
+/// The index is a `usize`, or an enum of yours that implements [`SetIndex`]. As with a slice, an
+/// index out of range panics. Each level of the set makes the same promises as an
+/// [`UpDownCounter`](crate::UpDownCounter), with the same choice of
+/// [`read_lock`](Builder::read_lock).
 ///
 /// ```
 /// use striped_counter::{SetIndex, UpDownCounterSet};
@@ -37,52 +31,71 @@ use std::fmt;
 /// static JOBS: UpDownCounterSet = UpDownCounterSet::builder(2).read_lock(true).build();
 ///
 /// JOBS.add(Jobs::Queued, 2);
-/// // A job is queued or running, at any moment that a snapshot may be of.
+/// // One operation: in every snapshot, a job is either queued or running.
 /// JOBS.add_many([(Jobs::Queued, -1), (Jobs::Running, 1)]);
 /// assert_eq!(JOBS.snapshot(), Some(vec![1, 1]));
 /// ```
+///
+/// With [`read_lock(true)`](Builder::read_lock) the set can be read in one consistent
+/// [`snapshot`](Self::snapshot) of all levels, and [`add_many`](Self::add_many) moves from one
+/// level to another as one operation.
+///
+/// # When to take another type
+///
+/// - Single [`UpDownCounter`](crate::UpDownCounter)s, if they are spread over the program or come
+///   and go.
+/// - A [`CounterSet`](crate::CounterSet), if the values only go up.
+///
+/// # Cost
+///
+/// As for a [`CounterSet`](crate::CounterSet#cost) of twice the length: a level has 16 bytes per
+/// shard.
 #[doc(alias = "gauge")]
 #[doc(alias = "GaugeVec")]
+#[doc(alias = "IntGaugeVec")]
+#[doc(alias = "level")]
 pub struct UpDownCounterSet {
     matrix: Matrix<Many>,
 }
 
-/// The column of the ups of the level at `index`, next to which is that of its downs.
+/// Returns the column of the ups of the level at `index`; the column of its downs is the next one.
 const fn ups(index: usize) -> usize {
     2 * index
 }
 
-/// Where an add of `n` to the level at `index` goes, and how much.
+/// Returns the column that an add of `n` to the level at `index` goes to, and how much to add
+/// there.
 #[inline(always)]
 fn change(index: usize, n: i64) -> (usize, u64) {
     (ups(index) + usize::from(n < 0), n.unsigned_abs())
 }
 
 impl UpDownCounterSet {
-    /// Makes `len` levels of 0 with every setting at its default; equals
-    /// `UpDownCounterSet::builder(len).build()`.
+    /// Creates `len` levels of 0 with default settings, as `UpDownCounterSet::builder(len).build()`
+    /// does.
     ///
     /// # Panics
-    /// If `len` is above 2^24: at compile time in a `static`.
+    ///
+    /// Panics if `len` is above 2^24. In a `static` this is an error at compile time.
     #[must_use]
     pub const fn new(len: usize) -> Self {
         Self::builder(len).build()
     }
 
-    /// Makes `len` levels, of which you choose the backend, the number of shards, the read lock; see
-    /// [`Builder`].
+    /// Returns a [`Builder`] of `len` levels, to choose the backend, the number of shards and the
+    /// read lock.
     pub const fn builder(len: usize) -> Builder<Self> {
         Builder::new(len)
     }
 
-    /// Returns how many levels there are.
+    /// Returns the number of levels.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.matrix.columns().len() / 2
     }
 
-    /// Returns whether there are none.
+    /// Returns `true` if there are no levels.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -92,7 +105,9 @@ impl UpDownCounterSet {
     /// Adds one to the level at `index`.
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "increment")]
     #[inline]
     #[track_caller]
     pub fn inc(&self, index: impl SetIndex) {
@@ -102,7 +117,9 @@ impl UpDownCounterSet {
     /// Subtracts one from the level at `index`.
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "decrement")]
     #[inline]
     #[track_caller]
     pub fn dec(&self, index: impl SetIndex) {
@@ -113,7 +130,9 @@ impl UpDownCounterSet {
     /// [`Counter::add`](crate::Counter::add).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "fetch_add")]
     #[inline]
     #[track_caller]
     pub fn add(&self, index: impl SetIndex, n: i64) {
@@ -121,21 +140,26 @@ impl UpDownCounterSet {
         self.matrix.add_one(column, n);
     }
 
-    /// Adds to several levels: pairs of an index and what to add. In a set built with
-    /// [`read_lock(true)`](Builder::read_lock) a [`snapshot`](Self::snapshot) has all of it or nothing.
+    /// Adds to several levels, given as pairs of an index and what to add.
+    ///
+    /// In a set built with [`read_lock(true)`](Builder::read_lock) a [`snapshot`](Self::snapshot)
+    /// includes all of a batch or nothing of it.
     ///
     /// # Panics
-    /// If an index is out of range: then nothing has been added.
+    ///
+    /// Panics if an index is out of range. Nothing is added then, not even the valid part of the
+    /// batch.
     #[inline]
     #[track_caller]
     pub fn add_many<const N: usize>(&self, adds: [(impl SetIndex, i64); N]) {
         self.matrix.add_all(&adds.map(|(index, n)| change(self.checked(index), n)));
     }
 
-    /// Adds one to the level at `index` now, and subtracts one when the guard is dropped.
+    /// Adds one to the level at `index` now, and subtracts one when the returned guard is dropped.
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[inline]
     #[track_caller]
     pub fn guard(&self, index: impl SetIndex) -> LevelGuard<'_> {
@@ -147,23 +171,31 @@ impl UpDownCounterSet {
     /// Returns the level at `index`; see [`UpDownCounter::sum`](crate::UpDownCounter::sum).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "load")]
+    #[doc(alias = "get")]
+    #[doc(alias = "value")]
     #[must_use]
     #[track_caller]
     pub fn sum(&self, index: impl SetIndex) -> i64 {
         signed(self.matrix.sum(ups(self.checked(index))))
     }
 
-    /// Returns all levels, each as [`sum`](Self::sum) would. In a set built with
-    /// [`read_lock(true)`](Builder::read_lock) this is a [`snapshot`](Self::snapshot).
+    /// Returns all levels.
+    ///
+    /// Each is what [`sum`](Self::sum) would return. In a set built with
+    /// [`read_lock(true)`](Builder::read_lock) they also belong to one moment: this is then a
+    /// [`snapshot`](Self::snapshot).
     #[must_use]
     pub fn sums(&self) -> Vec<i64> {
         self.snapshot().unwrap_or_else(|| (0..self.len()).map(|index| self.sum(index)).collect())
     }
 
     /// Returns all levels at one moment, or `None` if the set was built without
-    /// [`read_lock(true)`](Builder::read_lock), which this needs. Waits as
-    /// [`CounterSet::snapshot`](crate::CounterSet::snapshot) does; see there.
+    /// [`read_lock(true)`](Builder::read_lock).
+    ///
+    /// Waits as a [`CounterSet::snapshot`](crate::CounterSet::snapshot) does.
     #[must_use]
     pub fn snapshot(&self) -> Option<Vec<i64>> {
         self.has_read_lock().then(|| {
@@ -173,28 +205,36 @@ impl UpDownCounterSet {
         })
     }
 
-    /// Returns the level at `index`, which starts again from 0 with nothing lost; see
+    /// Returns the level at `index` and starts it again from zero, losing nothing; see
     /// [`UpDownCounter::take`](crate::UpDownCounter::take).
     ///
     /// # Panics
-    /// If `index` is out of range.
-    #[must_use = "what is taken is gone from the sum; nobody else will see it"]
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "reset")]
+    #[doc(alias = "swap")]
+    #[doc(alias = "drain")]
+    #[doc(alias = "sumThenReset")]
+    #[doc(alias = "sum_then_reset")]
+    #[must_use = "what is taken is no longer in the sum"]
     #[track_caller]
     pub fn take(&self, index: impl SetIndex) -> i64 {
         signed(self.matrix.take(ups(self.checked(index))))
     }
 
-    /// Makes the level at `index` `value`; see [`UpDownCounter::set`](crate::UpDownCounter::set).
+    /// Sets the level at `index` to `value`; see [`UpDownCounter::set`](crate::UpDownCounter::set).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "store")]
     #[track_caller]
     pub fn set(&self, index: impl SetIndex, value: i64) {
         let index = self.checked(index);
         self.matrix.with_sum(ups(index), |sum| self.add(index, value.wrapping_sub(signed(sum))));
     }
 
-    /// Returns the level at `index`, if there is one.
+    /// Returns the level at `index`, or `None` if `index` is out of range.
     ///
     /// ```
     /// let set = striped_counter::UpDownCounterSet::new(2);
@@ -216,26 +256,28 @@ impl UpDownCounterSet {
         self.matrix.warm_up()
     }
 
-    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
+    /// Returns the backend in use, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.matrix.backend()
     }
 
-    /// Returns whether the set was built with [`read_lock(true)`](Builder::read_lock).
+    /// Returns whether this was built with [`read_lock(true)`](Builder::read_lock).
     #[must_use]
     pub fn has_read_lock(&self) -> bool {
         self.matrix.settings().is_linearizable()
     }
 
-    /// Returns the number of shards, now or after the first add: a power of two for `Striped`.
-    /// Grows with the number of live threads for `PerThread`.
+    /// Returns the number of shards, or before the first add the number that there will be.
+    ///
+    /// It is a power of two with [`Striped`](Backend::Striped), and grows with the number of live
+    /// threads with [`PerThread`](Backend::PerThread).
     #[must_use]
     pub fn shards(&self) -> usize {
         self.matrix.shards()
     }
 
-    /// Returns the index, which is in range.
+    /// Returns the index, checked to be in range.
     #[inline(always)]
     #[track_caller]
     fn checked(&self, index: impl SetIndex) -> usize {
@@ -244,11 +286,16 @@ impl UpDownCounterSet {
 }
 
 impl Builder<UpDownCounterSet> {
-    /// Makes the set.
+    /// Creates the set.
+    ///
+    /// If [`PerCpu`](Backend::PerCpu) was chosen and does not work on this machine, the set uses
+    /// [`Striped`](Backend::Striped).
     ///
     /// # Panics
-    /// On a length above 2^24, or a number of shards out of range, or set on `PerThread`: at compile
-    /// time in a `static`.
+    ///
+    /// Panics if the length is above 2^24, or if the number of shards is out of range, or set
+    /// together with [`PerThread`](Backend::PerThread). In a `static` this is an error at compile
+    /// time.
     #[must_use]
     pub const fn build(self) -> UpDownCounterSet {
         let settings = self.checked();
@@ -256,11 +303,13 @@ impl Builder<UpDownCounterSet> {
         UpDownCounterSet { matrix: Matrix::new(columns, settings) }
     }
 
-    /// Makes the set, or returns what is wrong with the settings.
+    /// Creates the set, or returns what is wrong with the settings.
     ///
     /// # Errors
-    /// On a length above 2^24, or a number of shards out of range, or set on `PerThread`, or
-    /// `PerCpu` where it cannot work.
+    ///
+    /// Returns an error if the length is above 2^24, if the number of shards is out of range, or
+    /// set together with [`PerThread`](Backend::PerThread), or if [`PerCpu`](Backend::PerCpu) was
+    /// chosen and does not work on this machine.
     pub fn try_build(self) -> Result<UpDownCounterSet, BuildError> {
         self.check_here()?;
         Ok(self.build())
@@ -277,8 +326,8 @@ impl fmt::Debug for UpDownCounterSet {
     }
 }
 
-/// A level of an [`UpDownCounterSet`], found by [`UpDownCounterSet::get`]. A handle: copies are the same
-/// level.
+/// A handle to a level of an [`UpDownCounterSet`], made by [`UpDownCounterSet::get`]. Copies are
+/// the same level.
 #[derive(Clone, Copy)]
 pub struct LevelRef<'a> {
     set: &'a UpDownCounterSet,
@@ -325,9 +374,9 @@ impl fmt::Debug for LevelRef<'_> {
     }
 }
 
-/// Decrements a level of a set when dropped; made by [`UpDownCounterSet::guard`].
+/// Decrements a level of an [`UpDownCounterSet`] when dropped; made by [`UpDownCounterSet::guard`].
 #[derive(Debug)]
-#[must_use = "dropped at once, it counts nothing; bind it: `let _busy = BUSY.guard(route);`"]
+#[must_use = "a guard that is dropped at once counts nothing; bind it: `let _busy = BUSY.guard(route);`"]
 pub struct LevelGuard<'a> {
     level: LevelRef<'a>,
 }

@@ -1,21 +1,23 @@
-//! The contention tool: the contention curve of the machine that it runs on, and of counters of your own.
+//! The contention tool: measures the contention curve of this machine, also for counters of your
+//! own.
 //!
-//! `cargo run --release --features cli` measures every backend of this crate and the usual alternatives,
-//! prints tables, writes pictures, and ends with the builder line that it recommends here; `--help` has
-//! the options. A program that is made of [`Contention`] does the same, with counters of yours among them.
+//! `cargo run --release --features cli` measures every backend of this crate and the usual
+//! alternatives, prints tables, writes plots, and ends with the builder line that it recommends for
+//! this machine; `--help` lists the options. A program that uses [`Contention`] does the same with
+//! its own counters among them.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `args` | the command line, checked before anything is measured |
-//! | `kind` | the types of counter that it can be about |
-//! | `subjects` | what is measured: the backends and the baselines, a file a type |
+//! | `kind` | the types of counter that can be measured |
+//! | `subjects` | what is measured: the backends and the baselines, one file per type |
 //! | `plan` | which points are measured, in which section |
-//! | `rows` | what comes of them |
-//! | `lab` | what measuring takes, whatever is measured |
-//! | `forecast` | what a machine with more CPUs might show: a model |
-//! | `recommend` | the line at the end |
-//! | `notes` | what a reader has to bear in mind |
-//! | `report` | tables, CSV, JSON, pictures and the page |
+//! | `rows` | the results |
+//! | `lab` | measuring, independent of what is measured |
+//! | `forecast` | a model of a machine with more CPUs |
+//! | `recommend` | the recommendation at the end |
+//! | `notes` | warnings about the figures |
+//! | `report` | tables, CSV, JSON, plots and the page |
 
 mod args;
 mod forecast;
@@ -57,8 +59,9 @@ use subjects::{Name, Own};
 
 /// The contention tool as a library: measures your own counters next to this crate's.
 ///
-/// Each subject is measured in the same windows as the backends and the alternatives, at the same numbers of
-/// threads and with the same check of its sums, and stands in the same tables, files and plots.
+/// Each subject is measured in the same windows as the backends and the alternatives, with the same
+/// numbers of threads and the same check of its sums, and appears in the same tables, files and
+/// plots. Reading the output is explained in [Tuning](crate::guide::tuning).
 ///
 /// ```no_run
 /// use std::{process::ExitCode, sync::RwLock};
@@ -71,15 +74,15 @@ use subjects::{Name, Own};
 /// }
 /// ```
 ///
-/// As an example or a benchmark without harness of a package that has this crate with the feature `cli`, run
-/// it with `--release`; it takes the options of the tool.
+/// Make it an example, or a benchmark with `harness = false`, of a package that depends on this
+/// crate with the feature `cli`, and run it with `--release`. It accepts the options of the tool.
 #[derive(Debug, Default)]
 pub struct Contention {
     own: Vec<Own>,
 }
 
 impl Contention {
-    /// Creates the tool as it is, without subjects of your own.
+    /// Creates the tool without subjects of your own.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -87,16 +90,17 @@ impl Contention {
 
     /// Adds a counter of your own, under a name for tables and plots.
     ///
-    /// `new` makes a counter, once per run; `add`, called by many threads at once, adds one to it, and is
-    /// what is measured; `sum` reads it. Once all adds have returned, `sum` must be their number, or the tool
-    /// ends with an error.
+    /// `new` makes a counter, once per run; `add`, called by many threads at once, adds one to it,
+    /// and is what is measured; `sum` reads it. Once all adds have returned, `sum` must return
+    /// their number, or the tool ends with an error.
     ///
-    /// A run makes at least 512 adds per thread, so one that takes milliseconds makes runs longer than the windows
-    /// asked for, and interrupts slow to be noticed.
+    /// A run makes at least 512 adds per thread. So an add that takes milliseconds makes runs
+    /// longer than the windows that were set, and delays the reaction to an interrupt.
     ///
     /// # Panics
     ///
-    /// If another subject has that name already, or if the name is empty or has control characters.
+    /// Panics if another subject has that name already, or if the name is empty or has control
+    /// characters.
     #[must_use]
     pub fn subject<C: Sync>(
         mut self,
@@ -116,16 +120,17 @@ impl Contention {
         self
     }
 
-    /// Reads the command line, measures, prints and writes what came of it, and returns the exit code.
+    /// Reads the command line, measures, prints and writes the results, and returns the exit code.
     ///
-    /// To be called first in `main`. Ends the process where the options are wrong, or only ask for help. Without
-    /// subjects of your own, `--type CounterSet` works too, but only the tool itself knows the bytes per counter.
+    /// Call this first in `main`. It ends the process if the options are wrong, or only ask for
+    /// help. Without subjects of your own `--type CounterSet` works, too, but only the tool itself
+    /// can measure the bytes per counter.
     #[must_use]
     pub fn run(self) -> ExitCode {
         let names = self.own.iter().map(|own| own.name).collect();
         let settings = Settings::from_command_line(names).unwrap_or_else(|error| error.exit());
         let code = exit(run(&settings, &self.own));
-        // As shells say of an interrupt: 128, and the number of the signal.
+        // The exit code that shells use for an interrupt: 128 plus the number of the signal.
         if code == ExitCode::SUCCESS && interrupt::asked() { ExitCode::from(130) } else { code }
     }
 }
@@ -151,7 +156,7 @@ fn run(settings: &Settings, own: &[Own]) -> Result<(), Box<dyn Error>> {
     publish(settings, &report(settings, rows, here))
 }
 
-/// Puts together what `rows` come to.
+/// Makes the report on `rows`.
 fn report(settings: &Settings, rows: Vec<Row>, here: Circumstances) -> Report {
     let busy = notes::busy(&rows, here.cpus);
     let forecast = settings.forecast.and_then(|r| Forecast::new(r, &rows, here.cpus, busy));
@@ -167,7 +172,7 @@ fn report(settings: &Settings, rows: Vec<Row>, here: Circumstances) -> Report {
     }
 }
 
-/// Writes the files, and prints what is asked for: even if files cannot be written.
+/// Writes the files and prints the report, even if files cannot be written.
 fn publish(settings: &Settings, report: &Report) -> Result<(), Box<dyn Error>> {
     let files = report.files(&settings.endings);
     let saved = files::save(&settings.out, &files);
@@ -183,10 +188,10 @@ fn publish(settings: &Settings, report: &Report) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What moves so far at a time is told of.
+/// A clock that ticks this slowly is mentioned in a note.
 const COARSE: Duration = Duration::from_millis(1);
 
-/// Runs all points, and puts together what is known of each; of none that an interrupt has left out.
+/// Runs all points, and returns the results of each, except those that an interrupt left out.
 fn measure(
     settings: &Settings,
     points: Vec<Point>,
@@ -203,7 +208,8 @@ fn measure(
     Ok(parts.map(row).filter(|row| row.measured.repeats > 0).collect())
 }
 
-/// Says on the error output which files were written: the standard output may be for a program.
+/// Names the files that were written, on the error output, since the standard output may be for a
+/// program.
 fn tell(out: &Path, files: &[File]) {
     let paths = files.iter().map(|file| out.join(&file.name).display().to_string());
     let paths = paths.collect::<Vec<_>>().join(", ");
@@ -212,12 +218,12 @@ fn tell(out: &Path, files: &[File]) {
     }
 }
 
-/// What the counters of each point take, as far as it has many: each in a process of its own, which is
-/// told the number of the point.
+/// Returns the size of the counters of each point that has many. Each is measured in its own
+/// process, which gets the number of the point.
 fn sizes(points: &[Point]) -> Vec<Option<Bytes>> {
     let mut sizes: Vec<Option<Bytes>> = Vec::new();
     for (number, point) in points.iter().enumerate() {
-        // How an index is drawn does not matter.
+        // The size does not depend on how an index is drawn.
         let same = |other: &Point| Point { index: Index::Random, ..*point } == *other;
         let known = points[..number].iter().position(same);
         let fresh = || subjects::sized(point).then(|| memory::fresh(&number.to_string())).flatten();

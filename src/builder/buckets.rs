@@ -1,9 +1,9 @@
-//! The settings of histograms alone.
+//! The settings that only histograms have.
 
 use super::Builder;
 use crate::{build_error::BuildError, settings::MAX_LEN, shape::Shape};
 
-/// What histograms are told of their buckets, as it was given.
+/// The settings of buckets, as they were given.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Buckets {
     grouping_power: Option<u8>,
@@ -40,12 +40,14 @@ const fn or(set: Option<u8>, default: u8) -> u8 {
 pub trait OfHistograms {}
 
 impl<T: OfHistograms> Builder<T> {
-    /// Sets how fine log-linear buckets are: 0 to 16. Each power of two has 2^`grouping_power` of them, so
-    /// that a bucket is at most 2^-`grouping_power` of its values wide; the values below
-    /// 2^`grouping_power` have one each.
+    /// Sets how fine log-linear buckets are, from 0 to 16.
     ///
-    /// There are (`max_value_power` - `grouping_power` + 1) · 2^`grouping_power` buckets: one more doubles
-    /// the memory.
+    /// Each power of two has 2^`grouping_power` buckets, so a bucket's width is at most
+    /// 2^-`grouping_power` of its values. Each value below 2^`grouping_power` has a bucket of its
+    /// own.
+    ///
+    /// There are (`max_value_power` - `grouping_power` + 1) · 2^`grouping_power` buckets: raising
+    /// the power by one about doubles the memory.
     ///
     /// ```
     /// use striped_counter::Histogram;
@@ -60,20 +62,24 @@ impl<T: OfHistograms> Builder<T> {
         self
     }
 
-    /// Sets where the range of log-linear buckets ends: at 2^`max_value_power`, from one above
-    /// `grouping_power` to 64. Values from there on go to the last bucket, which is open.
+    /// Sets where the range of log-linear buckets ends: at 2^`max_value_power`.
+    ///
+    /// The power is from one above `grouping_power` to 64. Values beyond the range go to the last
+    /// bucket, which has no upper end.
     pub const fn max_value_power(mut self, max_value_power: u8) -> Self {
         self.buckets.max_value_power = Some(max_value_power);
         self
     }
 
-    /// Sets the buckets by their inclusive upper bounds, 1 to 1,024 of them in ascending order, instead of
-    /// log-linear ones; values above the last go to one more bucket, which is open. Bounds that come from a
+    /// Sets the inclusive upper bounds of the buckets, 1 to 1,024 in ascending order, instead of
+    /// log-linear ones.
+    ///
+    /// Values above the last bound go to one more bucket, which has no upper end. Bounds from a
     /// configuration can be [leaked](Vec::leak), once.
     ///
-    /// A record searches among the bounds: log-linear buckets, which need no search, are faster. In return a
-    /// histogram of few bounds is small: up to 14, with the open bucket and the sum, take 128 bytes per
-    /// shard.
+    /// A record searches among the bounds; log-linear buckets need no search and are faster. But a
+    /// histogram of few bounds is small: up to 14, with the last bucket and the sum, take 128 bytes
+    /// per shard.
     ///
     /// ```
     /// use striped_counter::Histogram;
@@ -94,8 +100,8 @@ impl<T: OfHistograms> Builder<T> {
         self
     }
 
-    /// Sets whether the sum of all values is kept (`true`, the default), exactly, by a second add in each
-    /// record.
+    /// Sets whether the exact sum of all values is kept (`true`, the default), by a second add in
+    /// each record.
     ///
     /// ```
     /// use striped_counter::Histogram;
@@ -109,7 +115,7 @@ impl<T: OfHistograms> Builder<T> {
         self
     }
 
-    /// The buckets, whether there is a sum, and how many columns that comes to per histogram.
+    /// Returns the buckets, whether there is a sum, and the number of columns per histogram.
     const fn check_buckets(&self) -> Result<(Shape, bool, usize), BuildError> {
         let shape = match self.buckets.shape() {
             Ok(shape) => shape,
@@ -122,14 +128,15 @@ impl<T: OfHistograms> Builder<T> {
         Ok((shape, self.buckets.sum, columns))
     }
 
-    /// All that can be checked, with what the machine says: the buckets first, which tell how many histograms
-    /// there may be.
+    /// Checks everything, with a look at the machine: the buckets first, on which the possible
+    /// number of histograms depends.
     pub(crate) fn check_histograms_here(&self) -> Result<(), BuildError> {
         self.check_buckets()?;
         self.check_here()
     }
 
-    /// [`check_buckets`](Self::check_buckets), which panics instead, at compile time in a `static`.
+    /// Performs [`check_buckets`](Self::check_buckets), and panics if it refuses: at compile time
+    /// in a `static`.
     pub(crate) const fn checked_buckets(&self) -> (Shape, bool, usize) {
         match self.check_buckets() {
             Ok(checked) => checked,

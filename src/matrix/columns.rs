@@ -1,5 +1,5 @@
-//! What differs between a single counter, a level and a set: how many columns there are, where their
-//! memory comes from, and where an add goes that may not touch a shard.
+//! The differences between a single counter, a level and a set: how many columns there are, where
+//! their memory comes from, and where an add goes that may not touch a shard.
 
 use super::{
     plan::Plan,
@@ -13,11 +13,11 @@ pub(crate) trait Columns {
     /// Whether all chunks are shared ones, whose stride is known at compile time.
     const SHARED: bool;
 
-    /// Cells from a row to the next.
+    /// Returns the distance from a row to the next, in cells.
     fn stride(&self) -> usize;
 
-    /// Whether operations announce themselves in columns of their own. A signal handler's must not
-    /// be lost, or a reader would wait without end, so all adds are then atomic.
+    /// Returns whether operations announce themselves in two additional columns. All adds are then
+    /// atomic: if a signal handler's announcement were lost, a reader would never return.
     #[inline(always)]
     fn tracked(&self) -> bool {
         false
@@ -26,20 +26,20 @@ pub(crate) trait Columns {
     /// Called before the first lease is published.
     fn prepare(&self) {}
 
-    /// The column that counts down what `column` counts up, for a counter that does both.
+    /// Returns the column that counts down what `column` counts up, for a counter that does both.
     fn downs(&self, column: usize) -> Option<usize> {
         let _ = column;
         None
     }
 
-    /// Takes columns of memory as planned, in front of an `older` lease, with the lock held. `None` if
-    /// there is no memory.
+    /// Leases columns as planned, in front of an `older` lease, with the lock held. Returns `None`
+    /// if there is no memory.
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>>;
 
-    /// Gives a lease back. Nobody may use it any more.
+    /// Returns a lease, which must not be used afterwards.
     fn give_back(&self, lease: Lease<'_>);
 
-    /// Adds `n`, meant for `column`, to the spill: with release, for the acquire in `spilled`. The
+    /// Adds `n`, meant for `column`, to the spill, with release, for the acquire in `spilled`. The
     /// spill belongs to the oldest lease, if there is one yet.
     fn spill(&self, oldest: Option<Lease<'_>>, column: usize, n: u64);
 
@@ -47,25 +47,25 @@ pub(crate) trait Columns {
     fn spilled(&self, oldest: Option<Lease<'_>>, column: usize) -> u64;
 }
 
-/// What a lease is to be like.
+/// The properties of a lease to be made.
 #[derive(Clone, Copy)]
 pub(crate) struct Demand<'a> {
     pub(super) plan: &'a Plan,
     pub(super) padded: bool,
     pub(super) older: Option<Lease<'a>>,
-    /// What has been taken before there was a lease.
+    /// What was taken before there was a lease.
     pub(super) taken: u64,
 }
 
-/// Leases `columns` columns of a chunk that is shared with others, from the pool of leases so wide.
+/// Leases `columns` columns of a shared chunk, from the pool of leases of that `width`.
 #[expect(unsafe_code, reason = "a claim becomes a lease")]
 pub(super) fn lease_of_pool(width: Width, columns: usize, demand: Demand<'_>) -> Option<Lease<'_>> {
     let Demand { plan, older, .. } = demand;
     debug_assert!(columns <= width.columns());
     let (number, shape) = Pools::find(plan.writers, width, plan.rows, plan.default_rows);
     let claim = pools().get(number.into()).claim(shape)?;
-    // SAFETY: the claim is of a pool whose leases are at least that many columns wide, with as many
-    // rows as planned or more; and chunks are never unmapped.
+    // SAFETY: the claim is from a pool whose leases have at least that many columns and at least
+    // the planned rows; and chunks are never unmapped.
     let lease = unsafe { Lease::new(claim.first, STRIDE) };
     lease.begin(plan.rows, number, older);
     if !claim.fresh {
@@ -74,17 +74,17 @@ pub(super) fn lease_of_pool(width: Width, columns: usize, demand: Demand<'_>) ->
     Some(lease)
 }
 
-/// Gives back what [`lease_of_pool`] has returned.
+/// Returns a lease from [`lease_of_pool`] to its pool.
 pub(super) fn give_back_to_pool(lease: Lease<'_>) {
     pools().get(lease.pool()).release(lease.first());
 }
 
-/// One counter, or two columns for a level's ups and downs, in a chunk that is shared with others.
+/// One column for a counter, or two for a level's ups and downs, in a shared chunk.
 ///
-/// The spill of a level is that of its ups, and signed.
+/// A level has one spill, in the column of its ups, and it is signed.
 pub(crate) struct Few<const WIDTH: usize> {
-    /// The spill before there is a lease. Once a thread has seen the lease, neither it nor any that
-    /// it has told anything adds to this.
+    /// The spill before there is a lease. Once a thread has seen the lease, no add that happens
+    /// after that goes here.
     early: AtomicU64,
 }
 
@@ -110,7 +110,7 @@ impl<const WIDTH: usize> Few<WIDTH> {
     }
 
     const_fn! {
-        /// As if `sum` had been added.
+        /// Creates columns as if `sum` had been added.
         pub(crate) fn starting_at(sum: u64) -> Self {
             Self { early: AtomicU64::new(sum) }
         }
@@ -137,7 +137,7 @@ impl<const WIDTH: usize> Columns for Few<WIDTH> {
             _ => Width::Two,
         };
         let lease = lease_of_pool(width, WIDTH, demand)?;
-        // Relaxed: nobody else sees the lease yet.
+        // Relaxed: no other thread sees the lease yet.
         lease.taken(0).store(demand.taken, Ordering::Relaxed);
         Some(lease)
     }
@@ -155,8 +155,9 @@ impl<const WIDTH: usize> Columns for Few<WIDTH> {
 
     #[inline(always)]
     fn spilled(&self, oldest: Option<Lease<'_>>, _column: usize) -> u64 {
-        // Acquire: partners the release in `spill`, and keeps what is read next after it. The lease's
-        // spill first: an add to the early one may be before an add to this one, but not after it.
+        // Acquire: partners the release in `spill`, and orders the next load after this one. The
+        // lease's spill comes first: an add to the early spill may happen before an add to this
+        // one, but not after it.
         let later = oldest.map_or(0, |oldest| oldest.spill(0).load(Ordering::Acquire));
         later.wrapping_add(self.early.load(Ordering::Acquire))
     }

@@ -1,4 +1,4 @@
-//! How a matrix comes by its leases: on first use, by growth, and until it is dropped.
+//! How a matrix gets its leases: on first use and by growth, until it is dropped.
 
 use super::{
     columns::{Columns, Demand},
@@ -16,24 +16,25 @@ use crate::{
 };
 use std::ptr::{self, NonNull};
 
-/// How often to try to be the one that publishes a counter's first lease.
+/// How often to try to publish a counter's first lease.
 const TRIES: usize = 16;
 
-/// What the word of the newest lease holds before there is one: how much has been taken of the early
-/// spill, with its sign, above the lowest bit, which is set; or null for nothing.
+/// What the pointer to the newest lease holds before there is one: how much has been taken from the
+/// early spill, signed, above the lowest bit, which is set; or null for nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Early(*mut AtomicU64);
 
 impl Early {
-    /// The most that can be noted. What is beyond that stays in the sum.
+    /// The most that can be recorded. Anything beyond that stays in the sum.
     const MOST: isize = isize::MAX >> 1;
 
-    /// How much has been taken.
+    /// Returns how much has been taken.
     pub(super) fn taken(self) -> u64 {
         unsigned((signed_size(self.0.addr()) >> 1) as i64)
     }
 
-    /// That `total` has been taken, or as much of it as can be noted. Of a level it may be negative.
+    /// Records that `total` has been taken, or as much of it as possible. For a level it may be
+    /// negative.
     pub(super) fn of(total: u64, is_level: bool) -> Self {
         let noted = if is_level && signed(total) < 0 {
             isize::try_from(signed(total)).unwrap_or(-Self::MOST).max(-Self::MOST)
@@ -45,7 +46,7 @@ impl Early {
 }
 
 impl<C: Columns> Matrix<C> {
-    /// Does what can be done without waiting to have the calling thread's next add find a shard.
+    /// Does whatever is possible without waiting to let the calling thread's next add find a shard.
     pub(super) fn prepare(&self) {
         let _errno = errno::Kept::new();
         if self.rows() == 0 {
@@ -68,8 +69,8 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// Does the same for its own sake. Returns whether there are rows now, or will be as soon as another
-    /// thread has put them in place.
+    /// Leases rows and claims a thread number, without an add. Returns whether there are rows, or
+    /// will be as soon as another thread has published them.
     pub(crate) fn warm_up(&self) -> bool {
         self.prepare();
         self.rows() != 0
@@ -80,7 +81,7 @@ impl<C: Columns> Matrix<C> {
         self.columns().prepare();
         for _ in 0..TRIES {
             match self.newest() {
-                // A lease of no rows, for which there was no memory.
+                // The lease has no rows: there was no memory for them.
                 Ok(_) => return self.grow(1, plan),
                 Err(early) if self.place_first(plan, early) => return,
                 Err(_) => {}
@@ -88,8 +89,8 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// Leases columns that are the counter's first, unless another thread is faster, or there is no
-    /// memory. Returns whether to leave it at that.
+    /// Makes the counter's first lease, unless another thread is faster or there is no memory.
+    /// Returns whether to stop trying.
     fn place_first(&self, plan: &Plan, early: Early) -> bool {
         let Some(lease) = self.lease(plan, None, early.taken()) else { return true };
         let first = lease.first().as_ptr();
@@ -100,21 +101,22 @@ impl<C: Columns> Matrix<C> {
             self.columns().give_back(lease);
             return false;
         }
-        // The lock was taken before anybody else could see it: no divert is under way, which this would
-        // end.
+        // The lock was taken before any other thread could see it, so there is no divert that this
+        // would end.
         let _lock = lease.adopt_lock();
         self.publish(lease, plan);
         true
     }
 
-    /// Takes a further lease as planned, unless there are `wanted` rows by now, if the lock is free and
-    /// there is memory: otherwise adds spill for now, and each of them tries again.
+    /// Makes a further lease as planned, unless there already are `wanted` rows. If the lock is
+    /// taken or there is no memory, adds spill for now, and each of them tries again.
     ///
-    /// Only `PerThread` ever does so once there are rows: a section loads the column before the limit.
+    /// Once there are rows, only `PerThread` may do this: a critical section loads the column
+    /// before the limit.
     fn grow(&self, wanted: usize, plan: &Plan) {
         let (Some(oldest), Ok(newest)) = (self.oldest(), self.newest()) else { return };
         let Some(_lock) = oldest.try_lock() else { return };
-        // Once more, under the lock.
+        // Look again, now under the lock.
         let newest = self.newest().unwrap_or(newest);
         if newest.rows() >= wanted {
             return;
@@ -146,7 +148,7 @@ impl<C: Columns> Matrix<C> {
         self.hot.tag.store(plan.route.raw(), Ordering::Release);
     }
 
-    /// The newest lease, or what the word for it holds before there is one.
+    /// Returns the newest lease, or what the pointer to it holds before there is one.
     #[inline(always)]
     #[expect(unsafe_code, reason = "a pointer becomes a lease")]
     pub(super) fn newest(&self) -> Result<Lease<'_>, Early> {
@@ -154,44 +156,46 @@ impl<C: Columns> Matrix<C> {
         let first = self.hot.first.load(Ordering::Acquire);
         match NonNull::new(first) {
             Some(first) if first.addr().get() & 1 == 0 => {
-                // SAFETY: it was the first cell of a lease of `columns`, with that stride, which lasts
-                // until the matrix is dropped.
+                // SAFETY: this is the first cell of a lease of `columns`, with that stride, which
+                // lasts until the matrix is dropped.
                 Ok(unsafe { Lease::new(first, self.columns().stride()) })
             }
             _ => Err(Early(first)),
         }
     }
 
-    /// How many rows adds may go to; 0 while they are diverted, and before there are any.
+    /// Returns the limit on rows, which is 0 while adds are diverted and before there are any rows.
     #[inline(always)]
     pub(super) fn limit(&self) -> usize {
         // Acquire: partners the release in `publish`, after the lease.
         self.hot.limit.load(Ordering::Acquire) as usize
     }
 
-    /// The newest lease, for those who have seen a limit and so know that there is one.
+    /// Returns the newest lease, for a caller that has seen a limit and so knows that there is one.
     #[inline(always)]
     #[expect(unsafe_code, reason = "a pointer becomes a lease")]
     pub(super) fn newest_of_some(&self) -> Lease<'_> {
         // Acquire: as in `newest`.
         let first = self.hot.first.load(Ordering::Acquire);
         debug_assert!(!first.is_null());
-        // SAFETY: the limit was stored after the lease, so this is no null.
+        // SAFETY: the limit was stored after the lease, so this is not null.
         let first = unsafe { NonNull::new_unchecked(first) };
         // SAFETY: as in `newest`.
         unsafe { Lease::new(first, self.columns().stride()) }
     }
 
-    /// Whether `lease` is still the newest.
+    /// Returns whether `lease` is still the newest.
     #[inline(always)]
     pub(super) fn is_newest(&self, lease: Lease<'_>) -> bool {
         // Acquire: as in `newest`.
         self.hot.first.load(Ordering::Acquire) == lease.first().as_ptr()
     }
 
-    /// Replaces what the word for the newest lease holds before there is one; whether it still did.
+    /// Replaces what the pointer to the newest lease holds before there is one. Returns whether it
+    /// still held `before`.
     pub(super) fn replace_early(&self, before: Early, after: Early) -> bool {
-        // Release: partners the acquire in `newest`: the early spill as the take saw it.
+        // Release: partners the acquire in `newest`, which then finds the early spill as the take
+        // saw it.
         self.hot
             .first
             .compare_exchange(before.0, after.0, Ordering::Release, Ordering::Relaxed)
@@ -203,7 +207,7 @@ impl<C: Columns> Matrix<C> {
         self.newest().ok().map(Lease::oldest)
     }
 
-    /// How many rows the newest lease has; 0 before there is one.
+    /// Returns the number of rows of the newest lease, or 0 before there is one.
     pub(super) fn rows(&self) -> usize {
         self.newest().map_or(0, |newest| newest.rows())
     }
@@ -213,7 +217,7 @@ impl<C: Columns> Drop for Matrix<C> {
     fn drop(&mut self) {
         let mut next = self.newest().ok();
         while let Some(lease) = next {
-            // Before its header may be unmapped, or belong to another counter.
+            // Read before the header is unmapped or belongs to another counter.
             next = lease.older();
             self.columns().give_back(lease);
         }

@@ -1,8 +1,8 @@
-//! The columns of a set or a histogram: a lease of one line, or of a chunk of its own, 16 columns to a
+//! The columns of a set or a histogram: a lease of one line, or a chunk of its own, 16 columns to a
 //! line.
 //!
 //! A set built with a read lock is *tracked*, for consistent snapshots; see `snapshot.rs`. It has
-//! two more columns, [`Many::begun`] and [`Many::ended`], and a spill of two sides.
+//! two more columns, [`Many::begun`] and [`Many::ended`], and a spill with two sides.
 
 use super::{
     columns::{Columns, Demand, give_back_to_pool, lease_of_pool},
@@ -23,14 +23,17 @@ pub(crate) struct Many {
     len: u32,
     stride: u32,
     tracked: bool,
-    /// Whether they are levels: each has a column for its ups and, next to it, one for its downs.
+    /// Whether the columns are levels: each has a column for its ups and, next to it, one for its
+    /// downs.
     paired: bool,
 }
 
 impl Many {
     const_fn! {
         /// # Panics
-        /// If `len` is above that of [`MAX_LEN`] levels, which the builder has checked.
+        ///
+        /// Panics if `len` is above the columns of [`MAX_LEN`] levels, which the builder has
+        /// checked.
         #[expect(clippy::cast_possible_truncation, reason = "just asserted")]
         pub(crate) fn new(len: usize, tracked: bool) -> Self {
             assert!(len <= 2 * MAX_LEN);
@@ -46,13 +49,14 @@ impl Many {
     }
 
     const_fn! {
-        /// The columns of `len` levels.
+        /// Creates the columns of `len` levels.
         pub(crate) fn levels(len: usize, tracked: bool) -> Self {
             Self { paired: true, ..Self::new(2 * len, tracked) }
         }
     }
 
-    /// Where `n` for `column` is spilled: the spill of a level is that of its ups, and signed.
+    /// Returns where and how `n` for `column` is spilled: a level has one spill, in the column of
+    /// its ups, and it is signed.
     fn spilled_as(&self, column: usize, n: u64) -> (usize, u64) {
         if self.paired && column < self.len() && column % 2 == 1 {
             (column - 1, n.wrapping_neg())
@@ -66,24 +70,24 @@ impl Many {
         self.len as usize
     }
 
-    /// The column at `index`, which was in range when it was asked for before. Should it not be the same
-    /// now, then one that is.
+    /// Returns the column at `index`, which was in range when it was checked. If
+    /// [`SetIndex::index`] returns something else this time, returns a column that is in range.
     #[inline(always)]
     pub(super) fn column(&self, index: impl SetIndex) -> usize {
         index.index().min(self.len() - 1)
     }
 
-    /// The column that counts the operations begun.
+    /// Returns the column that counts the operations begun.
     pub(super) fn begun(&self) -> usize {
         self.len()
     }
 
-    /// The column that counts the operations ended.
+    /// Returns the column that counts the operations ended.
     pub(super) fn ended(&self) -> usize {
         self.len() + 1
     }
 
-    /// Whether there are so few columns that they are leased from a pool, in chunks shared with others.
+    /// Returns whether the columns are few enough to be leased from a pool, in a shared chunk.
     pub(super) fn is_shared(&self) -> bool {
         !self.tracked && self.len() <= CELLS
     }
@@ -96,22 +100,22 @@ impl Many {
         (self.headers() + rows).checked_mul(self.stride())
     }
 
-    /// A chunk of `rows` rows, with the first cell of row 0.
+    /// Returns a chunk of `rows` rows, as a lease.
     #[expect(unsafe_code, reason = "a chunk becomes a lease")]
     fn lease_of<'a>(&'a self, rows: usize, older: Option<Lease<'a>>) -> Option<Lease<'a>> {
         let chunk = map(self.chunk(rows)?)?;
         // SAFETY: the header rows are at the beginning of the chunk.
         let first = unsafe { chunk.add(self.headers() * self.stride()) };
-        // SAFETY: the chunk was mapped with that many rows and header rows, and is unmapped by
-        // `give_back`, with the matrix or before anybody else knows it.
+        // SAFETY: the chunk was mapped with that many rows and header rows, and is unmapped only by
+        // `give_back`, with the matrix or before any other thread knows it.
         let lease = unsafe { Lease::new(first, self.stride()) };
         lease.begin(rows, 0, older);
         Some(lease)
     }
 
-    /// Adds all of `adds` to the spill: for a tracked set to the same side.
+    /// Adds all of `adds` to the spill, in a tracked set to the same side.
     ///
-    /// Ends the process, as `Vec` does, if there is no memory for that.
+    /// Aborts, as `Vec` does, if there is no memory for the spill.
     pub(super) fn spill_all(
         &self,
         oldest: Option<Lease<'_>>,
@@ -128,8 +132,8 @@ impl Many {
     }
 }
 
-/// Whole lines for that many columns, and never whole pages, or all rows of a column would fall into one
-/// set of a cache.
+/// Returns the cells of a row of that many columns: whole lines, but never whole pages, or all
+/// cells of a column would fall into one set of a cache.
 const fn stride(columns: usize) -> usize {
     const PAGE: usize = 4_096 / 8;
     let cells = columns.next_multiple_of(CELLS);
@@ -160,7 +164,7 @@ impl Columns for Many {
         }
     }
 
-    /// Where there is no memory for the rows, there may be some for a spill.
+    /// If there is no memory for the rows, there may be some for the spill.
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>> {
         let Demand { plan, older, .. } = demand;
         let lease = if self.is_shared() {
@@ -179,7 +183,7 @@ impl Columns for Many {
         // SAFETY: the header rows are below the first row.
         let chunk = unsafe { lease.first().sub(self.headers() * self.stride()) };
         let cells = (self.headers() + lease.rows()) * self.stride();
-        // SAFETY: `lease_of` mapped this many cells for these rows, and nobody uses them any more.
+        // SAFETY: `lease_of` mapped this many cells for these rows, and they are no longer used.
         unsafe { unmap(chunk, cells) };
     }
 
@@ -189,7 +193,7 @@ impl Columns for Many {
 
     fn spilled(&self, oldest: Option<Lease<'_>>, column: usize) -> u64 {
         let Some(oldest) = oldest else { return 0 };
-        // Acquire: partners the release in `spill_all`. Where there are two sides, one is at rest
+        // Acquire: partners the release in `spill_all`. If there are two sides, one is at rest
         // while a reader holds the lock, so the sum is of one moment.
         let side = |side| oldest.spill_side(side, column).load(Ordering::Acquire);
         if self.tracked { side(0).wrapping_add(side(1)) } else { side(0) }

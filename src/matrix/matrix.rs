@@ -16,24 +16,24 @@ use crate::{
 };
 use std::{marker::PhantomData, ptr};
 
-/// See the module's documentation. Adders read the first words, which are hardly ever written: their
+/// See the module's documentation. Adds read the first words, which are hardly ever written: their
 /// line stays shared in every core's cache.
 ///
-/// Aligned so that these words are never on two lines.
+/// Aligned so that these words never lie on two lines.
 #[repr(C, align(16))]
 pub(crate) struct Matrix<C: Columns> {
-    /// The first cell of the newest lease (before there is one, an `Early`); how many rows adds may go
-    /// to; and a [`Route`], stored after all else is in place, and the same ever after.
+    /// The first cell of the newest lease (before there is one, an `Early`); the limit on rows; and
+    /// a [`Route`], which is stored after everything else and never changes again.
     pub(super) hot: Target,
     settings: Settings,
     columns: C,
 }
 
-/// A row that the calling thread may add to: for one operation, since it does not keep readers and
-/// their diverts in mind.
+/// A row that the calling thread may add to, for one operation: for the next one, a reader may have
+/// diverted adds.
 pub(super) struct Row<'a> {
     first: *const AtomicU64,
-    /// Whether no other thread adds to it, so that no atomic add is needed.
+    /// Whether no other thread adds to it, so that a load and a store are enough.
     owned: bool,
     matrix: PhantomData<&'a AtomicU64>,
 }
@@ -42,10 +42,12 @@ impl Row<'_> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "cells are reached by pointer")]
     pub(super) fn add(&self, column: usize, n: u64) {
-        // SAFETY: a row has all columns of the matrix. Columns are constants of `One` and `UpDown`, or
-        // below `Many::len`, which the sets have checked or `Many::column` sees to, or `Many`'s own two.
+        // SAFETY: a row has all columns of the matrix. Columns are constants of `One` and `UpDown`,
+        // or below `Many::len`, as the sets have checked or `Many::column` ensures, or `Many`'s own
+        // two.
         let cell = in_one_register(unsafe { self.first.add(column) });
-        // SAFETY: the row is memory of the matrix for as long as that lives, and is only ever shared.
+        // SAFETY: the row is memory of the matrix for as long as that lives, and is never borrowed
+        // mutably.
         let cell = unsafe { &*cell };
         if self.owned {
             per_thread::add(cell, n);
@@ -55,8 +57,8 @@ impl Row<'_> {
     }
 }
 
-/// Keeps the compiler from adding up an address once for each access: the processors measured forward a
-/// store to the next load of the same address at once only if both have it in one register.
+/// Makes the compiler keep an address in one register, instead of computing it for each access. The
+/// processors measured forward a store to the next load at once only if both use one register.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 #[expect(unsafe_code, reason = "hides a value from the compiler")]
@@ -81,7 +83,7 @@ fn in_one_register(cell: *const AtomicU64) -> *const AtomicU64 {
 
 impl<C: Columns> Matrix<C> {
     const_fn! {
-        /// An empty matrix: columns are leased on first use.
+        /// Creates an empty matrix. Columns are leased on first use.
         pub(crate) fn new(columns: C, settings: Settings) -> Self {
             Self {
                 hot: Target {
@@ -124,9 +126,10 @@ impl<C: Columns> Matrix<C> {
     #[expect(unsafe_code, reason = "the critical section writes through a pointer")]
     pub(super) fn add_in_section(&self, area: Area, column: usize, n: u64) -> bool {
         if C::SHARED && column == 0 {
-            // SAFETY: the route says that restartable sequences work, and that the chunk's cells are
-            // written in no other way; see `pool::Writers`. The first cell of the lease was stored for
-            // the last time before the route, and from there on are as many rows as the limit ever says.
+            // SAFETY: the route implies that restartable sequences work, and that the chunk's cells
+            // are written in no other way; see `pool::Writers`. The first cell of the lease was
+            // stored for the last time before the route, and as many rows as the limit ever is
+            // begin there.
             unsafe { rseq::add_first::<STRIDE>(area, &self.hot, n) }
         } else {
             // SAFETY: as above; and each row has the column, as in `Row::add`.
@@ -137,11 +140,11 @@ impl<C: Columns> Matrix<C> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "the critical section writes through a pointer")]
     fn add_in_dense_section(&self, area: Area, column: usize, n: u64) -> bool {
-        // SAFETY: as in `add_in_section`, where the route says so of the dense numbers.
+        // SAFETY: as in `add_in_section`; here the route implies that dense numbers work.
         unsafe { rseq::add_dense(area, &self.hot, column, self.columns.stride(), n) }
     }
 
-    /// The row that is the calling thread's by `mask`, if it may add to one just now.
+    /// Returns the row that `mask` gives the calling thread, if it may add to one at the moment.
     #[inline(always)]
     pub(super) fn row(&self, mask: Mask) -> Option<Row<'_>> {
         let row = mask.row_of(thread_id::current());
@@ -152,13 +155,14 @@ impl<C: Columns> Matrix<C> {
         }
         // Acquire: partners the release of the lease: its rows are there before the pointer.
         let first = self.hot.first.load(Ordering::Acquire);
-        // Within the lease, by the above.
+        // Within the lease, as explained above.
         let first = first.wrapping_add(row * self.columns.stride());
         let owned = mask.is_owned() && !self.columns.tracked();
         Some(Row { first, owned, matrix: PhantomData })
     }
 
-    /// An add by a route that few counters have, so that the others need not make room for it.
+    /// Adds by a route that few counters have, out of line, so that the others need not make room
+    /// for it.
     #[inline(never)]
     fn add_out_of_line(&self, column: usize, n: u64) {
         let added = match self.path() {
@@ -170,7 +174,7 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// Where every add goes that may not touch a shard just now.
+    /// Performs an add that may not touch a shard at the moment.
     #[cold]
     #[inline(never)]
     pub(super) fn add_slow(&self, column: usize, n: u64) {
@@ -178,14 +182,14 @@ impl<C: Columns> Matrix<C> {
         self.columns.spill(self.oldest(), column, n);
     }
 
-    /// The backend that the settings come to here.
+    /// Returns the backend in use on this machine.
     pub(crate) fn backend(&self) -> Backend {
-        // Relaxed: an old one is unknown, and treated so.
+        // Relaxed: an old value is `UNKNOWN`, which is handled below.
         let route = Route::from_raw(self.hot.tag.load(Ordering::Relaxed));
         route.backend().unwrap_or_else(|| Plan::new(self.settings).backend)
     }
 
-    /// How many shards there are, or will be after the first use.
+    /// Returns the number of shards, or the number that there will be after the first use.
     pub(crate) fn shards(&self) -> usize {
         match self.rows() {
             0 => Plan::new(self.settings).rows,
@@ -193,26 +197,26 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub(crate) fn settings(&self) -> Settings {
         self.settings
     }
 
-    /// What is not in the rows.
+    /// Returns the part that is not in the rows.
     pub(crate) fn columns(&self) -> &C {
         &self.columns
     }
 
-    /// Whether adds are diverted by a reader, or there are no shards yet.
+    /// Returns whether a reader diverts adds, or there are no shards yet.
     #[inline(always)]
     pub(super) fn is_diverted(&self) -> bool {
         self.hot.limit.load(Ordering::Relaxed) == 0
     }
 
-    /// Sends all adds to the spill until the guard is dropped. Adds that are past their compare
-    /// may still land in a shard: one operation per thread at the most.
+    /// Sends all adds to the spill until the guard is dropped. Adds that have passed their
+    /// comparison may still land in a shard: at most one operation per thread.
     pub(crate) fn divert<'a>(&'a self, _lock: &'a Guard<'_>) -> Divert<'a> {
-        // Relaxed: a locked sum is right whenever this is seen; it ends once this is seen.
+        // Relaxed: a locked sum is correct whenever adds see this, and ends once they do.
         self.hot.limit.store(0, Ordering::Relaxed);
         Divert { limit: &self.hot.limit, rows: self.rows() }
     }
@@ -223,7 +227,7 @@ pub(super) const fn limit(rows: usize) -> u32 {
     rows as u32
 }
 
-/// While it lives, adds go to the spill.
+/// Diverts adds to the spill until it is dropped.
 pub(crate) struct Divert<'a> {
     limit: &'a AtomicU32,
     rows: usize,

@@ -1,5 +1,5 @@
-//! Runs of zeroed cells, from the kernel or the allocator. All memory of the matrix comes from here, and
-//! nothing but cells is ever put into it.
+//! Runs of zeroed cells, from the kernel or the allocator. All memory of the matrix comes from
+//! here, and only cells are ever put into it.
 
 use crate::sync::AtomicU64;
 
@@ -13,12 +13,12 @@ pub(super) use linux::{map, unmap};
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
-/// From the kernel: no lock of an allocator is met in an add, and an allocator that counts is not
-/// called. Pages that nobody writes to take no memory, and the first CPU to write to one has it on
-/// its own node.
+/// Memory from the kernel: an add never meets the lock of an allocator, and an allocator that
+/// counts is not called. Pages that are never written to take no memory, and a page lies on the
+/// NUMA node of the first CPU that writes to it.
 ///
-/// A few small runs are kept when they are given back, for those who make and drop counters as they go:
-/// two system calls and a page fault take twenty times as long.
+/// A few small runs are kept when they are returned, for programs that often make and drop
+/// counters: two system calls and a page fault take twenty times as long.
 #[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
 #[expect(unsafe_code, reason = "system calls")]
 mod linux {
@@ -29,24 +29,24 @@ mod linux {
         ptr::{self, NonNull},
     };
 
-    /// Cells of a page; where pages are larger, that much of one.
+    /// The cells of 4 KiB, the smallest size of a page.
     const PAGE: usize = 4_096 / size_of::<AtomicU64>();
-    /// Runs are kept by their size: up to one page, two, four, eight.
+    /// The sizes of runs that are kept: up to one page, two, four, eight.
     const SIZES: usize = 4;
-    /// How many are kept of each.
+    /// How many runs of each size are kept.
     const EACH: usize = 4;
 
-    /// What is kept: runs of zeros, each of which belongs to the thread that swaps it out.
+    /// The runs that are kept, all zeros. Each belongs to the thread that swaps it out.
     static KEPT: [[AtomicPtr<AtomicU64>; EACH]; SIZES] =
         [const { [const { AtomicPtr::new(ptr::null_mut()) }; EACH] }; SIZES];
 
-    /// Which of the sizes a run of `count` cells has, if it is small enough.
+    /// Returns which of the sizes a run of `count` cells has, if it is small enough.
     fn size(count: usize) -> Option<usize> {
         let size = count.div_ceil(PAGE).next_power_of_two().ilog2() as usize;
         (size < SIZES).then_some(size)
     }
 
-    /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory.
+    /// Returns `count` zeroed cells, aligned to a padded line, or `None` if there is no memory.
     pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
         let Some(size) = size(count) else { return map_new(count) };
         // Acquire: partners the release in `keep`: the run is all zeros.
@@ -55,21 +55,23 @@ mod linux {
     }
 
     /// # Safety
-    /// `memory` is `count` cells from `map`, and nobody uses them any more.
+    ///
+    /// `memory` is `count` cells from `map`, which are no longer used.
     pub(in crate::matrix) unsafe fn unmap(memory: NonNull<AtomicU64>, count: usize) {
         let Some(size) = size(count) else {
-            // SAFETY: so large a run was mapped as it is; the rest is the caller's.
+            // SAFETY: a run of this size was mapped on its own; the caller ensures the rest.
             return unsafe { unmap_now(memory, count) };
         };
-        // SAFETY: the cells are the caller's, and a cell of zero bytes is a 0.
+        // SAFETY: the caller owns the cells, and zero bytes make a cell of 0.
         unsafe { memory.write_bytes(0, count) };
         if !keep(memory, size) {
-            // SAFETY: so small a run was mapped with all cells of its size; the rest is the caller's.
+            // SAFETY: a run of this size was mapped with all cells of its class; the caller ensures
+            // the rest.
             unsafe { unmap_now(memory, PAGE << size) };
         }
     }
 
-    /// Keeps a run of zeros that nobody uses, if there is a free place.
+    /// Keeps an unused run of zeros, if there is a free place. Returns whether there was.
     fn keep(memory: NonNull<AtomicU64>, size: usize) -> bool {
         KEPT[size].iter().any(|run| {
             let null = ptr::null_mut();
@@ -84,27 +86,28 @@ mod linux {
         let bytes = Layout::array::<AtomicU64>(count).ok()?.size();
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        // SAFETY: asks for new memory, wherever there is some.
+        // SAFETY: maps new memory, at an address that the kernel chooses.
         let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
         if memory == libc::MAP_FAILED {
             return None;
         }
-        // Of a huge page a single write takes all. However small this is, the kernel may make one large
-        // mapping of it and its neighbours.
-        // SAFETY: the memory is the caller's. A refusal changes nothing but how much is resident.
+        // A single write to a huge page takes all of it. However small this mapping is, the kernel
+        // may merge it with its neighbours into a large one.
+        // SAFETY: the memory was just mapped. If the kernel refuses, only more memory is resident.
         unsafe { libc::madvise(memory, bytes, libc::MADV_NOHUGEPAGE) };
         NonNull::new(memory.cast())
     }
 
     /// # Safety
-    /// `memory` is `count` cells from `map_new`, and nobody uses them any more.
+    ///
+    /// `memory` is `count` cells from `map_new`, which are no longer used.
     unsafe fn unmap_now(memory: NonNull<AtomicU64>, count: usize) {
-        // SAFETY: the caller's.
+        // SAFETY: the caller ensures it.
         unsafe { libc::munmap(memory.as_ptr().cast(), count * size_of::<AtomicU64>()) };
     }
 }
 
-/// From the allocator.
+/// Memory from the allocator.
 #[cfg(not(all(target_os = "linux", not(all(test, any(loom, shuttle))))))]
 #[expect(unsafe_code, reason = "allocates and frees by hand")]
 mod elsewhere {
@@ -122,23 +125,23 @@ mod elsewhere {
 
     #[cfg(all(test, any(loom, shuttle)))]
     std::thread_local! {
-        /// In the models, whose threads are all this one: what is to be unmapped yet.
+        /// In the models, whose threads all run on this one: what has not been unmapped yet.
         static MAPPED: std::cell::RefCell<Vec<(NonNull<AtomicU64>, usize)>> =
             const { std::cell::RefCell::new(Vec::new()) };
     }
 
-    /// Unmaps all there is. Nobody may use it any more.
+    /// Unmaps all memory, which must no longer be used.
     #[cfg(all(test, any(loom, shuttle)))]
     pub(in crate::matrix) fn unmap_all() {
         for (memory, count) in MAPPED.take() {
-            // SAFETY: from `map`, and the interleaving is over that used it.
+            // SAFETY: it came from `map`, and the interleaving that used it is over.
             unsafe { unmap(memory, count) };
         }
     }
 
     #[cfg(all(test, any(loom, shuttle)))]
     crate::sync::lazy_static! {
-        /// In the models, more cells than this are refused.
+        /// In the models, requests for more cells than this are refused.
         pub(in crate::matrix) static ref MOST_GRANTED: AtomicU64 = AtomicU64::new(u64::MAX);
     }
 
@@ -146,8 +149,8 @@ mod elsewhere {
         Layout::array::<AtomicU64>(count).ok()?.align_to(CELLS * size_of::<u64>()).ok()
     }
 
-    /// `count` zeroed cells, from a padded line's boundary on; `None` if there is no memory, or if this
-    /// is an add of the allocator's that is just being asked for some.
+    /// Returns `count` zeroed cells, aligned to a padded line, or `None` if there is no memory, or
+    /// if the allocator itself is adding while it serves such a request.
     pub(in crate::matrix) fn map(count: usize) -> Option<NonNull<AtomicU64>> {
         #[cfg(all(test, any(loom, shuttle)))]
         if count as u64 > MOST_GRANTED.load(crate::sync::Ordering::Relaxed) {
@@ -166,20 +169,21 @@ mod elsewhere {
         memory.inspect(|memory| zero(*memory, count))
     }
 
-    /// The models' atomics are more than a number, and zero bytes make none.
+    /// Writes zeros, since zero bytes are not a valid atomic of the models.
     fn zero(memory: NonNull<AtomicU64>, count: usize) {
         if cfg!(all(test, any(loom, shuttle))) {
             for index in 0..count {
                 // SAFETY: the index is within the allocation.
                 let cell = unsafe { memory.add(index) };
-                // SAFETY: the cell is valid for writes, and nobody else sees it yet.
+                // SAFETY: the cell is valid for writes, and no other thread sees it yet.
                 unsafe { cell.write(AtomicU64::new(0)) };
             }
         }
     }
 
     /// # Safety
-    /// `memory` is `count` cells from `map`, and nobody uses them any more.
+    ///
+    /// `memory` is `count` cells from `map`, which are no longer used.
     pub(in crate::matrix) unsafe fn unmap(memory: NonNull<AtomicU64>, count: usize) {
         #[cfg(all(test, any(loom, shuttle)))]
         MAPPED.with_borrow_mut(|mapped| mapped.retain(|(mapped, _)| *mapped != memory));

@@ -1,9 +1,10 @@
 //! The two words that send an add to its row: the counter's [`Route`] and the thread's [`Number`].
 //!
-//! A route is the number of an [`Area`], whose section knows the row; or the same made smaller than any
-//! of these, for the section of dense numbers; or a mask, a negative number: number and mask is the row.
-//! Every thread number carries [`MARK`], and a thread without
-//! a number has all high bits set, so that the comparison with the limit covers all cases:
+//! A route is one of three things: the number of an [`Area`], whose section knows the row; the same
+//! made smaller than any of these, for the section of dense numbers; or a mask, which is a negative
+//! number. With a mask, the row is `number & mask`. Every thread number carries [`MARK`], and a
+//! thread without a number has all high bits set, so that the comparison with the limit covers all
+//! cases:
 //!
 //! | route | mask | a numbered thread | a thread without a number |
 //! |---|---|---|---|
@@ -11,9 +12,9 @@
 //! | [`Route::PER_THREAD`] | all but `MARK` | its number | out of range |
 //! | [`Route::striped`] | `TOP`, and rows - 1 | its number modulo the rows | out of range |
 //!
-//! A fresh `static` is all zeros, so [`Route::UNKNOWN`] is 0. It must send no add to row 0: an adder
-//! may load this route, and then the limit of another route that is stored meanwhile. So every use
-//! of a route goes through [`Route::path`], which tells 0 from all others.
+//! A fresh `static` is all zeros, so [`Route::UNKNOWN`] is 0. It must not send an add to row 0: a
+//! thread may load this route, and then the limit of another route that is stored in between. So
+//! every use of a route goes through [`Route::path`], which distinguishes 0 from all others.
 
 use crate::{
     rseq::Area,
@@ -21,28 +22,28 @@ use crate::{
     signs::{signed_32, unsigned_size},
 };
 
-/// The bit of a mask.
+/// The bit that makes a route a mask.
 const TOP: u32 = 1 << 31;
 
-/// The bit that every handed-out number carries, for a mask to strip.
+/// The bit that every assigned number carries, and that a mask strips.
 const MARK: u32 = 1 << 30;
 
-/// How many live threads can hold a number. A thread beyond that adds to the spill.
+/// The largest number of live threads that can have a number. Any others add to the spill.
 pub(super) const MAX_THREADS: usize = 1 << 16;
 
 /// How an add finds its row; see the module's documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Route(u32);
 
-/// What a route comes to.
+/// A route, decoded.
 pub(super) enum Path {
     /// There are no rows yet.
     Unknown,
-    /// The row is that of the CPU's number.
+    /// The row is the number of the CPU.
     PerCpu(Area),
-    /// The row is that of the dense number of a CPU.
+    /// The row is the dense number of the CPU.
     DenseCpu(Area),
-    /// The row goes by the thread's number and this mask.
+    /// The row follows from the thread's number and this mask.
     Numbered(Mask),
 }
 
@@ -62,7 +63,7 @@ impl Route {
         Self(area.raw() - Area::LEAST + 1)
     }
 
-    /// For `rows` rows, a power of two.
+    /// Returns the route for `rows` rows, a power of two.
     #[expect(clippy::cast_possible_truncation, reason = "at most 4096")]
     pub(super) const fn striped(rows: usize) -> Self {
         Self(TOP | (rows as u32 - 1))
@@ -90,7 +91,7 @@ impl Route {
         }
     }
 
-    /// The backend at work, once there is one.
+    /// Returns the backend in use, once there is one.
     pub(super) const fn backend(self) -> Option<Backend> {
         match self.path() {
             Path::Unknown => None,
@@ -102,28 +103,29 @@ impl Route {
 }
 
 impl Mask {
-    /// Whether each row has but one thread to write to it.
+    /// Returns whether each row has only one thread that writes to it.
     #[inline(always)]
     pub(super) const fn is_owned(self) -> bool {
         self.0 == Route::PER_THREAD.0
     }
 
-    /// The row of the thread with this number; beyond any limit if it has none.
+    /// Returns the row of the thread with this number, which is beyond any limit if it has none.
     #[inline(always)]
     pub(super) const fn row_of(self, number: Number) -> usize {
-        // Extended by its sign, which costs nothing.
+        // The sign is extended, which costs nothing.
         unsigned_size(signed_32(self.0) as isize) & number.0
     }
 }
 
-/// A thread's number, or why it has none.
+/// A thread's number, or the reason why it has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number(usize);
 
 impl Number {
-    /// A thread that has not asked for a number yet.
+    /// The thread has not claimed a number yet.
     pub(super) const UNSET: Self = Self(usize::MAX);
-    /// A thread that must use the spill: it is ending, is just taking a number, or found none.
+    /// The thread must use the spill: it is ending, is in the middle of claiming a number, or found
+    /// none.
     pub(super) const BARRED: Self = Self(usize::MAX - 1);
 
     pub(super) const fn new(number: usize) -> Self {
@@ -139,7 +141,7 @@ impl Number {
         Self(raw)
     }
 
-    /// The number itself, if the thread has one.
+    /// Returns the number itself, if the thread has one.
     pub(super) const fn get(self) -> Option<usize> {
         let number = self.0 & !(MARK as usize);
         if number < MAX_THREADS { Some(number) } else { None }
@@ -151,7 +153,7 @@ mod tests {
     use super::{MAX_THREADS, Number, Path, Route};
     use crate::rseq::Area;
 
-    /// The row of `number` by `route`, and more than any limit where there is none.
+    /// Returns the row of `number` by `route`, or more than any limit if there is none.
     fn row(route: Route, number: Number) -> usize {
         match route.path() {
             Path::Numbered(mask) => mask.row_of(number),

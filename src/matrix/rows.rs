@@ -60,6 +60,7 @@ impl<'a> Lease<'a> {
     /// The lease whose first cell of row 0 is at `first`, with rows `stride` cells apart.
     ///
     /// # Safety
+    ///
     /// From there on are as many rows as the state tells, and below it [`HEADERS`] rows or, for the
     /// methods that ask for the other side of the spill or its phaser, [`TRACKED_HEADERS`]; each has the
     /// columns of the lease, in the latter case at least [`TRACKED_COLUMNS`]. All cells live as long as `'a`.

@@ -142,6 +142,7 @@ macro_rules! to_cell_of_column {
 /// [`add`] to the first column, with rows `STRIDE` cells apart, a power of two.
 ///
 /// # Safety
+///
 /// As for [`add`].
 #[inline(always)]
 pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target, n: u64) -> bool {
@@ -153,6 +154,7 @@ pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target,
 /// nothing has been added.
 ///
 /// # Safety
+///
 /// The contract at the head of `linux.rs`.
 #[inline(always)]
 pub(crate) unsafe fn add(
@@ -171,6 +173,7 @@ pub(crate) unsafe fn add(
 /// [`add`] to the row of the dense number.
 ///
 /// # Safety
+///
 /// As for [`add`].
 #[inline(always)]
 pub(crate) unsafe fn add_dense(

@@ -1,7 +1,9 @@
-//! The builder takes good settings, and says what is wrong with bad ones.
+//! What the builder makes of good settings. Bad ones are in `hostile.rs`.
 
 use crate::support::{auto, on_every_backend, per_cpu_works};
-use striped_counter::{Backend, BuildError, Builder, Counter, CounterSet, UpDownCounter};
+use striped_counter::{
+    Backend, BuildError, Builder, Counter, CounterSet, UpDownCounter, UpDownCounterSet,
+};
 
 fn with(backend: Backend, shards: usize) -> Result<Counter, BuildError> {
     Counter::builder().backend(backend).shards(shards).try_build()
@@ -20,7 +22,7 @@ fn striped_rounds_shards_up_to_a_power_of_two() {
 }
 
 #[test]
-fn per_cpu_has_just_as_many_shards_as_asked_for() {
+fn per_cpu_has_exactly_the_number_of_shards_that_was_set() {
     if !per_cpu_works() {
         return assert_refused(&with(Backend::PerCpu, 3).unwrap_err());
     }
@@ -37,14 +39,14 @@ fn assert_refused(error: &BuildError) {
 }
 
 #[test]
-fn errors_are_errors() {
+fn build_error_implements_error() {
     let error: Box<dyn std::error::Error + Send + Sync> =
         with(Backend::Striped, 0).unwrap_err().into();
     assert!(error.source().is_none());
 }
 
 #[test]
-fn build_takes_per_cpu_by_name_and_backend_tells_what_became_of_it() {
+fn build_falls_back_from_per_cpu_and_backend_returns_the_one_in_use() {
     let counter = Counter::builder().backend(Backend::PerCpu).build();
     let expected = if per_cpu_works() { Backend::PerCpu } else { Backend::Striped };
     assert_eq!(counter.backend(), expected);
@@ -53,7 +55,7 @@ fn build_takes_per_cpu_by_name_and_backend_tells_what_became_of_it() {
 }
 
 #[test]
-fn auto_never_fails_and_is_never_what_backend_tells() {
+fn auto_never_fails_and_backend_returns_the_one_it_chose() {
     for builder in [Counter::builder(), Counter::builder().backend(Backend::Auto).shards(7)] {
         let counter = builder.try_build().unwrap();
         counter.inc();
@@ -62,7 +64,7 @@ fn auto_never_fails_and_is_never_what_backend_tells() {
 }
 
 #[test]
-fn the_last_setting_holds_and_a_builder_can_be_used_again() {
+fn the_last_setting_wins_and_a_builder_is_reusable() {
     let builder = Counter::builder().shards(0).backend(Backend::PerThread);
     let builder = builder.backend(Backend::Striped).shards(3).shards(8).read_lock(true);
     let (one, two) = (builder.build(), builder.build());
@@ -85,18 +87,20 @@ fn settings_can_be_read_back() {
 }
 
 #[test]
-fn a_counter_tells_whether_it_has_a_read_lock() {
+fn has_read_lock_returns_the_setting() {
     on_every_backend(|case| {
         assert_eq!(case.counter().has_read_lock(), case.read_lock);
         let level = case.set(UpDownCounter::builder());
         assert_eq!(level.build().has_read_lock(), case.read_lock);
         assert!(!level.read_lock(false).build().has_read_lock());
         assert_eq!(case.set(CounterSet::builder(1)).build().has_read_lock(), case.read_lock);
+        let levels = case.set(UpDownCounterSet::builder(1));
+        assert_eq!(levels.build().has_read_lock(), case.read_lock);
     });
 }
 
 #[test]
-fn backends_are_named_as_they_are_shown_in_any_case() {
+fn backends_are_parsed_from_their_names_in_any_case() {
     for backend in [Backend::Auto, Backend::PerCpu, Backend::PerThread, Backend::Striped] {
         let name = backend.to_string();
         assert_eq!(name, format!("{backend:?}"));

@@ -2,12 +2,8 @@
 
 use crate::{
     Kind, on_every_kind,
-    support::{affinity::Hopper, on_every_backend, together},
+    support::{on_every_backend, together},
     values, worth,
-};
-use std::{
-    cell::RefCell,
-    sync::{Arc, Barrier},
 };
 use striped_counter::{Histogram, HistogramSnapshot};
 
@@ -54,45 +50,6 @@ fn a_value_goes_to_the_bucket_whose_range_it_is_in() {
     });
 }
 
-#[test]
-fn a_first_use_by_many_threads_at_once_loses_no_record() {
-    const THREADS: usize = 6;
-    on_every_kind(|case, kind| {
-        let histograms: Vec<_> = (0..50).map(|_| kind.histogram(case)).collect();
-        let next = Barrier::new(THREADS);
-        together(THREADS, |_| {
-            for histogram in &histograms {
-                next.wait();
-                histogram.record(10);
-                histogram.record(61);
-            }
-        });
-        for histogram in &histograms {
-            let snapshot = histogram.snapshot();
-            let sum = Some(71 * THREADS as u64);
-            assert_eq!((snapshot.count(), snapshot.sum()), (2 * THREADS as u64, sum));
-        }
-    });
-}
-
-#[test]
-fn migration_between_the_two_adds_and_everywhere_else_loses_nothing() {
-    on_every_kind(|case, kind| {
-        let histogram = kind.histogram(case);
-        let values = values(&histogram.snapshot());
-        let tallies = together(4, |thread| {
-            let mut hopper = Hopper::pinned(0);
-            let round = |round| {
-                hopper.hop();
-                record(&histogram, &values, thread + round, 32)
-            };
-            (0..200).map(round).fold(0, u64::wrapping_add)
-        });
-        let sum = tallies.iter().copied().fold(0, u64::wrapping_add);
-        assert_has(&histogram.snapshot(), 4 * 200 * 32, sum);
-    });
-}
-
 /// A line is leased again, by a histogram with more or fewer columns, or by a padded counter.
 #[test]
 fn histograms_that_come_and_go_have_nothing_of_those_before_them() {
@@ -124,43 +81,6 @@ fn histograms_that_come_and_go_have_nothing_of_those_before_them() {
         });
         let sum = tallies.iter().copied().fold(0, u64::wrapping_add);
         assert_has(&lasting.snapshot(), 4 * 60 * 20, sum);
-    });
-}
-
-/// Records when it is dropped: as its thread ends.
-struct Farewell(Arc<Histogram>);
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        (0..50).for_each(|_| self.0.record(61));
-    }
-}
-
-thread_local! {
-    static FAREWELL: RefCell<Option<Farewell>> = const { RefCell::new(None) };
-}
-
-#[test]
-fn records_from_destructors_of_thread_locals_count() {
-    on_every_kind(|case, kind| {
-        for first in [true, false] {
-            let histogram = Arc::new(kind.histogram(case));
-            let leave =
-                || FAREWELL.with_borrow_mut(|at| *at = Some(Farewell(Arc::clone(&histogram))));
-            for _ in 0..20 {
-                together(3, |_| {
-                    if first {
-                        leave();
-                    }
-                    histogram.record(61);
-                    leave();
-                });
-            }
-            // What was left first is dropped when it is replaced.
-            let each = if first { 101 } else { 51 };
-            let snapshot = histogram.snapshot();
-            assert_eq!((snapshot.count(), snapshot.sum()), (60 * each, Some(60 * each * 61)));
-        }
     });
 }
 

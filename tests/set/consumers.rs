@@ -6,13 +6,10 @@ use crate::{
     support::{Stop, on_every_backend},
 };
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
 };
-use striped_counter::{CounterSet, SetDeltas};
+use striped_counter::CounterSet;
 
 const LEN: usize = 35;
 
@@ -53,19 +50,6 @@ fn cursors_see_every_add_once_whatever_is_taken() {
         assert_eq!((one.next_delta(), one.next_delta()), (vec![0, 7], vec![0, 0]));
         set.inc(0);
         assert_eq!((clone.next_delta(), one.next_delta()), (vec![1, 7], vec![1, 0]));
-    });
-}
-
-#[test]
-fn a_cursor_that_owns_its_set_needs_nobody_else_to_keep_it() {
-    on_every_backend(|case| {
-        let set = Arc::new(set(case, 2));
-        let mut unseen = SetDeltas::new(Arc::clone(&set));
-        set.add(1, 3);
-        drop(set);
-        assert_eq!(unseen.next_delta(), [0, 3]);
-        unseen.set().inc(0);
-        assert_eq!(unseen.next_delta(), [1, 0]);
     });
 }
 

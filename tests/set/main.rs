@@ -11,7 +11,6 @@ mod model;
 mod snapshot;
 mod snapshots_of_two;
 mod types;
-mod wrapping;
 
 use striped_counter::CounterSet;
 use support::Case;

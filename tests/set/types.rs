@@ -1,27 +1,10 @@
 //! A set is indexed as a slice is, and a good citizen of the rest of a program.
 
-use crate::{
-    set,
-    support::{auto, on_every_backend, per_cpu_works, together},
-};
-use std::{
-    fmt::Debug,
-    panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
-    sync::Arc,
-};
-use striped_counter::{Backend, BuildError, Builder, CounterRef, CounterSet, SetDeltas};
+use crate::{set, support::on_every_backend};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use striped_counter::CounterSet;
 
 const NOTHING: [(usize, u64); 0] = [];
-
-const fn is_a_good_citizen<T: Debug + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() {}
-
-const _: () = {
-    is_a_good_citizen::<CounterSet>();
-    is_a_good_citizen::<CounterRef<'static>>();
-    is_a_good_citizen::<SetDeltas<&'static CounterSet>>();
-    is_a_good_citizen::<SetDeltas<Arc<CounterSet>>>();
-    is_a_good_citizen::<Builder<CounterSet>>();
-};
 
 /// What `body` panics with.
 fn panic_of<T>(body: impl FnOnce() -> T) -> String {
@@ -155,53 +138,4 @@ fn there_is_a_snapshot_with_a_read_lock_and_none_without_one() {
         set.inc(1);
         assert_eq!(set.snapshot(), case.read_lock.then(|| vec![0, 1, 0]));
     });
-}
-
-#[test]
-fn a_set_in_a_static_counts_for_many_threads() {
-    static HITS: CounterSet = CounterSet::new(3);
-    static EXACT: CounterSet =
-        CounterSet::builder(20).backend(Backend::Striped).shards(16).read_lock(true).build();
-    for set in [&HITS, &EXACT] {
-        together(4, |_| (0..500).for_each(|_| set.add_many(&[(0, 1), (2, 2)])));
-        assert_eq!(set.sums()[..3], [2_000, 0, 4_000]);
-    }
-    assert_eq!((EXACT.backend(), EXACT.shards()), (Backend::Striped, 16));
-    assert_eq!(HITS.backend(), auto());
-}
-
-#[test]
-fn debug_shows_sums_backend_and_shards() {
-    on_every_backend(|case| {
-        let set = set(case, 2);
-        set.add(1, 42);
-        let (backend, shards) = (set.backend(), set.shards());
-        let expected =
-            format!("CounterSet {{ sums: [0, 42], backend: {backend}, shards: {shards} }}");
-        assert_eq!(format!("{set:?}"), expected);
-        assert!(format!("{:?}", set.deltas()).contains("seen: [0, 0]"));
-    });
-}
-
-#[test]
-fn bad_settings_are_refused_with_setting_value_and_range() {
-    const MOST: usize = 1 << 24;
-    for len in [MOST + 1, usize::MAX] {
-        let error = CounterSet::builder(len).try_build().unwrap_err();
-        assert_eq!(error, BuildError::LenOutOfRange { len });
-        assert_eq!(error.to_string(), format!("len: {len} is out of range, from 0 to {MOST}"));
-        assert_eq!(panic_of(|| CounterSet::new(len)), error.to_string());
-    }
-    assert_eq!(CounterSet::builder(MOST).try_build().unwrap().len(), MOST);
-
-    let error = CounterSet::builder(5).shards(5000).try_build().unwrap_err();
-    assert_eq!(error, BuildError::ShardsOutOfRange { shards: 5000 });
-    let per_thread = CounterSet::builder(5).backend(Backend::PerThread).shards(4);
-    assert_eq!(per_thread.try_build().unwrap_err(), BuildError::ShardsOnPerThread { shards: 4 });
-    assert!(
-        panic_of(|| per_thread.build()).starts_with("shards: 4 cannot be set with backend Per")
-    );
-
-    let per_cpu = CounterSet::builder(5).backend(Backend::PerCpu).read_lock(true).try_build();
-    assert_eq!(per_cpu.is_ok(), per_cpu_works(), "{per_cpu:?}");
 }

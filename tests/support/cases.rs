@@ -17,7 +17,7 @@ pub(crate) struct Case {
 /// Where `PerCpu` is not available, its cases run on the backend that the builder falls back to.
 pub(crate) fn on_every_backend(body: impl Fn(&Case)) {
     for case in Case::all() {
-        let _reports = ReportsCase(case);
+        let _reports = Reports(case);
         body(&case);
     }
 }
@@ -75,10 +75,10 @@ impl fmt::Display for Case {
     }
 }
 
-/// Prints its case when a panic unwinds through it.
-struct ReportsCase(Case);
+/// Prints its content when a panic unwinds through it.
+pub(super) struct Reports<T: fmt::Display>(pub(super) T);
 
-impl Drop for ReportsCase {
+impl<T: fmt::Display> Drop for Reports<T> {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("the case was {}", self.0);

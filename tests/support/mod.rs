@@ -9,12 +9,13 @@ pub(crate) mod children;
 pub(crate) mod processes;
 pub(crate) mod residency;
 mod threads;
+mod types;
 
 pub(crate) use cases::{Case, auto, on_every_backend, per_cpu_works};
 pub(crate) use threads::{Crew, Stop, together};
+pub(crate) use types::{Counts, Cursor, Subject, Type, on_every_type};
 
 use std::{env, process::Command, ptr, sync::Mutex};
-use striped_counter::Counter;
 
 /// Runs `body`, the test of that `name`, in a process of its own.
 pub(crate) fn alone(name: &str, body: impl FnOnce()) {
@@ -49,6 +50,6 @@ pub(crate) fn amounts(thread: usize, count: u64) -> impl Iterator<Item = u64> {
 }
 
 /// Adds [`amounts`] to `counter` and returns their sum.
-pub(crate) fn add_amounts(counter: &Counter, thread: usize, count: u64) -> u64 {
+pub(crate) fn add_amounts(counter: &(impl Counts + ?Sized), thread: usize, count: u64) -> u64 {
     amounts(thread, count).inspect(|&n| counter.add(n)).sum()
 }

@@ -88,6 +88,21 @@ fn a_take_of_a_busy_level_leaves_no_error_behind() {
 }
 
 #[test]
+fn guards_held_at_a_take_count_below_zero_after_it() {
+    on_every_backend(|case| {
+        let level = level(case);
+        let busy = [level.guard(), level.guard()];
+        assert_eq!(level.take(), 2);
+        let more = level.guard();
+        assert_eq!(level.sum(), 1);
+        drop(busy);
+        assert_eq!(level.sum(), -1);
+        drop(more);
+        assert_eq!((level.take(), level.sum()), (-2, 0));
+    });
+}
+
+#[test]
 fn a_set_level_is_what_was_set_and_what_came_after() {
     on_every_backend(|case| {
         let level = level(case);

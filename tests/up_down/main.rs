@@ -10,8 +10,6 @@ mod levels;
 mod model;
 mod never_negative;
 mod set;
-mod take;
-mod types;
 
 use striped_counter::UpDownCounter;
 use support::Case;

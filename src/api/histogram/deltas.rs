@@ -3,10 +3,11 @@
 use super::{Histogram, HistogramSnapshot};
 use std::ops::Deref;
 
-/// A consumer's cursor over what a [`Histogram`] records, made by [`Histogram::deltas`] of a borrowed
-/// histogram, or by [`HistogramDeltas::new`] of whatever owns it.
+/// A consumer's cursor over what a [`Histogram`] records.
 ///
-/// Keeps the last total: 8 bytes per bucket. A clone goes on from where the original is.
+/// [`Histogram::deltas`] makes one that borrows the histogram; [`HistogramDeltas::new`] makes one
+/// that owns an `Arc` or any other pointer to it. A cursor keeps the last total, 8 bytes per
+/// bucket. A clone continues from where the original is.
 #[derive(Clone, Debug)]
 pub struct HistogramDeltas<P: Deref<Target = Histogram>> {
     histogram: P,
@@ -14,8 +15,10 @@ pub struct HistogramDeltas<P: Deref<Target = Histogram>> {
 }
 
 impl<P: Deref<Target = Histogram>> HistogramDeltas<P> {
-    /// Makes a cursor that has seen nothing: its first delta is all that was ever recorded. `histogram`
-    /// has to dereference to the same histogram each time, as references, `Arc` and `Box` do.
+    /// Creates a cursor that has seen nothing: its first delta is everything ever recorded.
+    ///
+    /// `histogram` has to dereference to the same histogram each time, as references, `Arc` and
+    /// `Box` do.
     ///
     /// ```
     /// use std::{sync::Arc, thread};
@@ -38,14 +41,17 @@ impl<P: Deref<Target = Histogram>> HistogramDeltas<P> {
         &self.histogram
     }
 
-    /// Returns what was recorded since this cursor last looked. Costs a [`total`](Histogram::total).
+    /// Returns what was recorded since this cursor last looked.
     ///
-    /// Successive deltas lose nothing and count nothing twice. One during a record may have its count, and
-    /// leave its value to the delta before; with [`read_lock(true)`](crate::Builder::read_lock) both
-    /// are in the same.
+    /// Successive deltas lose nothing and count nothing twice. A delta during a record may include
+    /// the value in its count, and leave it to the previous delta in the sum; with
+    /// [`read_lock(true)`](crate::Builder::read_lock) both are in the same one.
+    ///
+    /// Costs as much as a [`total`](Histogram::total).
     ///
     /// # Panics
-    /// If the cursor dereferences to a histogram with other buckets than before.
+    ///
+    /// Panics if the cursor dereferences to a histogram with other buckets than before.
     #[must_use = "the next delta starts where this one ends"]
     #[track_caller]
     pub fn next_delta(&mut self) -> HistogramSnapshot {

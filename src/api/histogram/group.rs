@@ -1,4 +1,4 @@
-//! What a histogram and a set of them have in common: the columns, and which of them is what.
+//! What a histogram and a set of them have in common: the columns, and the meaning of each.
 
 use super::HistogramSnapshot;
 use crate::{
@@ -7,23 +7,24 @@ use crate::{
     shape::Shape,
 };
 
-/// Histograms of one shape in one matrix. Each has a column per bucket, and behind these one for its sum.
+/// Histograms of one shape in one matrix. Each has one column per bucket, and then one for its sum.
 pub(super) struct Group {
     pub(super) matrix: Matrix<Many>,
     shape: Shape,
-    /// How many histograms there are.
+    /// The number of histograms.
     len: u32,
     /// Columns per histogram.
     width: u32,
     has_sum: bool,
 }
 
-/// Reads the columns of a span into as many numbers.
+/// Reads the columns of a span, one number for each.
 type Read = fn(&Matrix<Many>, Span, &mut [u64]);
 
 impl Group {
     /// # Panics
-    /// On what the builder refuses, at compile time in a `static`.
+    ///
+    /// Panics on what the builder refuses, at compile time in a `static`.
     #[expect(clippy::cast_possible_truncation, reason = "a matrix has fewer columns")]
     pub(super) const fn new<T: OfHistograms>(builder: &Builder<T>) -> Self {
         // In the order of `check_histograms_here`.
@@ -39,7 +40,7 @@ impl Group {
         }
     }
 
-    /// How many histograms there are.
+    /// The number of histograms.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
         self.len as usize
@@ -50,9 +51,9 @@ impl Group {
         self.width as usize
     }
 
-    /// Records `value` as often as `times` says in the histogram at `index`, which is in range.
+    /// Records `value` `times` times in the histogram at `index`, which is in range.
     ///
-    /// The sum before the bucket, for readers that look at the buckets before the sum.
+    /// Adds to the sum before the bucket, for readers that read the buckets before the sum.
     #[inline(always)]
     pub(super) fn record(&self, index: usize, value: u64, times: u64) {
         let first = index * self.width();
@@ -65,7 +66,7 @@ impl Group {
         }
     }
 
-    /// Returns what `read` makes of the histogram at `index`.
+    /// Returns what `read` reads from the histogram at `index`.
     pub(super) fn read(&self, index: usize, read: Read) -> HistogramSnapshot {
         let mut numbers = vec![0; self.width()];
         let span = Span { first: index * self.width(), last_is_late: self.has_sum };
@@ -73,7 +74,7 @@ impl Group {
         self.snapshot_of(&numbers)
     }
 
-    /// Returns what `read` makes of all histograms: with a read lock at one moment.
+    /// Returns what `read` reads from all histograms, with a read lock at one moment.
     pub(super) fn read_all(&self, read: Read) -> Vec<HistogramSnapshot> {
         if !self.matrix.settings().is_linearizable() {
             return (0..self.len()).map(|index| self.read(index, read)).collect();

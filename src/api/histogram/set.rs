@@ -10,21 +10,12 @@ use crate::{
 };
 use std::{fmt, iter::FusedIterator, time::Duration};
 
-/// A set of histograms with the same buckets, known by their index: one per route, method or status. The
-/// index is a `usize`, or an enum of yours that is a [`SetIndex`].
+/// A set of histograms with the same buckets in shared shards, each known by its index: one per
+/// route, method or status.
 ///
-/// Each of them is what a [`Histogram`](super::Histogram) is, with the same promises; see there. They stand
-/// next to one another in a shard, without padding in between. Indexing is as with a slice: out of range
-/// panics with the index and the length.
-///
-/// # Cost
-///
-/// A record costs as much as a `Histogram`'s. Memory: 64 bytes in place, and 8 bytes per shard for each
-/// bucket and sum of each histogram, each shard rounded up to lines of 128 bytes, and five shards more (with a
-/// read lock six, and two columns). All beyond a line per shard is mapped from the system by pages, and a page
-/// that nothing was recorded in takes no memory.
-///
-/// # Example
+/// The index is a `usize`, or an enum of yours that implements [`SetIndex`]. As with a slice, an
+/// index out of range panics. Each histogram of the set makes the same promises as a
+/// [`Histogram`](super::Histogram).
 ///
 /// ```
 /// use striped_counter::{HistogramSet, SetIndex};
@@ -44,6 +35,21 @@ use std::{fmt, iter::FusedIterator, time::Duration};
 /// let search = LATENCY.snapshot(Route::Search);
 /// assert_eq!((search.count(), search.sum()), (2, Some(950)));
 /// ```
+///
+/// # When to take another type
+///
+/// - Single [`Histogram`](super::Histogram)s, if they have different buckets, are spread over the
+///   program, or come and go.
+///
+/// # Cost
+///
+/// A record costs as much as a record of a `Histogram`.
+///
+/// A set takes 64 bytes in place, and from its first record on 8 bytes per shard for each bucket
+/// and sum of each histogram. Histograms follow one another in a shard without padding. Each shard
+/// is rounded up to lines of 128 bytes, and there are five shards more (with a read lock six, and
+/// two columns). A set that takes more than a line per shard is mapped from the system by pages,
+/// and a page that nothing was recorded in takes no memory.
 #[doc(alias = "HistogramVec")]
 #[doc(alias = "Family")]
 pub struct HistogramSet {
@@ -51,30 +57,31 @@ pub struct HistogramSet {
 }
 
 impl HistogramSet {
-    /// Makes `len` empty histograms with every setting at its default; equals
-    /// `HistogramSet::builder(len).build()`.
+    /// Creates `len` empty histograms with default settings, as
+    /// `HistogramSet::builder(len).build()` does.
     ///
     /// # Panics
-    /// If `len` is above 31,714: at compile time in a `static`.
+    ///
+    /// Panics if `len` is above 31,714. In a `static` this is an error at compile time.
     #[must_use]
     pub const fn new(len: usize) -> Self {
         Self::builder(len).build()
     }
 
-    /// Makes `len` histograms, of which you choose the buckets, whether there is a sum, the backend, the
-    /// number of shards, the read lock; see [`Builder`].
+    /// Returns a [`Builder`] of `len` histograms, to choose the buckets, whether there is a sum,
+    /// the backend, the number of shards and the read lock.
     pub const fn builder(len: usize) -> Builder<Self> {
         Builder::new(len)
     }
 
-    /// Returns how many histograms there are.
+    /// Returns the number of histograms.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.group.len()
     }
 
-    /// Returns whether there are none.
+    /// Returns `true` if there are no histograms.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -84,38 +91,45 @@ impl HistogramSet {
     /// Records `value` in the histogram at `index`; see [`Histogram::record`](super::Histogram::record).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "observe")]
+    #[doc(alias = "update")]
     #[inline]
     #[track_caller]
     pub fn record(&self, index: impl SetIndex, value: u64) {
         self.record_n(index, value, 1);
     }
 
-    /// Records `value` as many times as `times` says in the histogram at `index`.
+    /// Records `value` `times` times in the histogram at `index`, at the cost of once.
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[inline]
     #[track_caller]
     pub fn record_n(&self, index: impl SetIndex, value: u64, times: u64) {
         self.group.record(self.checked(index), value, times);
     }
 
-    /// Records `duration` in nanoseconds in the histogram at `index`.
+    /// Records `duration` in nanoseconds in the histogram at `index`, or [`u64::MAX`] if it is
+    /// longer than 584 years.
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[inline]
     #[track_caller]
     pub fn record_duration(&self, index: impl SetIndex, duration: Duration) {
         self.record(index, nanoseconds(duration));
     }
 
-    /// Starts to measure time, which is recorded in the histogram at `index` when the timer is dropped; see
-    /// [`Timer`].
+    /// Starts a [`Timer`], which records the time in nanoseconds in the histogram at `index` when
+    /// it is dropped.
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[track_caller]
     pub fn start_timer(&self, index: impl SetIndex) -> Timer<'_> {
         Timer::new(&self.group, self.checked(index))
@@ -125,56 +139,64 @@ impl HistogramSet {
     /// [`Histogram::snapshot`](super::Histogram::snapshot).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[must_use]
     #[track_caller]
     pub fn snapshot(&self, index: impl SetIndex) -> HistogramSnapshot {
         self.group.read(self.checked(index), Matrix::sums)
     }
 
-    /// Returns everything ever recorded in the histogram at `index`, whatever has been taken. What was
-    /// recorded between two of them is [`later.since(&earlier)`](HistogramSnapshot::since).
+    /// Returns everything ever recorded in the histogram at `index`, whatever has been taken.
+    ///
+    /// Totals replace cursors, which a set does not have: what was recorded between two of them is
+    /// [`later.since(&earlier)`](HistogramSnapshot::since).
     ///
     /// # Panics
-    /// If `index` is out of range.
+    ///
+    /// Panics if `index` is out of range.
     #[must_use]
     #[track_caller]
     pub fn total(&self, index: impl SetIndex) -> HistogramSnapshot {
         self.group.read(self.checked(index), Matrix::totals)
     }
 
-    /// Returns the snapshot of the histogram at `index`, which then starts again from nothing; see
-    /// [`Histogram::take`](super::Histogram::take).
+    /// Returns the snapshot of the histogram at `index` and starts it again from empty, losing
+    /// nothing; see [`Histogram::take`](super::Histogram::take).
     ///
     /// # Panics
-    /// If `index` is out of range.
-    #[must_use = "what is taken is gone from the histogram; nobody else will see it"]
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "reset")]
+    #[doc(alias = "drain")]
+    #[must_use = "what is taken is no longer in the histogram"]
     #[track_caller]
     pub fn take(&self, index: impl SetIndex) -> HistogramSnapshot {
         self.group.read(self.checked(index), Matrix::take_all)
     }
 
-    /// Returns a [`snapshot`](Self::snapshot) of each histogram: with
+    /// Returns the [`snapshot`](Self::snapshot) of each histogram, with
     /// [`read_lock(true)`](Builder::read_lock) all of one moment.
     #[must_use]
     pub fn snapshots(&self) -> Vec<HistogramSnapshot> {
         self.group.read_all(Matrix::sums)
     }
 
-    /// Returns the [`total`](Self::total) of each histogram, what a scrape needs: with
-    /// [`read_lock(true)`](Builder::read_lock) all of one moment.
+    /// Returns the [`total`](Self::total) of each histogram, with
+    /// [`read_lock(true)`](Builder::read_lock) all of one moment: what a scrape needs.
     #[must_use]
     pub fn totals(&self) -> Vec<HistogramSnapshot> {
         self.group.read_all(Matrix::totals)
     }
 
-    /// [Takes](Self::take) each histogram: with [`read_lock(true)`](Builder::read_lock) all at one moment.
-    #[must_use = "what is taken is gone from the histograms; nobody else will see it"]
+    /// Returns all [`snapshots`](Self::snapshots) and starts again from empty, with
+    /// [`read_lock(true)`](Builder::read_lock) at one moment.
+    #[must_use = "what is taken is no longer in the histograms"]
     pub fn take_all(&self) -> Vec<HistogramSnapshot> {
         self.group.read_all(Matrix::take_all)
     }
 
-    /// Returns the histogram at `index`, if there is one.
+    /// Returns the histogram at `index`, or `None` if `index` is out of range.
     ///
     /// ```
     /// let set = striped_counter::HistogramSet::new(2);
@@ -203,26 +225,28 @@ impl HistogramSet {
         (0..self.len()).map(|index| HistogramRef { set: self, index })
     }
 
-    /// Leases or maps the shards now instead of on the first record; see
+    /// Leases the shards now instead of on the first record; see
     /// [`Counter::warm_up`](crate::Counter::warm_up).
     pub fn warm_up(&self) -> bool {
         self.group.matrix.warm_up()
     }
 
-    /// Returns the backend at work, which is never [`Auto`](Backend::Auto).
+    /// Returns the backend in use, which is never [`Auto`](Backend::Auto).
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.group.matrix.backend()
     }
 
-    /// Returns the number of shards, now or after the first record: a power of two for `Striped`.
-    /// Grows with the number of live threads for `PerThread`.
+    /// Returns the number of shards, or before the first record the number that there will be.
+    ///
+    /// It is a power of two with [`Striped`](Backend::Striped), and grows with the number of live
+    /// threads with [`PerThread`](Backend::PerThread).
     #[must_use]
     pub fn shards(&self) -> usize {
         self.group.matrix.shards()
     }
 
-    /// Returns the index, which is in range.
+    /// Returns the index, checked to be in range.
     #[inline(always)]
     #[track_caller]
     fn checked(&self, index: impl SetIndex) -> usize {
@@ -233,21 +257,24 @@ impl HistogramSet {
 impl OfHistograms for HistogramSet {}
 
 impl Builder<HistogramSet> {
-    /// Makes the set.
+    /// Creates the set.
     ///
     /// # Panics
-    /// If the histograms have more than 2^24 buckets and sums in all, and as
-    /// [`Builder<Histogram>::build`](Builder::build) does: at compile time in a `static`.
+    ///
+    /// Panics if the histograms have more than 2^24 buckets and sums in all, or if a single
+    /// [`Histogram`](super::Histogram) with these settings could not be built. In a `static` this
+    /// is an error at compile time.
     #[must_use]
     pub const fn build(self) -> HistogramSet {
         HistogramSet { group: Group::new(&self) }
     }
 
-    /// Makes the set, or returns what is wrong with the settings.
+    /// Creates the set, or returns what is wrong with the settings.
     ///
     /// # Errors
-    /// If the histograms have more than 2^24 buckets and sums in all, and as
-    /// [`Builder<Histogram>::try_build`](Builder::try_build) does.
+    ///
+    /// Returns an error if the histograms have more than 2^24 buckets and sums in all, or if a
+    /// single [`Histogram`](super::Histogram) with these settings could not be built.
     ///
     /// ```
     /// use striped_counter::HistogramSet;
@@ -275,8 +302,8 @@ impl fmt::Debug for HistogramSet {
     }
 }
 
-/// A histogram of a [`HistogramSet`], found by [`HistogramSet::get`]. A handle: copies are the same
-/// histogram.
+/// A handle to a histogram of a [`HistogramSet`], made by [`HistogramSet::get`]. Copies are the
+/// same histogram.
 #[derive(Clone, Copy)]
 pub struct HistogramRef<'a> {
     set: &'a HistogramSet,
@@ -290,7 +317,7 @@ impl<'a> HistogramRef<'a> {
         self.record_n(value, 1);
     }
 
-    /// Records `value` as many times as `times` says.
+    /// Records `value` `times` times, at the cost of once.
     #[inline]
     pub fn record_n(&self, value: u64, times: u64) {
         self.set.group.record(self.index, value, times);
@@ -302,7 +329,7 @@ impl<'a> HistogramRef<'a> {
         self.record(nanoseconds(duration));
     }
 
-    /// Starts to measure time, which is recorded when the timer is dropped; see [`Timer`].
+    /// Starts a [`Timer`], which records the time in nanoseconds when it is dropped.
     pub fn start_timer(&self) -> Timer<'a> {
         Timer::new(&self.set.group, self.index)
     }
@@ -319,8 +346,9 @@ impl<'a> HistogramRef<'a> {
         self.set.total(self.index)
     }
 
-    /// Returns the snapshot and starts again from nothing; see [`HistogramSet::take`].
-    #[must_use = "what is taken is gone from the histogram; nobody else will see it"]
+    /// Returns the snapshot and starts again from empty, losing nothing; see
+    /// [`HistogramSet::take`].
+    #[must_use = "what is taken is no longer in the histogram"]
     pub fn take(&self) -> HistogramSnapshot {
         self.set.take(self.index)
     }

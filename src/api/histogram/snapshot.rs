@@ -1,23 +1,12 @@
-//! What was read of a histogram: plain data, and what can be told from it.
+//! What was read from a histogram: plain data, and what can be computed from it.
 
 use crate::shape::Shape;
 use std::{error::Error, fmt, ops::RangeInclusive};
 
-/// What a histogram held when it was read: the number of values per bucket, and their sum.
+/// What a histogram held when it was read: the number of values in each bucket, and their sum.
 ///
-/// Plain data, which shares nothing with the histogram: 8 bytes per bucket. The count *is* the sum of the
-/// buckets, so the two cannot disagree. Counts and sums are modulo 2^64.
-///
-/// # Errors of quantiles
-///
-/// A histogram knows of a value only which bucket it is in. [`quantile_bounds`](Self::quantile_bounds)
-/// returns that bucket: the true quantile lies in it, always. With log-linear buckets of grouping power `g`
-/// it is one value wide below 2^`g`, and from there on narrower than 2^-`g` of the quantile, as far as the
-/// range goes. [`quantile`](Self::quantile) is one number from within, which for smooth distributions is
-/// much closer.
-///
-/// Quantiles of several snapshots cannot be averaged: [`merge`](Self::merge) the snapshots, then ask for
-/// the quantile.
+/// A snapshot is plain data, 8 bytes per bucket, and shares nothing with the histogram. The count
+/// is the sum of the buckets, so the two cannot disagree. Counts and sums are modulo 2^64.
 ///
 /// ```
 /// use striped_counter::Histogram;
@@ -29,35 +18,46 @@ use std::{error::Error, fmt, ops::RangeInclusive};
 /// assert!(snapshot.quantile_bounds(0.99).unwrap().contains(&990_000));
 /// assert!((499_000.0..=501_000.0).contains(&snapshot.quantile(0.5).unwrap()));
 /// ```
+///
+/// # Errors of quantiles
+///
+/// A histogram knows of each value only the bucket. [`quantile_bounds`](Self::quantile_bounds)
+/// returns the bucket that has the quantile: the exact quantile always lies in it. With log-linear
+/// buckets of grouping power `g` it is one value wide below 2^`g`, and narrower than 2^-`g` of the
+/// quantile from there to the end of the range. [`quantile`](Self::quantile) is an estimate within
+/// the bucket, which for smooth distributions is much closer.
+///
+/// Quantiles of several snapshots cannot be averaged: [`merge`](Self::merge) the snapshots first,
+/// and compute the quantile of that. [Histograms](crate::guide::histograms) has measured errors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HistogramSnapshot {
     shape: Shape,
-    /// One per bucket.
+    /// One count per bucket.
     counts: Box<[u64]>,
     sum: Option<u64>,
 }
 
 impl HistogramSnapshot {
-    /// `counts` has one for each bucket of `shape`.
+    /// Expects one count for each bucket of `shape`.
     pub(crate) fn new(shape: Shape, counts: impl Into<Box<[u64]>>, sum: Option<u64>) -> Self {
         let counts = counts.into();
         debug_assert_eq!(counts.len(), shape.buckets());
         Self { shape, counts, sum }
     }
 
-    /// Returns how many values were recorded: the sum of all buckets.
+    /// Returns the number of recorded values: the sum of all buckets.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().fold(0, |sum, &count| sum.wrapping_add(count))
     }
 
-    /// Returns the sum of all values, exactly; `None` if the histogram keeps none.
+    /// Returns the exact sum of all values, or `None` if the histogram keeps none.
     #[must_use]
     pub fn sum(&self) -> Option<u64> {
         self.sum
     }
 
-    /// Returns the sum divided by the count; `None` if nothing was recorded, or there is no sum.
+    /// Returns the sum divided by the count, or `None` if nothing was recorded or there is no sum.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
         let count = self.count();
@@ -65,17 +65,19 @@ impl HistogramSnapshot {
         Some(float(sum) / float(count))
     }
 
-    /// Returns an estimate of the value that a fraction `q` of all values do not exceed: 0.5 for the
-    /// median, 0.99 for the 99th percentile; `None` if nothing was recorded.
+    /// Returns an estimate of the quantile `q`, the value that a fraction `q` of all values do not
+    /// exceed, or `None` if nothing was recorded.
     ///
-    /// It lies within [`quantile_bounds`](Self::quantile_bounds), and between them where the values would
-    /// be if their density were linear in the bucket, with the slope between its neighbours. In the last
+    /// 0.5 is the median, and 0.99 the 99th percentile. The estimate lies within
+    /// [`quantile_bounds`](Self::quantile_bounds): it is where the value would be if the density of
+    /// values were linear within the bucket, with the slope between its two neighbours. In the last
     /// bucket, which is open, it is the lowest value, as with Prometheus' `histogram_quantile`.
     ///
-    /// Walks the buckets up to the one in question.
+    /// Walks the buckets up to the one with the quantile.
     ///
     /// # Panics
-    /// If `q` is not from 0 to 1.
+    ///
+    /// Panics if `q` is not from 0 to 1.
     #[must_use]
     #[track_caller]
     #[doc(alias = "percentile")]
@@ -87,56 +89,66 @@ impl HistogramSnapshot {
         if self.is_open(bucket) {
             return Some(low);
         }
-        // The middle of the nth of as many equal parts of the bucket's area.
+        // The bucket's area has as many equal parts as values: the middle of the nth.
         let part = (float(nth) - 0.5) / float(self.counts[bucket]);
         let value = low + self.inverse(bucket, part) * self.width(bucket) - 0.5;
-        // Whole values: half a value either side of the range is still the range's.
+        // Values are whole numbers, so the range extends half a value to either side.
         Some(value.clamp(low, high))
     }
 
-    /// Returns the values of the bucket that has the quantile `q`; `None` if nothing was recorded.
+    /// Returns the lowest and the highest value of the bucket that has the quantile `q`, or `None`
+    /// if nothing was recorded.
     ///
-    /// Of n values in ascending order the quantile is the one at position ⌈q·n⌉, at least the first. It lies
-    /// within these bounds, always; of 2^52 values and more, the position is as exact as an `f64`. In the last bucket, which is open, they end at [`u64::MAX`].
+    /// Of n values in ascending order the quantile is the one at position ⌈q·n⌉, or the first one
+    /// for 0. It always lies within these bounds. (With 2^52 values or more, the position is as
+    /// exact as an `f64`.) The last bucket is open, so its bounds end at [`u64::MAX`].
     ///
-    /// Walks the buckets up to the one in question.
+    /// Walks the buckets up to the one with the quantile.
     ///
     /// # Panics
-    /// If `q` is not from 0 to 1.
+    ///
+    /// Panics if `q` is not from 0 to 1.
+    #[doc(alias = "percentile")]
     #[must_use]
     #[track_caller]
     pub fn quantile_bounds(&self, q: f64) -> Option<RangeInclusive<u64>> {
         self.place(q).map(|place| self.shape.range(place.bucket))
     }
 
-    /// Returns a lower bound of all values: the lowest value of the first bucket that has any; `None` if
-    /// nothing was recorded.
+    /// Returns a lower bound of all values, or `None` if nothing was recorded.
+    ///
+    /// It is the lowest value of the first bucket that has any.
     #[must_use]
     pub fn min(&self) -> Option<u64> {
         let first = self.counts.iter().position(|&count| count > 0)?;
         Some(*self.shape.range(first).start())
     }
 
-    /// Returns an upper bound of all values: the highest value of the last bucket that has any, which is
-    /// [`u64::MAX`] for the open one; `None` if nothing was recorded.
+    /// Returns an upper bound of all values, or `None` if nothing was recorded.
+    ///
+    /// It is the highest value of the last bucket that has any, and [`u64::MAX`] for the open one.
     #[must_use]
     pub fn max(&self) -> Option<u64> {
         let last = self.counts.iter().rposition(|&count| count > 0)?;
         Some(*self.shape.range(last).end())
     }
 
-    /// Returns an iterator over all buckets in ascending order, the empty ones too: the values of each, and
-    /// how many were recorded. The ranges follow one another, from 0 to [`u64::MAX`].
+    /// Returns an iterator over all buckets in ascending order, each as its range of values and
+    /// their count.
+    ///
+    /// Empty buckets are included. The ranges follow one another, from 0 to [`u64::MAX`].
     pub fn buckets(&self) -> impl Iterator<Item = (RangeInclusive<u64>, u64)> {
         let ranges = (0..self.counts.len()).map(|bucket| self.shape.range(bucket));
         ranges.zip(self.counts.iter().copied())
     }
 
-    /// Returns for each of `bounds` how many values are at most that high, as Prometheus' `le` has it:
-    /// all of the buckets that end at or below the bound.
+    /// Returns for each of `bounds` how many values are at most that high, as Prometheus' `le`
+    /// means it.
     ///
-    /// Exact for bounds that buckets end at, such as [`bounds_within`](Self::bounds_within) returns. Of a bucket
-    /// that a bound splits, nothing is counted: a value is not below a bound until that is certain. So values in the last bucket, which is open, are counted by the bound [`u64::MAX`] alone.
+    /// Counts all buckets that end at or below the bound. That is exact for bounds at which buckets
+    /// end, such as [`bounds_within`](Self::bounds_within) returns. Of a bucket that a bound
+    /// splits, nothing is counted, since its values are not certain to be below the bound. So only
+    /// the bound [`u64::MAX`] counts the values in the last bucket, which is open.
     ///
     /// ```
     /// let sizes = striped_counter::Histogram::builder().bounds(&[10, 100]).build();
@@ -159,12 +171,13 @@ impl HistogramSnapshot {
         bounds.iter().map(below).collect()
     }
 
-    /// Returns at most `at_most` bounds within `values` that buckets end at, so that
-    /// [`cumulative`](Self::cumulative) counts are exact. They are spread evenly over the buckets, which for
-    /// log-linear ones is even on a logarithmic scale, and the last one is among them. They depend on the
-    /// buckets alone, not on what was recorded, so they stay the same from scrape to scrape.
+    /// Returns at most `at_most` bounds within `values` at which buckets end, so that
+    /// [`cumulative`](Self::cumulative) counts are exact.
     ///
-    /// For exporters: each bound is a time series of its own there, so some 50 are enough.
+    /// This is for exporters, where each bound is a time series: some 50 are enough. The bounds are
+    /// spread evenly over the buckets, which for log-linear ones is even on a logarithmic scale,
+    /// and include the last one within `values`. They depend on the buckets alone, not on what was
+    /// recorded, so they stay the same from scrape to scrape.
     ///
     /// ```
     /// let latency = striped_counter::Histogram::new().snapshot();
@@ -177,7 +190,9 @@ impl HistogramSnapshot {
         self.shape.bounds_within(values, at_most)
     }
 
-    /// Returns the values of both, as if one histogram had recorded them. There is a sum if both have one.
+    /// Returns the values of both snapshots, as if one histogram had recorded them all.
+    ///
+    /// There is a sum if both have one.
     ///
     /// ```
     /// let shops = [1, 2].map(|_| striped_counter::Histogram::new());
@@ -189,16 +204,18 @@ impl HistogramSnapshot {
     /// ```
     ///
     /// # Errors
-    /// If the buckets differ: see [`downsample`](Self::downsample).
+    ///
+    /// Returns an error if the buckets differ. [`downsample`](Self::downsample) may make them
+    /// equal.
     #[doc(alias = "checked_add")]
     pub fn merge(&self, other: &Self) -> Result<Self, ShapeMismatch> {
         self.combine(other, u64::wrapping_add)
     }
 
-    /// Returns the values that were recorded since `earlier`, a snapshot of the same histogram. There is a
-    /// sum if both have one.
+    /// Returns the values that were recorded since `earlier`, a snapshot of the same histogram.
     ///
-    /// Counts and sums are subtracted modulo 2^64: if `earlier` is the later one they wrap around.
+    /// There is a sum if both have one. Counts and sums are subtracted modulo 2^64, so they wrap
+    /// around if `earlier` is in fact the later one.
     ///
     /// ```
     /// let latency = striped_counter::Histogram::new();
@@ -210,7 +227,8 @@ impl HistogramSnapshot {
     /// ```
     ///
     /// # Errors
-    /// If the buckets differ.
+    ///
+    /// Returns an error if the buckets differ.
     #[doc(alias = "checked_sub")]
     pub fn since(&self, earlier: &Self) -> Result<Self, ShapeMismatch> {
         self.combine(earlier, u64::wrapping_sub)
@@ -225,8 +243,8 @@ impl HistogramSnapshot {
         Ok(Self { shape: self.shape, counts: counts.collect(), sum })
     }
 
-    /// Returns the same values in coarser log-linear buckets, as if they had been recorded with that
-    /// grouping power: exactly, since neighbours are added up.
+    /// Returns the same values in coarser log-linear buckets, exactly as if they had been recorded
+    /// with that grouping power.
     ///
     /// ```
     /// let latency = striped_counter::Histogram::new();
@@ -237,7 +255,9 @@ impl HistogramSnapshot {
     /// ```
     ///
     /// # Errors
-    /// If `grouping_power` is above the snapshot's, or its buckets have explicit bounds.
+    ///
+    /// Returns an error if `grouping_power` is above the snapshot's, or if the buckets have
+    /// explicit bounds.
     pub fn downsample(&self, grouping_power: u8) -> Result<Self, ShapeMismatch> {
         let Some(shape) = self.shape.coarser(grouping_power) else {
             let wanted = Wanted::Coarser { grouping_power };
@@ -253,7 +273,7 @@ impl HistogramSnapshot {
 }
 
 impl HistogramSnapshot {
-    /// Where the quantile `q` is.
+    /// Returns where the quantile `q` is.
     #[track_caller]
     fn place(&self, q: f64) -> Option<Place> {
         assert!((0.0..=1.0).contains(&q), "quantile: {q} is out of range, from 0 to 1");
@@ -265,7 +285,7 @@ impl HistogramSnapshot {
             }
             before += count;
         }
-        // Counts that wrap around have no order: not after fewer than 2^64 values.
+        // Unreachable before 2^64 values: only counts that wrap around do not add up.
         None
     }
 
@@ -273,26 +293,27 @@ impl HistogramSnapshot {
         bucket + 1 == self.counts.len()
     }
 
-    /// How many values a bucket has room for. The open one has no width that means anything.
+    /// Returns how many different values the bucket has. The width of the open one means nothing.
     fn width(&self, bucket: usize) -> f64 {
         let range = self.shape.range(bucket);
         float(range.end() - range.start()) + 1.0
     }
 
-    /// How much of its width a bucket takes to have `part` of its values, from 0 to 1.
+    /// Returns how far into the bucket, from 0 to 1, the lowest `part` of its values reaches.
     ///
-    /// The density is taken to be 1 + a (u - 1/2) at u of the width, so `part` = u + a (u² - u) / 2, solved
-    /// for u without a division by a.
+    /// The density is taken to be 1 + a (u - 1/2) at the fraction u of the width, so `part` = u + a
+    /// (u² - u) / 2, solved for u without a division by a.
     fn inverse(&self, bucket: usize, part: f64) -> f64 {
         let a = self.slope(bucket);
         let b = 1.0 - a / 2.0;
-        // Never below 0 but for rounding, where nothing is left at the upper end.
+        // Below 0 only by rounding, where the density at the upper end is 0.
         let root = (b * b + 2.0 * a * part).max(0.0).sqrt();
         2.0 * part / (b + root)
     }
 
-    /// How much the density grows from a bucket's lower end to its upper, in relation to its mean: the
-    /// slope between its neighbours. At most 2 either way, or there were less than nothing at one end.
+    /// Returns how much the density rises from a bucket's lower end to its upper end, relative to
+    /// its mean: the slope between the neighbours. It is limited to 2 either way, or the density
+    /// would be negative at one end.
     fn slope(&self, bucket: usize) -> f64 {
         if bucket == 0 || self.is_open(bucket + 1) {
             return 0.0;
@@ -305,21 +326,22 @@ impl HistogramSnapshot {
     }
 }
 
-/// One of the values, in ascending order.
+/// A value's place among all values in ascending order.
 struct Place {
     bucket: usize,
-    /// Which one of the bucket's, from 1.
+    /// Its position among those of the bucket, from 1.
     nth: u64,
 }
 
-/// The position of the quantile `q` of `count` values, from 1.
+/// Returns the position, from 1, of the quantile `q` of `count` values.
 fn rank(q: f64, count: u64) -> Option<u64> {
-    // The fraction that is meant is seldom a binary one: 0.07 is a little more, and 7 % of 100 values would
-    // be 8. So all but the last bit counts.
+    // Few decimal fractions are binary ones: 0.07 is stored as a little more, and 7 % of 100 values
+    // would be the eighth. So the last bit is ignored.
     let rank = (q * (1.0 - f64::EPSILON) * float(count)).ceil();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let rank = rank as u64;
-    // Of 2^52 values and more, the last bit is a value or several, and the quantile 1 is still the last one.
+    // With 2^52 values or more, the last bit is one value or more, but the quantile 1 is still the
+    // last value.
     let rank = if q < 1.0 { rank } else { count };
     (count > 0).then(|| rank.clamp(1, count))
 }
@@ -329,7 +351,7 @@ fn float(n: u64) -> f64 {
     n as f64
 }
 
-/// The buckets that have any values.
+/// Shows only the buckets that have values.
 impl fmt::Debug for HistogramSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let buckets: Vec<_> = self.buckets().filter(|(_, count)| *count > 0).collect();
@@ -341,7 +363,8 @@ impl fmt::Debug for HistogramSnapshot {
     }
 }
 
-/// Buckets do not fit: those of two snapshots differ, or cannot become what was asked for.
+/// The error of combining snapshots whose buckets differ, or of a
+/// [`downsample`](HistogramSnapshot::downsample) that is impossible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapeMismatch {
     is: Shape,

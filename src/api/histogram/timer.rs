@@ -6,14 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Records the time since it was started when it is dropped, made by
-/// [`Histogram::start_timer`](super::Histogram::start_timer), of a set by
-/// [`HistogramSet::start_timer`](super::HistogramSet::start_timer).
+/// Records the time since its start when dropped.
 ///
-/// In nanoseconds, by the monotonic clock, as with
-/// [`record_duration`](super::Histogram::record_duration). It records during a panic, too. Where the
-/// histogram is in an `Arc` that the timer would have to keep, take an [`Instant`] and record its
-/// [`elapsed`](Instant::elapsed).
+/// Made by [`Histogram::start_timer`](super::Histogram::start_timer) or
+/// [`HistogramSet::start_timer`](super::HistogramSet::start_timer). The time is in nanoseconds, by
+/// the monotonic clock, as with [`record_duration`](super::Histogram::record_duration), and is
+/// recorded on a panic, too. A timer borrows its histogram: if that is in an `Arc` that the timer
+/// would have to own, take an [`Instant`] and record its [`elapsed`](Instant::elapsed) time.
 ///
 /// ```
 /// use striped_counter::Histogram;
@@ -27,7 +26,7 @@ use std::{
 /// handle("GET /");
 /// assert_eq!(LATENCY.snapshot().count(), 1);
 /// ```
-#[must_use = "a timer that is dropped at once has timed nothing"]
+#[must_use = "a timer that is dropped at once times nothing; bind it: `let _timer = LATENCY.start_timer();`"]
 pub struct Timer<'a> {
     group: &'a Group,
     index: usize,
@@ -54,7 +53,7 @@ impl<'a> Timer<'a> {
         elapsed
     }
 
-    /// Records nothing, and returns the time.
+    /// Returns the time without recording it.
     ///
     /// ```
     /// let latency = striped_counter::Histogram::new();
@@ -81,7 +80,7 @@ impl fmt::Debug for Timer<'_> {
     }
 }
 
-/// At most [`u64::MAX`], which is 584 years.
+/// Returns the nanoseconds of `duration`, at most [`u64::MAX`], which is 584 years.
 #[inline]
 pub(super) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)

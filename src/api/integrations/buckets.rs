@@ -1,4 +1,4 @@
-//! What an exporter shows of a histogram.
+//! Which buckets of a histogram an exporter shows.
 
 use crate::HistogramSnapshot;
 
@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 
 /// Which buckets of a histogram an exporter shows, and in which unit.
 ///
-/// The bounds it shows are bounds of the histogram's own buckets, so that counts are exact; and at most 50
-/// of them unless told otherwise, since each is a time series of its own. They are spread evenly over the
-/// buckets of the values that [`within`](Self::within) says, and whatever lies beyond is counted in the
-/// first and in the last bucket, `+Inf`.
+/// The bounds are bounds of the histogram's own buckets, so counts are exact. There are at most 50,
+/// since each is a time series, unless [`at_most`](Self::at_most) sets another limit. They are
+/// spread evenly over the buckets [`within`](Self::within) a range of values; values beyond that
+/// are counted in the first bucket and in the last one, `+Inf`.
 ///
 /// ```
 /// use striped_counter::integrations::Buckets;
@@ -29,36 +29,38 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// Shows values as they were recorded, of any size.
+    /// Shows values in the unit in which they were recorded, over the whole range of the histogram.
     pub const fn new() -> Self {
         Self { per_unit: 1.0, low: 0, high: u64::MAX, at_most: 50 }
     }
 
-    /// Shows in seconds what was recorded in nanoseconds, for metrics whose names end in `_seconds`.
+    /// Shows seconds of values that were recorded in nanoseconds, for metrics whose names end in
+    /// `_seconds`.
     pub const fn seconds() -> Self {
         Self::new().per_unit(1e9)
     }
 
-    /// Sets how many of what was recorded make one of the unit that is shown: 1,000 for microseconds as
+    /// Sets how many recorded units make one of the unit shown: 1,000 to show microseconds as
     /// milliseconds.
     pub const fn per_unit(mut self, per_unit: f64) -> Self {
         self.per_unit = per_unit;
         self
     }
 
-    /// Sets the values that the bounds lie within, in the unit that is recorded.
+    /// Sets the range of values that the bounds lie within, in the unit in which values are
+    /// recorded.
     pub const fn within(mut self, values: RangeInclusive<u64>) -> Self {
         (self.low, self.high) = (*values.start(), *values.end());
         self
     }
 
-    /// Sets how many bounds there are at most, besides `+Inf`.
+    /// Sets the largest number of bounds, besides `+Inf`.
     pub const fn at_most(mut self, bounds: usize) -> Self {
         self.at_most = bounds;
         self
     }
 
-    /// Those of `set`.
+    /// Returns the bounds for the histograms of `set`.
     #[cfg(any(feature = "prometheus", feature = "prometheus-client"))]
     pub(super) fn of_set(self, set: &crate::HistogramSet) -> Scale {
         match set.get(0) {
@@ -67,10 +69,10 @@ impl Buckets {
         }
     }
 
-    /// Those of the histogram that `any` is a snapshot of.
+    /// Returns the bounds for the histogram that `any` is a snapshot of.
     pub(super) fn of(self, any: &HistogramSnapshot) -> Scale {
         let mut bounds = any.bounds_within(self.low..=self.high, self.at_most);
-        // Two that are one number as `f64` would be one series twice.
+        // Two bounds that are equal as `f64` would be the same series twice.
         bounds.dedup_by_key(|bound| float(*bound).to_bits());
         Scale { bounds, per_unit: self.per_unit }
     }
@@ -82,7 +84,7 @@ impl Default for Buckets {
     }
 }
 
-/// The [`Buckets`] of a histogram at hand.
+/// The [`Buckets`] of a particular histogram.
 #[derive(Clone, Debug)]
 pub(super) struct Scale {
     bounds: Vec<u64>,
@@ -90,22 +92,22 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// The upper bounds.
+    /// Returns the upper bounds in the unit shown.
     pub(super) fn bounds(&self) -> impl Iterator<Item = f64> {
         self.bounds.iter().map(|&bound| self.scaled(float(bound)))
     }
 
-    /// The upper bounds, each with how many values are at most that high.
+    /// Returns the upper bounds in the unit shown, each with how many values are at most that high.
     pub(super) fn cumulative(&self, snapshot: &HistogramSnapshot) -> Vec<(f64, u64)> {
         self.bounds().zip(snapshot.cumulative(&self.bounds)).collect()
     }
 
-    /// The sum of the values; not a number if the histogram keeps none.
+    /// Returns the sum of the values in the unit shown, or `NaN` if the histogram keeps none.
     pub(super) fn sum(&self, snapshot: &HistogramSnapshot) -> f64 {
         snapshot.sum().map_or(f64::NAN, |sum| self.scaled(float(sum)))
     }
 
-    /// By division, which gives the decimal that is meant: 5,000,000 ns are 0.005 s.
+    /// Divides rather than multiplies, which gives the intended decimal: 5,000,000 ns are 0.005 s.
     pub(super) fn scaled(&self, value: f64) -> f64 {
         value / self.per_unit
     }

@@ -1,4 +1,4 @@
-//! Labels for what is in a set.
+//! The labels of the counters or histograms in a set.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -11,11 +11,11 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LabelsError {
-    /// There are more labels than counters or histograms, or fewer.
+    /// The numbers of labels and of counters or histograms differ.
     Number {
-        /// How many labels, or sets of labels, were given.
+        /// The number of labels, or sets of labels, that were given.
         labels: usize,
-        /// How many counters or histograms the set has.
+        /// The number of counters or histograms in the set.
         len: usize,
     },
     /// Two counters or histograms have the same labels, and would be one time series.
@@ -42,7 +42,7 @@ impl fmt::Display for LabelsError {
 
 impl Error for LabelsError {}
 
-/// Whether each of a set of `len` has `labels` of its own.
+/// Checks that there are `len` labels, no two of them the same.
 pub(super) fn check<L: Eq + Hash>(labels: &[L], len: usize) -> Result<(), LabelsError> {
     if labels.len() != len {
         return Err(LabelsError::Number { labels: labels.len(), len });

@@ -1,27 +1,27 @@
-//! For metrics libraries: each is a feature named after the crate that it serves, off by default,
-//! and a module here.
+//! Integrations with metrics libraries: one module and one feature per library, all off by default.
 //!
-//! | feature | what it gives |
+//! | feature | what it provides |
 //! |---|---|
-//! | `prometheus-client` | metrics to register, labelled families, a collector of a set |
-//! | `prometheus` | collectors, and storage for its own counters and gauges |
-//! | `metrics` | a recorder in front of another, for `counter!` and `histogram!`; storage for recorders of your own |
-//! | `opentelemetry` | callbacks of observable instruments |
+//! | `prometheus-client` | metrics to register, labelled families, collectors of sets |
+//! | `prometheus` | collectors, and storage for the library's own counters and gauges |
+//! | `metrics` | a recorder in front of another, for `counter!` and `histogram!`; storage for your own recorder |
+//! | `opentelemetry` | callbacks for observable instruments |
 //! | `serde` | `Serialize` as the sum |
 //!
-//! An exporter keeps a counter by something that dereferences to it: a `&'static` one, or an `Arc`.
-//! `docs/guide/integrations.md` has the whole story, and `DogStatsD`.
+//! An exporter keeps a counter by a pointer that dereferences to it: a `&'static` reference, or an
+//! `Arc`. The [guide](crate::guide::integrations) has a complete program for each library, the
+//! versions that each module supports, and `DogStatsD`, which needs no feature.
 //!
 //! # Which number is exported
 //!
-//! The pull-based exporters show the [`sum`](crate::Counter::sum): after a
-//! [`take`](crate::Counter::take) it starts again from 0, which Prometheus understands as a reset. Do
-//! not take, if you can: give each consumer [`deltas`](crate::Counter::deltas) of its own.
-//! `opentelemetry` has no such notion, so it gets the total of all adds, which never goes down, whatever
-//! is taken.
+//! Exporters show the [`total`](crate::Counter::total), which never decreases, whatever has been
+//! taken. Only `serde`, and the types of `prometheus` that are stored here, show the
+//! [`sum`](crate::Counter::sum), which starts again from 0 after a [`take`](crate::Counter::take).
 //!
-//! Each module speaks the versions of its crate that `docs/guide/integrations.md` lists. A new major version of
-//! one of these crates may change its module in a minor version of this crate.
+//! # Versions
+//!
+//! A new major version of one of these libraries may change its module in a minor version of this
+//! crate.
 
 #[cfg(any(feature = "opentelemetry", feature = "prometheus", feature = "prometheus-client"))]
 mod buckets;

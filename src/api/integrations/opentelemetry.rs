@@ -1,13 +1,15 @@
-//! For the crate `opentelemetry`: callbacks of observable instruments.
+//! Integration with the crate [`opentelemetry`]: callbacks for observable instruments.
 //!
-//! They report what OpenTelemetry wants of an observable counter: the total, which never goes down,
-//! whatever has been taken. A callback keeps its counter for as long as the meter's provider lives,
-//! even if the instrument is dropped.
+//! A counter is observed by its [`total`](crate::Counter::total), which never decreases, whatever
+//! has been taken. A callback keeps its counter for as long as the meter's provider lives, even if
+//! the instrument is dropped.
 //!
-//! A [`Histogram`](crate::Histogram) cannot be handed on as one: the API has no observable histogram, and an
-//! SDK takes no distribution that is already counted. What there is instead: its count, its sum and its
-//! buckets as observable counters, of which the last serve Prometheus' `histogram_quantile` as well, and
-//! its quantiles as a gauge. Each instrument reads the histogram by itself, so they may differ by what is
+//! # Histograms
+//!
+//! OpenTelemetry has no observable histogram, and an SDK accepts no distribution that is already
+//! counted. So a [`Histogram`](crate::Histogram) is exported in parts: its count, its sum and its
+//! buckets as observable counters, and quantiles as a gauge. Prometheus' `histogram_quantile` works
+//! on the buckets. Each instrument reads the histogram by itself, so they may differ by what is
 //! recorded in between.
 //!
 //! # Example
@@ -50,7 +52,9 @@ mod histogram;
 
 pub use histogram::{observe_buckets, observe_count, observe_quantiles, observe_sum};
 
-/// Observes the total of `counter`, with `attributes`: for `u64_observable_counter`.
+/// Returns a callback that observes the total of `counter`, with `attributes`.
+///
+/// For an instrument made by `u64_observable_counter`.
 pub fn observe_counter(
     counter: impl Deref<Target = Counter> + Send + Sync + 'static,
     attributes: impl Into<Vec<KeyValue>>,
@@ -59,7 +63,9 @@ pub fn observe_counter(
     move |instrument| instrument.observe(counter.total(), &attributes)
 }
 
-/// Observes the sum of `counter`, with `attributes`: for `i64_observable_up_down_counter`, or a gauge.
+/// Returns a callback that observes the sum of `counter`, with `attributes`.
+///
+/// For an instrument made by `i64_observable_up_down_counter` or `i64_observable_gauge`.
 pub fn observe_up_down_counter(
     counter: impl Deref<Target = UpDownCounter> + Send + Sync + 'static,
     attributes: impl Into<Vec<KeyValue>>,
@@ -68,14 +74,18 @@ pub fn observe_up_down_counter(
     move |instrument| instrument.observe(counter.sum(), &attributes)
 }
 
-/// Observes the totals of all counters of `set`, each with attributes of its own, in the order of
-/// their indexes: for `u64_observable_counter`. They are of one moment if the set has a read lock.
+/// Returns a callback that observes the totals of all counters of `set`, each with its own
+/// `attributes`, in the order of their indices.
+///
+/// For an instrument made by `u64_observable_counter`. The totals are of one moment if the set has
+/// a read lock.
 ///
 /// # Limit
 ///
-/// The SDK exports at most 2,000 sets of attributes per instrument, unless told otherwise: the rest is added
-/// up in one point with the attribute `otel.metric.overflow`, where the counts of observable counters replace
-/// one another, so most are lost without a word. The API does not tell the limit. A larger set needs a view:
+/// By default the SDK exports at most 2,000 sets of attributes per instrument. It merges the rest
+/// into one point with the attribute `otel.metric.overflow`, where the counts of observable
+/// counters replace one another, so most of them are lost without a warning. The API does not
+/// reveal the limit. For a larger set, raise it by a view:
 ///
 /// ```text
 /// let wide = |instrument: &Instrument| match instrument.name() {
@@ -86,8 +96,9 @@ pub fn observe_up_down_counter(
 /// ```
 ///
 /// # Errors
-/// If there are attributes for fewer counters than the set has, or for more, or two counters have the
-/// same ones.
+///
+/// Returns an error if the numbers of attribute sets and of counters differ, or if two counters
+/// have the same attributes.
 pub fn observe_set<A: Into<Vec<KeyValue>>>(
     set: impl Deref<Target = CounterSet> + Send + Sync + 'static,
     attributes: impl IntoIterator<Item = A>,
@@ -101,7 +112,7 @@ pub fn observe_set<A: Into<Vec<KeyValue>>>(
     })
 }
 
-/// The same attributes in the order of their keys, which makes no difference to the SDK.
+/// Returns the same attributes sorted by key, which makes no difference to the SDK.
 fn sorted(attributes: &[Vec<KeyValue>]) -> Vec<Vec<KeyValue>> {
     let mut attributes = attributes.to_vec();
     for one in &mut attributes {

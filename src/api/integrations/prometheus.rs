@@ -1,11 +1,12 @@
-//! For the crate `prometheus`: collectors, and storage for its own counters and gauges.
+//! Integration with the crate [`prometheus`]: collectors, and storage for its own counters and
+//! gauges.
 //!
-//! A [`CounterCollector`] or a [`SetCollector`] shows counters that you have, and reads them when the
-//! registry gathers. [`IntCounterVec`] and the other aliases are that crate's own types with our storage:
-//! to shard the labelled counters of a program, change what it imports.
+//! A [`CounterCollector`] or a [`SetCollector`] shows your counters, and reads them when the
+//! registry gathers. [`IntCounterVec`] and the other aliases are the types of `prometheus` with
+//! sharded storage: to shard the labelled counters of a program, change its imports.
 //!
-//! Prometheus counts in `f64`, so sums are exact up to 2^53. The registry appends nothing to names:
-//! those of counters should end in `_total`.
+//! Prometheus counts in `f64`, so counts are exact up to 2^53. The registry appends nothing to
+//! names: end those of counters in `_total`.
 //!
 //! # Example
 //!
@@ -52,14 +53,15 @@ mod histogram;
 pub use atomic::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub use histogram::{HistogramCollector, HistogramSetCollector};
 
-/// As a message.
+/// Converts to an [`Error::Msg`].
 impl From<LabelsError> for Error {
     fn from(error: LabelsError) -> Self {
         Self::Msg(error.to_string())
     }
 }
 
-/// What a [`CounterCollector`] collects: a [`Counter`] as a counter, an [`UpDownCounter`] as a gauge.
+/// What a [`CounterCollector`] can show: a [`Counter`] as a counter, or an [`UpDownCounter`] as a
+/// gauge.
 pub trait Collectable: sealed::Collectable {}
 
 impl Collectable for Counter {}
@@ -106,8 +108,8 @@ fn float(level: i64) -> f64 {
     level as f64
 }
 
-/// A [`Counter`] or an [`UpDownCounter`] as a collector. Of a counter it shows the [`total`](Counter::total), which a
-/// `take` does not lower.
+/// A collector of a [`Counter`], by its [`total`](Counter::total), or of an [`UpDownCounter`], by
+/// its [`sum`](UpDownCounter::sum).
 #[derive(Debug)]
 pub struct CounterCollector<P> {
     desc: Desc,
@@ -115,10 +117,11 @@ pub struct CounterCollector<P> {
 }
 
 impl<P: Deref<Target: Collectable>> CounterCollector<P> {
-    /// Shows `counter` by `name`.
+    /// Creates a collector that shows `counter` as `name`.
     ///
     /// # Errors
-    /// If `name` is not a valid name of a metric, or `help` is empty.
+    ///
+    /// Returns an error if `name` is not a valid name of a metric, or if `help` is empty.
     pub fn new(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -140,9 +143,9 @@ impl<P: Deref<Target: Collectable> + Send + Sync> Collector for CounterCollector
     }
 }
 
-/// A [`CounterSet`] as a collector of one metric, with labels for each counter.
+/// A collector of a [`CounterSet`] as one metric, with labels for each counter.
 ///
-/// It shows the [`totals`](CounterSet::totals): of one moment if the set has a read lock.
+/// It shows the [`totals`](CounterSet::totals), which are of one moment if the set has a read lock.
 #[derive(Debug)]
 pub struct SetCollector<P> {
     desc: Desc,
@@ -151,12 +154,13 @@ pub struct SetCollector<P> {
 }
 
 impl<P: Deref<Target = CounterSet>> SetCollector<P> {
-    /// Shows `set` by `name`, with labels of the names `label_names`, and with values for each of its
-    /// counters, in the order of their indices.
+    /// Creates a collector that shows `set` as `name`, with labels named `label_names`, and one
+    /// array of label values for each counter, in the order of their indices.
     ///
     /// # Errors
-    /// If a name is not valid, or `help` is empty, or there are fewer or more values than counters, or two
-    /// counters have the same ones.
+    ///
+    /// Returns an error if a name is not valid, if `help` is empty, if the numbers of arrays and of
+    /// counters differ, or if two counters have the same values.
     pub fn new<const N: usize>(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -171,7 +175,8 @@ impl<P: Deref<Target = CounterSet>> SetCollector<P> {
     }
 }
 
-/// The labels of each of a set of `len`, in the order that the registry gives to its own: by name.
+/// Returns the labels of each counter or histogram in a set of `len`, sorted by name, as the
+/// registry sorts its own.
 fn label_pairs<const N: usize>(
     names: &[String; N],
     values: impl IntoIterator<Item = [impl Into<String>; N]>,

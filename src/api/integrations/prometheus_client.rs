@@ -1,15 +1,16 @@
-//! For the crate `prometheus-client`: metrics to register.
+//! Integration with the crate [`prometheus_client`]: metrics to register.
 //!
-//! [`Counter`] and [`UpDownCounter`] encode themselves, as a counter and a gauge, so that they go into
-//! a registry or a [`Family`](prometheus_client::metrics::family::Family) as they are; [`ByRef`] is
-//! for those in a `static` or an `Arc`; and a [`SetCollector`] shows a [`CounterSet`] as
+//! [`Counter`] and [`UpDownCounter`] encode themselves, as a counter and a gauge, so they can be
+//! registered directly, or in a [`Family`](prometheus_client::metrics::family::Family). [`ByRef`]
+//! registers one that is a `static` or in an `Arc`, and [`SetCollector`] shows a [`CounterSet`] as
 //! one labelled metric.
 //!
-//! There is no implementation of that crate's `Atomic`: it has to return the previous value, which a
+//! There is no implementation of the crate's `Atomic`: it has to return the previous value, which a
 //! sharded counter does not know.
 //!
-//! A `Family` makes a counter for each set of label values, of 8 bytes per shard and some 100 more, and looks it up
-//! under a lock. Keep what it returns, or use a set, where the values are known beforehand.
+//! A `Family` makes a counter for each set of label values, of 8 bytes per shard and some 100 more,
+//! and looks it up under a lock. Keep what it returns, or use a set if the values are known in
+//! advance.
 //!
 //! # Example
 //!
@@ -26,11 +27,11 @@
 //!
 //! let mut registry = Registry::default();
 //! registry.register("hits", "Requests", ByRef(&HITS));
-//! // With labels that are known beforehand: one shard look-up, and no lock.
+//! // Labels that are known in advance: an add takes no lock.
 //! let labels = [("status", "ok"), ("status", "error")].map(|label| [label]);
 //! let by_status = SetCollector::new("responses", "Responses", labels, &BY_STATUS)?;
 //! registry.register_collector(Box::new(by_status));
-//! // With labels that are not; each counter has the shards that the constructor gives it.
+//! // Labels that are not; the constructor chooses the settings of each counter.
 //! let make = || ByRef(Arc::new(Counter::builder().shards(4).build()));
 //! let users = Family::<Vec<(String, String)>, _, _>::new_with_constructor(make);
 //! registry.register("logins", "Log-ins", users.clone());
@@ -67,7 +68,7 @@ impl TypedMetric for Counter {
     const TYPE: MetricType = MetricType::Counter;
 }
 
-/// As a counter, by its [`total`](Counter::total), which a `take` does not lower.
+/// Encodes a counter, by its [`total`](Counter::total), which a `take` does not lower.
 impl EncodeMetric for Counter {
     fn encode(&self, encoder: MetricEncoder<'_>) -> Encoded {
         encode_count(self.total(), encoder)
@@ -82,7 +83,7 @@ impl TypedMetric for UpDownCounter {
     const TYPE: MetricType = MetricType::Gauge;
 }
 
-/// As a gauge, by its [`sum`](UpDownCounter::sum).
+/// Encodes a gauge, by its [`sum`](UpDownCounter::sum).
 impl EncodeMetric for UpDownCounter {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Encoded {
         encoder.encode_gauge(&self.sum())
@@ -97,7 +98,8 @@ fn encode_count(count: u64, mut encoder: MetricEncoder<'_>) -> Encoded {
     encoder.encode_counter::<NoLabelSet, _, u64>(&count, None)
 }
 
-/// A metric by a `&'static` reference or an [`Arc`](std::sync::Arc), as a metric of its own.
+/// A metric behind a pointer, such as a `&'static` reference or an [`Arc`](std::sync::Arc), as a
+/// metric of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ByRef<P>(pub P);
 
@@ -115,9 +117,9 @@ impl<P: Deref<Target: EncodeMetric>> EncodeMetric for ByRef<P> {
     }
 }
 
-/// A [`CounterSet`] as one metric, with labels for each counter.
+/// A collector of a [`CounterSet`] as one metric, with labels for each counter.
 ///
-/// It shows the [`totals`](CounterSet::totals): of one moment if the set has a read lock.
+/// It shows the [`totals`](CounterSet::totals), which are of one moment if the set has a read lock.
 #[derive(Debug)]
 pub struct SetCollector<L, P> {
     name: String,
@@ -127,11 +129,13 @@ pub struct SetCollector<L, P> {
 }
 
 impl<L: Eq + Hash, P: Deref<Target = CounterSet>> SetCollector<L, P> {
-    /// Shows `set` by `name`, to which the registry appends `_total`, with one set of labels for each
-    /// of its counters, in the order of their indices.
+    /// Creates a collector that shows `set` as `name`, to which the registry appends `_total`, with
+    /// one set of labels for each counter, in the order of their indices.
     ///
     /// # Errors
-    /// If there are fewer labels than counters, or more, or two counters have the same ones.
+    ///
+    /// Returns an error if the numbers of labels and of counters differ, or if two counters have
+    /// the same labels.
     pub fn new(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -140,7 +144,7 @@ impl<L: Eq + Hash, P: Deref<Target = CounterSet>> SetCollector<L, P> {
     ) -> Result<Self, LabelsError> {
         let labels: Vec<_> = labels.into_iter().collect();
         labels::check(&labels, set.len())?;
-        // As the registry writes the help of other metrics.
+        // The registry ends the help of other metrics in a full stop, too.
         let help = help.into() + ".";
         Ok(Self { name: name.into(), help, labels, counters: set })
     }

@@ -1,5 +1,8 @@
-//! For the crate `serde`: counters serialize as their sums, as [`sum`](crate::Counter::sum) and
-//! [`sums`](crate::CounterSet::sums) have them, and snapshots of histograms as what is in them. They do not deserialize: a counter is not a number. A [`Backend`] does both.
+//! Integration with the crate `serde`.
+//!
+//! Counters serialize as their [`sum`](crate::Counter::sum), sets as their
+//! [`sums`](crate::CounterSet::sums), and snapshots of histograms as their contents. None of them
+//! deserializes, since a counter is more than a number. A [`Backend`] does both.
 
 use crate::{Backend, Counter, CounterSet, HistogramSnapshot, UpDownCounter};
 use serde::{
@@ -9,7 +12,7 @@ use serde::{
 };
 use std::fmt;
 
-/// As the sum.
+/// Serializes the [`sum`](Self::sum).
 ///
 /// ```
 /// let hits = striped_counter::Counter::new();
@@ -24,22 +27,24 @@ impl Serialize for Counter {
     }
 }
 
-/// As the sum.
+/// Serializes the [`sum`](Self::sum).
 impl Serialize for UpDownCounter {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_i64(self.sum())
     }
 }
 
-/// As a sequence of all sums.
+/// Serializes a sequence of all [`sums`](Self::sums).
 impl Serialize for CounterSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.sums())
     }
 }
 
-/// As a struct of `count`, `sum` and `buckets`. The sum may be none, and of the buckets there are those that
-/// have values: each as its lowest value, its highest and its count.
+/// Serializes a struct of `count`, `sum` and `buckets`.
+///
+/// The sum may be none. Only the buckets that have values are included, each as its lowest value,
+/// its highest value and its count.
 ///
 /// ```
 /// let sizes = striped_counter::Histogram::new();
@@ -61,7 +66,7 @@ impl Serialize for HistogramSnapshot {
     }
 }
 
-/// By name, as it is shown: a setting of a program's own.
+/// Serializes the name, so that the backend can be a setting of your program.
 ///
 /// ```
 /// use striped_counter::Backend;
@@ -78,7 +83,7 @@ impl Serialize for Backend {
     }
 }
 
-/// By any name that [`FromStr`](std::str::FromStr) takes.
+/// Accepts any name that [`FromStr`](std::str::FromStr) does.
 impl<'de> Deserialize<'de> for Backend {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(Name)

@@ -1,4 +1,4 @@
-//! What stands for a counter of a set, for all of them in turn, and for a consumer of them.
+//! A counter of a set, an iterator over all of them, and a consumer's cursor.
 
 use super::CounterSet;
 use std::{
@@ -7,7 +7,7 @@ use std::{
     ops::{Deref, Range},
 };
 
-/// A counter of a [`CounterSet`], found by [`CounterSet::get`]. A handle: copies are the same
+/// A handle to a counter of a [`CounterSet`], made by [`CounterSet::get`]. Copies are the same
 /// counter.
 #[derive(Clone, Copy)]
 pub struct CounterRef<'a> {
@@ -16,7 +16,7 @@ pub struct CounterRef<'a> {
 }
 
 impl<'a> CounterRef<'a> {
-    /// The index is in range.
+    /// Expects an index in range.
     #[inline]
     pub(super) fn new(set: &'a CounterSet, index: usize) -> Self {
         Self { set, index }
@@ -53,7 +53,7 @@ impl<'a> CounterRef<'a> {
     }
 
     /// Returns the sum and starts again from zero, losing nothing; see [`CounterSet::take`].
-    #[must_use = "what is taken is gone from the sum; nobody else will see it"]
+    #[must_use = "what is taken is no longer in the sum"]
     pub fn take(&self) -> u64 {
         self.set.matrix.take(self.index)
     }
@@ -65,10 +65,10 @@ impl fmt::Debug for CounterRef<'_> {
     }
 }
 
-/// A consumer's cursor over the adds of a [`CounterSet`], made by [`CounterSet::deltas`] of a borrowed
-/// set, or by [`SetDeltas::new`] of whatever owns it.
+/// A consumer's cursor over the adds to a [`CounterSet`].
 ///
-/// A clone goes on from where the original is.
+/// [`CounterSet::deltas`] makes one that borrows the set; [`SetDeltas::new`] makes one that owns an
+/// `Arc` or any other pointer to it. A clone continues from where the original is.
 #[derive(Clone, Debug)]
 pub struct SetDeltas<P: Deref<Target = CounterSet>> {
     set: P,
@@ -76,7 +76,7 @@ pub struct SetDeltas<P: Deref<Target = CounterSet>> {
 }
 
 impl<P: Deref<Target = CounterSet>> SetDeltas<P> {
-    /// Makes a cursor that has seen nothing; see [`Deltas::new`](crate::Deltas::new).
+    /// Creates a cursor that has seen nothing; see [`Deltas::new`](crate::Deltas::new).
     #[must_use]
     pub fn new(set: P) -> Self {
         let seen = vec![0; set.len()];
@@ -89,8 +89,9 @@ impl<P: Deref<Target = CounterSet>> SetDeltas<P> {
         &self.set
     }
 
-    /// Returns what was added to each counter since this cursor last looked, modulo 2^64. Costs
-    /// [`sums`](CounterSet::sums).
+    /// Returns what was added to each counter since this cursor last looked, modulo 2^64.
+    ///
+    /// Costs as much as [`sums`](CounterSet::sums).
     #[must_use = "the next delta starts where this one ends"]
     pub fn next_delta(&mut self) -> Vec<u64> {
         let totals = self.set.totals();

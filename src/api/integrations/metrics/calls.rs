@@ -1,6 +1,8 @@
-//! Calls to the inner recorder, which may do anything: wait, count by the very macros that are served
-//! here, or flush. So no lock is held in them, and what it counts itself goes no further before the next
-//! flush, or it would call itself without end.
+//! Calls to the inner recorder.
+//!
+//! It may do anything: wait, count by the very macros that are served here, or flush. So no lock is
+//! held during these calls, and what it counts itself is passed on in the next flush, or it would
+//! call itself without end.
 
 use std::cell::Cell;
 
@@ -9,7 +11,7 @@ thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls the inner recorder, or a handle of its.
+/// Calls the inner recorder, or one of its handles.
 pub(super) fn out<T>(call: impl FnOnce() -> T) -> T {
     struct Back(bool);
 
@@ -23,7 +25,7 @@ pub(super) fn out<T>(call: impl FnOnce() -> T) -> T {
     call()
 }
 
-/// Whether it is the inner recorder that calls.
+/// Returns whether the inner recorder is the caller.
 pub(super) fn from_inside() -> bool {
     INSIDE.get()
 }

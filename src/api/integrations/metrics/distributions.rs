@@ -1,8 +1,8 @@
-//! What `histogram!` records.
+//! What `histogram!` records: one histogram of ours per key.
 //!
-//! A histogram of ours per key. The inner recorder gets its buckets, its count and its sum as gauges that
-//! grow: they are the one kind of metric that every exporter shows by the name it is given, and in whole
-//! and in broken numbers.
+//! The inner recorder gets its buckets, its count and its sum as gauges that grow. Gauges are the
+//! only kind of metric that every exporter shows under the given name, as whole numbers and as
+//! fractions.
 
 use super::{calls, keyed::Entry};
 use crate::{BuildError, Builder, Histogram, HistogramSnapshot};
@@ -12,12 +12,12 @@ use std::sync::Arc;
 /// The bounds that Prometheus' client libraries have in common, for seconds.
 pub(super) const DEFAULT_BOUNDS: [f64; 11] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// How many decimal digits of the smallest bound are told apart.
+/// How many decimal digits of the smallest bound are significant.
 const DIGITS: i32 = 6;
-/// 2^53: from here on an `f64` does not have every whole number.
+/// 2^53, above which an `f64` does not represent every whole number.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Bounds in the unit of the values, and in that of the histogram, which has whole numbers only.
+/// Bounds in the unit of the values, and as the whole numbers that the histogram has.
 #[derive(Debug)]
 pub(super) struct Scale {
     bounds: Vec<f64>,
@@ -32,9 +32,10 @@ pub(super) struct Distribution {
 }
 
 impl Scale {
-    /// `None` if `bounds` do not ascend from above 0, or lie too far apart to be told apart.
+    /// Returns `None` if `bounds` do not ascend from above 0, or are too far apart to be
+    /// represented exactly.
     ///
-    /// The whole numbers are never freed: a recorder lives as long as its program.
+    /// The whole numbers are never freed, since a recorder lives as long as its program.
     pub(super) fn new(bounds: &[f64]) -> Option<Self> {
         let (&first, &last) = (bounds.first()?, bounds.last()?);
         let ascend = bounds.windows(2).all(|pair| pair[0] < pair[1]);
@@ -52,8 +53,8 @@ impl Scale {
         Some(scale)
     }
 
-    /// What the histogram has for `value`: below 0 and not a number come to 0, and what is beyond all that
-    /// an `f64` counts exactly, infinity too, to the end of that, or a single value would make sums wrap.
+    /// Returns the histogram's number for `value`. Negative values and `NaN` become 0. Values
+    /// beyond 2^53, also infinity, become 2^53: otherwise a single one would make sums wrap.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     #[inline]
     fn whole(&self, value: f64) -> u64 {
@@ -85,23 +86,24 @@ impl HistogramFn for Entry<Distribution> {
 }
 
 impl Entry<Distribution> {
-    /// Hands on what was recorded since the last time, and returns whether there was anything.
-    pub(super) fn hand_on(&self, inner: &impl Recorder) -> bool {
+    /// Passes on what was recorded since the last time, and returns whether there was anything.
+    pub(super) fn pass_on(&self, inner: &impl Recorder) -> bool {
         let recorded = self.value().histogram.take();
-        // A value may come one flush before its count.
+        // A value may be passed on one flush before its count.
         let is_new = recorded.count() > 0 || recorded.sum() != Some(0);
         if is_new {
-            calls::out(|| self.hand_on_new(&recorded, inner));
+            calls::out(|| self.pass_on_new(&recorded, inner));
         }
         is_new
     }
 
-    fn hand_on_new(&self, recorded: &HistogramSnapshot, inner: &impl Recorder) {
+    fn pass_on_new(&self, recorded: &HistogramSnapshot, inner: &impl Recorder) {
         let Scale { bounds, whole, per_unit } = &*self.value().scale;
         let grow = |suffix, le: Option<&str>, by| {
             inner.register_gauge(&self.key_of(suffix, le), &self.metadata()).increment(by);
         };
-        // Also by 0: to an exporter that drops what is idle, the buckets are busy all together.
+        // Buckets grow by 0, too, so that an exporter that drops idle series keeps all of them or
+        // none.
         for (bound, count) in bounds.iter().zip(recorded.cumulative(whole)) {
             grow("_bucket", Some(&bound.to_string()), float(count));
         }

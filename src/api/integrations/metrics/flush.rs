@@ -1,4 +1,4 @@
-//! Who hands on, and when.
+//! Who passes on what was counted, and when.
 
 use super::calls;
 use std::{
@@ -11,32 +11,34 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The part of the time that the thread may take.
+/// The thread may take one part in so many of the time.
 const BUSY: u32 = 20;
-/// For how long to wait for another flush: longer than any takes whose exporter is not stuck.
+/// How long to wait for another flush: longer than any flush takes, unless its exporter is stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Hands on what was counted, from a [`ShardedRecorder`](super::ShardedRecorder) to its inner recorder.
+/// Passes on what was counted, from a [`ShardedRecorder`](super::ShardedRecorder) to its inner
+/// recorder.
 #[derive(Clone)]
 pub struct Flusher(pub(super) Arc<dyn Flush + Send + Sync>);
 
-/// What can be flushed: a recorder in front of some other.
+/// A recorder that can be flushed, whatever its inner recorder is.
 pub(super) trait Flush {
     fn flush_now(&self);
     fn turns(&self) -> &Turns;
-    /// How many handles and keys there are.
+    /// Returns the number of handles and keys.
     fn len(&self) -> usize;
 }
 
 impl Flusher {
     /// Brings the inner recorder up to date.
     ///
-    /// The recorder does so by itself. Call it before a scrape that is to have everything that was counted
-    /// before, and at the end of a program that sends its metrics.
+    /// The recorder does so by itself. Call this before a scrape that has to include everything
+    /// counted before it, and at the end of a program that sends its metrics.
     ///
-    /// Costs a sum per counter, and a call of the inner recorder per counter that has changed. No lock is
-    /// held meanwhile, and counting never waits for it. It waits for another flush, for one second at
-    /// most. Called by the inner recorder during a flush, it does nothing.
+    /// A flush costs one sum per counter, and one call of the inner recorder per counter that has
+    /// changed. It holds no lock meanwhile, and counting never waits for it. It waits for another
+    /// flush, for one second at most. If the inner recorder calls this during a flush, nothing
+    /// happens.
     pub fn flush(&self) {
         flush(&*self.0);
     }
@@ -52,25 +54,28 @@ fn flush(what: &(impl Flush + ?Sized)) {
     if calls::from_inside() {
         return;
     }
-    // Without a turn, the exporter is stuck in another thread. There is still something to do.
+    // Without a turn, the exporter is stuck in another thread, but there may still be something to
+    // pass on.
     let _turn = what.turns().wait(PATIENCE);
     what.flush_now();
 }
 
-/// Flushes time and again, until the recorder and its flushers are gone, which `gone` tells.
+/// Flushes again and again, until the recorder and its flushers are dropped, which disconnects
+/// `gone`.
 pub(super) fn keep_flushing<F: Flush>(what: &Weak<F>, gone: &Receiver<()>, pause: Duration) {
     let mut next = pause;
     while gone.recv_timeout(next) == Err(RecvTimeoutError::Timeout) {
         let Some(what) = what.upgrade() else { return };
         let start = Instant::now();
-        // A panic of the inner recorder has been reported by then, and is no reason to stop.
+        // A panic of the inner recorder is no reason to stop; the panic hook has reported it.
         let _ = catch_unwind(AssertUnwindSafe(|| flush(&*what)));
         next = pause.max(start.elapsed() * BUSY);
     }
 }
 
-/// One flush at a time, so that a flush has handed on all that came before it when it returns. Not a lock,
-/// which would be held while the inner recorder is called: nobody waits for a turn without end.
+/// Lets one flush run at a time, so that a flush has passed on everything counted before it when it
+/// returns. Not a lock, which would be held while the inner recorder is called: waiting for a turn
+/// has a time limit.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     taken: Mutex<bool>,

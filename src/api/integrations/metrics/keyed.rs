@@ -1,6 +1,6 @@
-//! Storage by key, for what is not asked of the inner recorder before the next flush.
+//! Storage by key, for what is not registered with the inner recorder before the next flush.
 //!
-//! An entry is forgotten when nobody holds it, and it has not changed between two flushes.
+//! An entry is removed when it has no handle left and has not changed between two flushes.
 
 use metrics::{Key, Level, Metadata};
 use std::{
@@ -51,7 +51,7 @@ impl<V> Default for Keyed<V> {
 }
 
 impl<V> Keyed<V> {
-    /// The entry of `key`, which is made if there is none.
+    /// Returns the entry of `key`, which is made if there is none.
     pub(super) fn get(
         &self,
         key: &Key,
@@ -76,28 +76,30 @@ impl<V> Keyed<V> {
         })
     }
 
-    /// Calls `hand_on` with each entry, outside of all locks; it returns whether there was anything new.
-    pub(super) fn flush(&self, mut hand_on: impl FnMut(&Entry<V>) -> bool) {
+    /// Calls `pass_on` with each entry, outside of all locks; it has to return whether there was
+    /// anything new.
+    pub(super) fn flush(&self, mut pass_on: impl FnMut(&Entry<V>) -> bool) {
         for part in &self.parts {
             for entry in Self::entries(part) {
-                entry.rested.store(!hand_on(&entry), Ordering::Relaxed);
+                entry.rested.store(!pass_on(&entry), Ordering::Relaxed);
             }
         }
     }
 
-    /// The entries of `part`, which forgets those that rest.
+    /// Returns the entries of `part`, and removes those at rest from it.
     fn entries(part: &RwLock<Part<V>>) -> Vec<Arc<Entry<V>>> {
         if part.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
             return Vec::new();
         }
         let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
         let entries = part.values().cloned().collect();
-        // Two: the map's, and the one just made. Nobody can get another one without the lock.
+        // Two references are the map's and the one just made. There is no way to a third without
+        // the lock.
         part.retain(|_, entry| {
             Arc::strong_count(entry) > 2 || !entry.rested.load(Ordering::Relaxed)
         });
-        // Acquire: partners the release with which the last handle of a forgotten entry was dropped, so
-        // that what was added by it is handed on.
+        // Acquire: partners the release with which the last handle of a removed entry was dropped,
+        // so that what was added through it is passed on.
         fence(Ordering::Acquire);
         if part.capacity() > 64.max(8 * part.len()) {
             part.shrink_to_fit();

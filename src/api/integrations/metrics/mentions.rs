@@ -1,9 +1,9 @@
-//! A counter for each time that a macro is called.
+//! One counter for each call of `counter!`: a *mention*.
 //!
-//! The inner recorder is asked each time, in the context of the caller, since its layers may add labels
-//! that are other ones each time, and since it may have dropped the series meanwhile. What it answers
-//! tells nothing of the series behind it, so two answers are never taken for the same, and none is kept
-//! for longer than the caller keeps the handle.
+//! Each call asks the inner recorder in the context of the caller, since its layers may add
+//! different labels each time, and since it may have dropped the series meanwhile. What it returns
+//! does not reveal the series behind it, so no two of its counters are taken for the same, and none
+//! is kept longer than the caller keeps the handle.
 
 use super::{calls, pending::Pending};
 use crossbeam_utils::CachePadded;
@@ -18,8 +18,8 @@ use std::{
 };
 
 const STRIPES: usize = 16;
-/// With as many new mentions in a stripe, and no fewer than it had before, those that nobody holds are to
-/// be removed before the next flush.
+/// With so many new mentions in a stripe, and at least as many as old ones, those without a handle
+/// are removed before the next flush.
 const MANY: usize = 64;
 
 /// A counter of ours, and the inner recorder's.
@@ -28,7 +28,7 @@ pub(super) struct Mention {
     theirs: metrics::Counter,
 }
 
-/// All that have not been dropped, by the thread that made them.
+/// All mentions that have not been dropped, by the thread that made them.
 #[derive(Default)]
 pub(super) struct Mentions {
     stripes: [CachePadded<Stripe>; STRIPES],
@@ -40,7 +40,7 @@ struct Stripe(Mutex<Listed>);
 #[derive(Default)]
 struct Listed {
     mentions: Vec<Arc<Mention>>,
-    /// How many of them the last flush has left.
+    /// How many of them the last flush kept.
     old: usize,
 }
 
@@ -49,8 +49,8 @@ impl Mention {
         Arc::new(Self { pending, theirs })
     }
 
-    fn hand_on(&self) {
-        calls::out(|| self.pending.hand_on(&self.theirs));
+    fn pass_on(&self) {
+        calls::out(|| self.pending.pass_on(&self.theirs));
     }
 }
 
@@ -65,29 +65,29 @@ impl CounterFn for Mention {
     }
 }
 
-/// What came after the last flush.
+/// Passes on what was counted after the last flush.
 impl Drop for Mention {
     fn drop(&mut self) {
         if !self.pending.is_empty() {
-            self.hand_on();
+            self.pass_on();
         }
     }
 }
 
 impl Mentions {
-    /// Lists `mention`, and returns whether its stripe has so many new ones that it should be flushed.
+    /// Lists `mention`, and returns whether its stripe has enough new ones to be flushed.
     pub(super) fn list(&self, mention: Arc<Mention>) -> bool {
         let mut listed = self.own_stripe().lock();
         listed.mentions.push(mention);
         listed.mentions.len() - listed.old >= MANY.max(listed.old)
     }
 
-    /// Hands on what is pending in the calling thread's stripe.
+    /// Passes on what is pending in the calling thread's stripe.
     pub(super) fn flush_own(&self) {
         self.own_stripe().flush();
     }
 
-    /// Hands on what is pending.
+    /// Passes on what is pending.
     pub(super) fn flush(&self) {
         self.stripes.iter().for_each(|stripe| stripe.flush());
     }
@@ -116,16 +116,17 @@ impl Stripe {
         let mut taken = Taken { stripe: self, mentions: mem::take(&mut self.lock().mentions) };
         taken.mentions.retain(|mention| {
             if !mention.pending.is_empty() {
-                mention.hand_on();
+                mention.pass_on();
             }
-            // If a thread adds, and drops the last handle, just now: dropping this one hands that on.
+            // If another thread adds and then drops the last handle right now, dropping this
+            // reference passes the add on.
             Arc::strong_count(mention) > 1
         });
     }
 }
 
-/// The mentions of a stripe, out of its lock while the inner recorder is called. They come back when this
-/// is dropped, by a panic of that one too.
+/// The mentions of a stripe, outside of its lock while the inner recorder is called. Dropping this
+/// puts them back, also when the inner recorder panics.
 struct Taken<'a> {
     stripe: &'a Stripe,
     mentions: Vec<Arc<Mention>>,

@@ -1,7 +1,7 @@
-//! For the crate `metrics`: storage behind its macros.
+//! Integration with the crate [`metrics`]: sharded storage behind its macros.
 //!
-//! To have every counter of a program sharded, put a [`ShardedRecorder`] in front of the recorder that
-//! exports. It hands on by itself what the macros have counted.
+//! To shard every counter of a program, put a [`ShardedRecorder`] in front of the recorder that
+//! exports. It passes on by itself what the macros have counted.
 //!
 //! ```
 //! use metrics::{NoopRecorder, counter, set_global_recorder};
@@ -10,13 +10,13 @@
 //! let exporter = NoopRecorder; // in a service: `PrometheusBuilder::new().build_recorder()`
 //! set_global_recorder(ShardedRecorder::new(exporter))?;
 //!
-//! // For hot loops: keep the handle, instead of a look-up per increment.
+//! // In hot loops, keep the handle instead of looking it up for each increment.
 //! let hits = counter!("hits", "route" => "/");
 //! hits.increment(1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! For recorders of your own, [`Counter`] is a [`CounterFn`], [`UpDownCounter`] a [`GaugeFn`], and
+//! For a recorder of your own, [`Counter`] is a [`CounterFn`], [`UpDownCounter`] a [`GaugeFn`], and
 //! [`Histogram`] a [`HistogramFn`].
 
 mod calls;
@@ -33,9 +33,10 @@ pub use recorder::{RecorderBuilder, RecorderError, ShardedRecorder};
 use crate::{Counter, Histogram, UpDownCounter};
 use metrics::{CounterFn, GaugeFn, HistogramFn};
 
-/// `increment` is an [`add`](Counter::add), with all that it promises. `absolute` makes the sum at
-/// least the given value, as a maximum does: a smaller value changes nothing. It excludes readers and
-/// other calls of itself, and so may wait for them.
+/// Counts for a recorder. `increment` is an [`add`](Counter::add).
+///
+/// `absolute` is [`raise_to`](Counter::raise_to): it raises the sum to the given value, and a
+/// smaller value changes nothing. It waits for other calls of itself and for locked reads.
 impl CounterFn for Counter {
     #[inline]
     fn increment(&self, value: u64) {
@@ -47,9 +48,11 @@ impl CounterFn for Counter {
     }
 }
 
-/// Rounds to whole numbers, and to what an `i64` can hold. `set` excludes readers and other calls of
-/// itself, and so may wait for them; it wins over what other threads add before, and loses nothing
-/// that they add later.
+/// Follows a level for a recorder, in whole numbers: values are rounded, and limited to what an
+/// `i64` holds.
+///
+/// `set` waits for other calls of itself and for locked reads. It overrides what other threads
+/// added before, and loses nothing that they add later.
 impl GaugeFn for UpDownCounter {
     #[inline]
     fn increment(&self, value: f64) {
@@ -66,8 +69,11 @@ impl GaugeFn for UpDownCounter {
     }
 }
 
-/// Rounds to whole numbers, and to what a `u64` can hold: below 0 and not a number come to 0. A histogram of
-/// durations thus wants them in a small unit, as nanoseconds; a [`ShardedRecorder`] scales by itself.
+/// Records for a recorder, in whole numbers: values are rounded, and limited to what a `u64` holds.
+/// Negative values and `NaN` count as 0.
+///
+/// So record durations in a small unit, such as nanoseconds. A [`ShardedRecorder`] scales by
+/// itself.
 impl HistogramFn for Histogram {
     #[inline]
     fn record(&self, value: f64) {
@@ -81,7 +87,7 @@ impl HistogramFn for Histogram {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "saturates; not a number comes to 0")]
+#[expect(clippy::cast_possible_truncation, reason = "saturates; NaN becomes 0")]
 fn whole(value: f64) -> i64 {
     value.round() as i64
 }

@@ -1,4 +1,4 @@
-//! What was counted and the inner recorder's counter does not have yet.
+//! What was counted here and not yet passed on to the inner recorder's counter.
 
 use crate::{Builder, Counter};
 use metrics::CounterFn;
@@ -10,13 +10,15 @@ use std::{
     },
 };
 
-/// As many increments go to one atomic before there are shards: most handles are made for one.
+/// The number of increments that go to one atomic before there are shards: most handles are made
+/// for a single one.
 const FEW: u32 = 16;
 
 pub(super) struct Pending {
-    /// How many increments went to `few`; threads at the same time may count as one.
+    /// How many increments went to `few`. Those of several threads at the same time may count as
+    /// one.
     increments: AtomicU32,
-    /// Whether increments go to `many`; for good, once they do.
+    /// Whether increments go to `many`. Once set, it stays set.
     are_many: AtomicBool,
     few: AtomicU64,
     many: Counter,
@@ -69,15 +71,15 @@ impl Pending {
             && (!self.are_many() || self.many.sum() == 0)
     }
 
-    /// What has been added since the last time.
+    /// Returns what has been added since the last call.
     fn take(&self) -> u64 {
         let few = self.few.swap(0, Ordering::Relaxed);
         let many = if self.are_many() { self.many.take() } else { 0 };
         few.wrapping_add(many)
     }
 
-    /// Does to `theirs` what was done to this.
-    pub(super) fn hand_on(&self, theirs: &metrics::Counter) {
+    /// Repeats on `theirs` what was done to this.
+    pub(super) fn pass_on(&self, theirs: &metrics::Counter) {
         let add = |n| {
             if n != 0 {
                 theirs.increment(n);
@@ -98,7 +100,7 @@ impl Pending {
     }
 }
 
-/// Calls nothing of the inner recorder's: what is foreign is met by those who flush.
+/// Never calls the inner recorder: only a flush does.
 impl CounterFn for Pending {
     #[inline]
     fn increment(&self, value: u64) {

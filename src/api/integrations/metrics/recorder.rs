@@ -21,39 +21,50 @@ use std::{
     time::Duration,
 };
 
-/// A recorder whose counters are sharded, in front of the one that exports them.
+/// A recorder with sharded counters and histograms, in front of the recorder that exports them.
 ///
-/// `counter!` asks the inner recorder for its counter, as it would without this one, and returns a handle
-/// that counts here: for the first 16 increments in one atomic, then in shards. A thread of the recorder's own
-/// hands on what was counted, ten times a second unless [set](RecorderBuilder::flush_every) otherwise, and
-/// a [`Flusher`] does so on demand. Counting itself never calls the inner recorder, and never waits for it.
+/// # Counters
 ///
-/// Whatever the inner recorder makes of a key, it makes of it here: labels that its layers add, filters,
-/// and series that it drops when they are idle. Nothing is kept of a handle that has been dropped. As
-/// without this recorder, a handle that is kept stays with the series that it was made for, even if the
-/// exporter has dropped that; with [`by_key`](RecorderBuilder::by_key) the series comes back.
+/// `counter!` asks the inner recorder for its counter, as it would without this one, and returns a
+/// handle that counts here: the first 16 increments in one atomic, later ones in shards. A thread
+/// of the recorder passes on what was counted ten times a second, or as
+/// [`flush_every`](RecorderBuilder::flush_every) says; a [`Flusher`] does so on demand. Counting
+/// never calls the inner recorder and never waits for it.
 ///
-/// `histogram!` records into a [`Histogram`] of ours per key, which takes the same few bytes however much is
-/// recorded. The inner recorder gets its buckets, its sum and its count, under the names that Prometheus has
-/// for them: `latency_bucket` with the label `le`, `latency_sum` and `latency_count`, all of them gauges.
-/// The label sets are those that arrive here: a layer that adds labels per call, such as that of
-/// `metrics-tracing-context`, has to be in front: `layer.layer(ShardedRecorder::new(exporter))`. (For
-/// counters it may also be behind.) Values below 0 and those that are not a number count as 0.
+/// Whatever the inner recorder does with a key, it still does: its layers may add labels and
+/// filter, and it may drop series that are idle. Nothing is kept of a handle that has been dropped.
+/// As without this recorder, a handle that is kept belongs to the series that it was made for, even
+/// if the exporter has dropped that series; with [`by_key`](RecorderBuilder::by_key) the series
+/// comes back.
 ///
-/// Gauges go through to the inner recorder. So do descriptions.
+/// # Histograms
+///
+/// `histogram!` records into one [`Histogram`] per key, whose size does not depend on how much is
+/// recorded. The inner recorder gets its buckets, its sum and its count as gauges, under the names
+/// that Prometheus expects: `latency_bucket` with the label `le`, `latency_sum` and
+/// `latency_count`. Negative values and `NaN` count as 0.
+///
+/// A histogram has only the labels that arrive here. So a layer that adds labels per call, such as
+/// that of `metrics-tracing-context`, has to be in front of this recorder:
+/// `layer.layer(ShardedRecorder::new(exporter))`. (For counters it may also be behind.)
+///
+/// # Gauges
+///
+/// Gauges go through to the inner recorder, and so do all descriptions.
 ///
 /// # Cost
 ///
-/// `counter!` costs what it costs with the inner recorder, and an allocation; an increment through a handle
-/// that is kept costs a [`Counter::add`]. A handle takes 112 bytes, and from the 17th increment on 8 per
-/// shard.
+/// `counter!` costs what it costs with the inner recorder, and an allocation. An increment through
+/// a handle that is kept costs as much as a [`Counter::add`]. A handle takes 112 bytes, and from
+/// the 17th increment on 8 per shard.
 ///
 /// # Limits
 ///
-/// What was counted since the last flush is lost to the exporter if the process ends: [`flush`](Flusher::flush)
-/// then, if it matters. After a `fork` the child has no thread that flushes. When the recorder is dropped, it
-/// hands on what there is; what is counted thereafter is handed on when its handle is dropped, or never if
-/// it is of a histogram or `by_key`.
+/// If the process ends, the exporter misses what was counted since the last flush:
+/// [`flush`](Flusher::flush) first, if that matters. In the child of a `fork` there is no thread
+/// that flushes. When the recorder is dropped, it passes on what there is. What is counted after
+/// that is passed on when its handle is dropped, or never if it belongs to a histogram or was
+/// counted [`by_key`](RecorderBuilder::by_key).
 pub struct ShardedRecorder<R: Recorder> {
     shared: Arc<Shared<R>>,
 }
@@ -62,41 +73,44 @@ struct Shared<R: Recorder> {
     inner: R,
     counters: Builder<Counter>,
     mentions: Mentions,
-    /// What the inner recorder itself counts, while it is called from here; and all that is counted, if
-    /// `by_key`.
+    /// What the inner recorder itself counts while it is called from here; with `by_key`,
+    /// everything that is counted.
     keyed: Keyed<Pending>,
     by_key: bool,
-    /// `None` if the inner recorder has its own.
+    /// `None` if histograms are left to the inner recorder.
     histograms: Option<Histograms>,
     distributions: Keyed<Distribution>,
     turns: Turns,
-    /// Tells the thread, when it is dropped, that there is nothing to flush any more.
+    /// Dropping this tells the thread that there is nothing left to flush.
     _gone: Sender<()>,
 }
 
-/// How histograms are made.
+/// The settings of histograms.
 struct Histograms {
     builder: Builder<Histogram>,
     scale: Arc<Scale>,
-    /// Of some names, others.
+    /// The scales of names that have their own.
     scales: HashMap<String, Arc<Scale>>,
 }
 
 impl<R: Recorder + Send + Sync + 'static> ShardedRecorder<R> {
-    /// Puts a recorder with default settings in front of `inner`.
+    /// Creates a recorder with default settings in front of `inner`.
     ///
     /// # Panics
-    /// If the system refuses a thread.
+    ///
+    /// Panics if the system refuses a thread.
     pub fn new(inner: R) -> Self {
         Self::builder(inner).build()
     }
 
-    /// Chooses the settings: what counters and histograms are like, and when to flush.
+    /// Returns a [`RecorderBuilder`], to choose the settings of counters and histograms, and when
+    /// to flush.
     pub fn builder(inner: R) -> RecorderBuilder<R> {
         RecorderBuilder::new(inner)
     }
 
-    /// Returns what flushes on demand. It can be kept when the recorder is given away to be installed.
+    /// Returns a [`Flusher`], which flushes on demand. Keep it before the recorder is moved to be
+    /// installed.
     #[must_use]
     pub fn flusher(&self) -> Flusher {
         let shared = Arc::clone(&self.shared);
@@ -134,20 +148,20 @@ impl<R: Recorder> Shared<R> {
             let is_new = !pending.is_empty();
             if is_new {
                 calls::out(|| {
-                    pending.hand_on(&self.inner.register_counter(entry.key(), &entry.metadata()));
+                    pending.pass_on(&self.inner.register_counter(entry.key(), &entry.metadata()));
                 });
             }
             is_new
         });
     }
 
-    /// The number of handles and keys.
+    /// Returns the number of handles and keys.
     fn len(&self) -> usize {
         self.mentions.len() + self.keyed.len() + self.distributions.len()
     }
 }
 
-/// For what is known by key alone: a [`Mention`] does so by itself.
+/// Passes on what is stored by key; a [`Mention`] does so by itself.
 impl<R: Recorder> Drop for Shared<R> {
     fn drop(&mut self) {
         self.flush_now();
@@ -158,7 +172,7 @@ impl<R: Recorder> Flush for Shared<R> {
     fn flush_now(&self) {
         self.mentions.flush();
         self.flush_keyed();
-        self.distributions.flush(|entry| entry.hand_on(&self.inner));
+        self.distributions.flush(|entry| entry.pass_on(&self.inner));
     }
 
     fn turns(&self) -> &Turns {
@@ -197,7 +211,7 @@ impl<R: Recorder> Recorder for ShardedRecorder<R> {
         }
         for suffix in ["_bucket", "_sum", "_count"] {
             let name = [key.as_str(), suffix].concat();
-            // Without the unit, which some exporters append to the name.
+            // The unit is left out, since some exporters append it to the name.
             calls::out(|| inner.describe_gauge(name.into(), None, description.clone()));
         }
     }
@@ -211,7 +225,7 @@ impl<R: Recorder> Recorder for ShardedRecorder<R> {
         let theirs = calls::out(|| inner.register_counter(key, metadata));
         let mention = Mention::new(Pending::new(*counters), theirs);
         if mentions.list(Arc::clone(&mention)) {
-            // Not while another thread flushes: a mention waits for nothing.
+            // Skipped while another thread flushes, since `counter!` never waits.
             if let Some(_turn) = turns.wait(Duration::ZERO) {
                 mentions.flush_own();
             }

@@ -1,4 +1,4 @@
-//! What OpenTelemetry's API can take of a histogram.
+//! The parts of a histogram that OpenTelemetry can show.
 
 use crate::{Histogram, HistogramDeltas, integrations::Buckets};
 use opentelemetry::{KeyValue, metrics::AsyncInstrument};
@@ -7,7 +7,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Observes how many values `histogram` has recorded in all: for `u64_observable_counter`.
+/// Returns a callback that observes how many values `histogram` has recorded in all, with
+/// `attributes`.
+///
+/// For an instrument made by `u64_observable_counter`.
 pub fn observe_count(
     histogram: impl Deref<Target = Histogram> + Send + Sync + 'static,
     attributes: impl Into<Vec<KeyValue>>,
@@ -16,8 +19,11 @@ pub fn observe_count(
     move |instrument| instrument.observe(histogram.total().count(), &attributes)
 }
 
-/// Observes the sum of all values, in the unit of `buckets`: for `f64_observable_counter`. Not a number if the
-/// histogram keeps none.
+/// Returns a callback that observes the sum of all values, in the unit of `buckets`, with
+/// `attributes`.
+///
+/// For an instrument made by `f64_observable_counter`. The sum of a histogram that keeps none is
+/// `NaN`.
 pub fn observe_sum(
     histogram: impl Deref<Target = Histogram> + Send + Sync + 'static,
     buckets: Buckets,
@@ -27,8 +33,11 @@ pub fn observe_sum(
     move |instrument| instrument.observe(scale.sum(&histogram.total()), &attributes)
 }
 
-/// Observes how many values are at most as high as each of `buckets`, with that bound as the attribute `le`:
-/// for `u64_observable_counter`. Named `…_bucket`, that is what Prometheus' `histogram_quantile` takes.
+/// Returns a callback that observes, for each bound of `buckets`, how many values are at most that
+/// high, with `attributes` and the bound as the attribute `le`.
+///
+/// For an instrument made by `u64_observable_counter`. If its name ends in `_bucket`, Prometheus'
+/// `histogram_quantile` works on it.
 pub fn observe_buckets(
     histogram: impl Deref<Target = Histogram> + Send + Sync + 'static,
     buckets: Buckets,
@@ -46,14 +55,17 @@ pub fn observe_buckets(
     }
 }
 
-/// Observes estimates of `quantiles` of what was recorded since the observation before, in the unit of
-/// `buckets`, each with its quantile as an attribute: for `f64_observable_gauge`. Nothing if nothing was
-/// recorded.
+/// Returns a callback that observes estimates of `quantiles` of what was recorded since the
+/// previous observation, in the unit of `buckets`, with `attributes` and the quantile as the
+/// attribute `quantile`.
 ///
-/// For one reader: of several, each gets what was recorded since any of them has looked.
+/// For an instrument made by `f64_observable_gauge`. Observes nothing if nothing was recorded. Use
+/// one callback for one reader: each of several readers would see only what was recorded since any
+/// of them looked.
 ///
 /// # Panics
-/// If a quantile is not from 0 to 1.
+///
+/// Panics if a quantile is not from 0 to 1.
 pub fn observe_quantiles(
     histogram: impl Deref<Target = Histogram> + Send + Sync + 'static,
     buckets: Buckets,
@@ -68,7 +80,7 @@ pub fn observe_quantiles(
     let attributes = with(&attributes.into(), "quantile", quantiles.iter().map(f64::to_string));
     let seen = Mutex::new(HistogramDeltas::new(histogram));
     move |instrument| {
-        // Let go of before the instrument is called.
+        // The lock is released before the instrument is called.
         let recent = seen.lock().unwrap_or_else(PoisonError::into_inner).next_delta();
         for (&q, attributes) in quantiles.iter().zip(&attributes) {
             if let Some(value) = recent.quantile(q) {
@@ -78,7 +90,7 @@ pub fn observe_quantiles(
     }
 }
 
-/// `common` attributes, and one of that name with each of `values`.
+/// Returns, for each of `values`, the `common` attributes and one more of that `name` and value.
 fn with(
     common: &[KeyValue],
     name: &'static str,

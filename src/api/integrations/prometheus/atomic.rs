@@ -1,15 +1,15 @@
-//! Storage for that crate's own counters and gauges.
+//! Storage for the counters and gauges of `prometheus`.
 
 use crate::{Counter, UpDownCounter};
 use prometheus::core::{Atomic, GenericCounter, GenericCounterVec, GenericGauge, GenericGaugeVec};
 
-/// That crate's `IntCounter`, sharded.
+/// [`prometheus::IntCounter`], sharded.
 ///
-/// It does everything that one does. `get` is a sum over the shards, and `reset` a
-/// [`take`](Counter::take). Memory: 8 bytes per shard and some 50 more than that one takes.
+/// It has all methods of that type. `get` sums the shards, and `reset` is a
+/// [`take`](Counter::take). It takes 8 bytes per shard and some 50 more than that type does.
 ///
-/// Of a vector, keep the children in hot loops: it looks them up under a lock, which costs more than the
-/// add.
+/// In hot loops, keep the child of a vector: the vector looks it up under a lock, which costs more
+/// than the add.
 ///
 /// ```
 /// use prometheus::{Opts, Registry, TextEncoder};
@@ -28,17 +28,19 @@ use prometheus::core::{Atomic, GenericCounter, GenericCounterVec, GenericGauge, 
 /// ```
 pub type IntCounter = GenericCounter<Counter>;
 
-/// That crate's `IntCounterVec`, sharded; see [`IntCounter`].
+/// [`prometheus::IntCounterVec`], sharded; see [`IntCounter`].
 pub type IntCounterVec = GenericCounterVec<Counter>;
 
-/// That crate's `IntGauge`, sharded; see [`IntCounter`]. `set` excludes readers and other calls of itself,
-/// and so may wait for them.
+/// [`prometheus::IntGauge`], sharded; see [`IntCounter`].
+///
+/// `set` waits for other calls of `set` and for locked reads.
 pub type IntGauge = GenericGauge<UpDownCounter>;
 
-/// That crate's `IntGaugeVec`, sharded; see [`IntGauge`].
+/// [`prometheus::IntGaugeVec`], sharded; see [`IntGauge`].
 pub type IntGaugeVec = GenericGaugeVec<UpDownCounter>;
 
-/// `set` is a [`take`](Self::take), and then an [`add`](Self::add).
+/// Stores the values of [`IntCounter`]. `set` is a [`take`](Self::take) and then an
+/// [`add`](Self::add).
 impl Atomic for Counter {
     type T = u64;
 
@@ -51,7 +53,7 @@ impl Atomic for Counter {
     }
 
     fn set(&self, value: u64) {
-        // What was counted is gone, as with an atomic.
+        // Discards the old count, as storing to an atomic does.
         let _ = self.take();
         if value != 0 {
             self.add(value);
@@ -73,6 +75,7 @@ impl Atomic for Counter {
     }
 }
 
+/// Stores the values of [`IntGauge`].
 impl Atomic for UpDownCounter {
     type T = i64;
 

@@ -12,10 +12,10 @@ use prometheus::{
 };
 use std::{collections::HashMap, ops::Deref};
 
-/// A [`Histogram`] as a collector of a classic histogram.
+/// A collector of a [`Histogram`] as a classic histogram.
 ///
-/// It shows the [`total`](Histogram::total), which never goes down. Buckets, count and sum are of one
-/// snapshot. A histogram without a sum shows `NaN` for it.
+/// It shows the [`total`](Histogram::total), which never decreases. Buckets, count and sum are of
+/// one read. The sum of a histogram that keeps none is `NaN`.
 ///
 /// ```
 /// use prometheus::{Registry, TextEncoder};
@@ -42,10 +42,11 @@ pub struct HistogramCollector<P> {
 }
 
 impl<P: Deref<Target = Histogram>> HistogramCollector<P> {
-    /// Shows `histogram` by `name`.
+    /// Creates a collector that shows `buckets` of `histogram` as `name`.
     ///
     /// # Errors
-    /// If `name` is not a valid name of a metric, or `help` is empty.
+    ///
+    /// Returns an error if `name` is not a valid name of a metric, or if `help` is empty.
     pub fn new(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -68,9 +69,11 @@ impl<P: Deref<Target = Histogram> + Send + Sync> Collector for HistogramCollecto
     }
 }
 
-/// A [`HistogramSet`] as a collector of one classic histogram, with labels for each of the set.
+/// A collector of a [`HistogramSet`] as one classic histogram, with labels for each histogram of
+/// the set.
 ///
-/// It shows the [`totals`](HistogramSet::totals): of one moment if the set has a read lock.
+/// It shows the [`totals`](HistogramSet::totals), which are of one moment if the set has a read
+/// lock.
 #[derive(Debug)]
 pub struct HistogramSetCollector<P> {
     desc: Desc,
@@ -80,12 +83,14 @@ pub struct HistogramSetCollector<P> {
 }
 
 impl<P: Deref<Target = HistogramSet>> HistogramSetCollector<P> {
-    /// Shows `set` by `name`, with labels of the names `label_names`, and with values for each of its
-    /// histograms, in the order of their indices.
+    /// Creates a collector that shows `buckets` of `set` as `name`, with labels named
+    /// `label_names`, and one array of label values for each histogram, in the order of their
+    /// indices.
     ///
     /// # Errors
-    /// If a name is not valid, or `help` is empty, or there are fewer or more values than histograms,
-    /// or two histograms have the same ones.
+    ///
+    /// Returns an error if a name is not valid, if `help` is empty, if the numbers of arrays and of
+    /// histograms differ, or if two histograms have the same values.
     pub fn new<const N: usize>(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -118,7 +123,7 @@ impl<P: Deref<Target = HistogramSet> + Send + Sync> Collector for HistogramSetCo
     }
 }
 
-/// The encoders add `+Inf`, with the count.
+/// Returns the metric without `+Inf`, which the encoders add from the count.
 fn metric(scale: &Scale, snapshot: &HistogramSnapshot) -> Metric {
     let bucket = |(bound, count)| {
         let mut bucket = proto::Bucket::default();

@@ -15,10 +15,10 @@ use prometheus_client::{
 };
 use std::{fmt, hash::Hash, ops::Deref};
 
-/// A [`Histogram`] as a metric: a classic histogram of the buckets chosen.
+/// A metric that shows a [`Histogram`] as a classic histogram.
 ///
-/// It shows the [`total`](Histogram::total), which never goes down. Buckets, count and sum are of one
-/// snapshot. A histogram without a sum shows `NaN` for it.
+/// It shows the [`total`](Histogram::total), which never decreases. Buckets, count and sum are of
+/// one read. The sum of a histogram that keeps none is `NaN`.
 ///
 /// ```
 /// use prometheus_client::{encoding::text::encode, registry::{Registry, Unit}};
@@ -40,13 +40,13 @@ use std::{fmt, hash::Hash, ops::Deref};
 /// ```
 #[derive(Clone, Debug)]
 pub struct SharedHistogram<P> {
-    /// Whatever dereferences to the histogram.
+    /// The pointer to the histogram.
     pub histogram: P,
     scale: Scale,
 }
 
 impl<P: Deref<Target = Histogram>> SharedHistogram<P> {
-    /// Shows these `buckets` of `histogram`.
+    /// Creates a metric that shows `buckets` of `histogram`.
     pub fn new(histogram: P, buckets: Buckets) -> Self {
         let scale = buckets.of(&histogram.total());
         Self { histogram, scale }
@@ -67,9 +67,11 @@ impl<P: Deref<Target = Histogram>> EncodeMetric for SharedHistogram<P> {
     }
 }
 
-/// A [`HistogramSet`] as one metric, with labels for each histogram.
+/// A collector of a [`HistogramSet`] as one classic histogram, with labels for each histogram of
+/// the set.
 ///
-/// It shows the [`totals`](HistogramSet::totals): of one moment if the set has a read lock.
+/// It shows the [`totals`](HistogramSet::totals), which are of one moment if the set has a read
+/// lock.
 #[derive(Debug)]
 pub struct HistogramSetCollector<L, P> {
     name: String,
@@ -80,11 +82,13 @@ pub struct HistogramSetCollector<L, P> {
 }
 
 impl<L: Eq + Hash, P: Deref<Target = HistogramSet>> HistogramSetCollector<L, P> {
-    /// Shows `set` by `name`, with one set of labels for each of its histograms, in the order of their
-    /// indices.
+    /// Creates a collector that shows `buckets` of `set` as `name`, with one set of labels for each
+    /// histogram, in the order of their indices.
     ///
     /// # Errors
-    /// If there are fewer labels than histograms, or more, or two histograms have the same ones.
+    ///
+    /// Returns an error if the numbers of labels and of histograms differ, or if two histograms
+    /// have the same labels.
     pub fn new(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -94,7 +98,7 @@ impl<L: Eq + Hash, P: Deref<Target = HistogramSet>> HistogramSetCollector<L, P> 
     ) -> Result<Self, LabelsError> {
         let labels: Vec<_> = labels.into_iter().collect();
         labels::check(&labels, set.len())?;
-        // As the registry writes the help of other metrics.
+        // The registry ends the help of other metrics in a full stop, too.
         let help = help.into() + ".";
         let scale = buckets.of_set(&set);
         Ok(Self { name: name.into(), help, labels, scale, histograms: set })
@@ -115,7 +119,7 @@ where
     }
 }
 
-/// This encoder wants each bucket by itself, and the open one too.
+/// Encodes the count of each bucket alone and of the open one, as this encoder expects.
 fn encode(scale: &Scale, snapshot: &HistogramSnapshot, mut encoder: MetricEncoder<'_>) -> Encoded {
     let (count, mut before) = (snapshot.count(), 0);
     let cumulative = scale.cumulative(snapshot).into_iter().chain([(f64::INFINITY, count)]);

@@ -1,4 +1,4 @@
-//! What a recorder is told before it is made.
+//! The settings of a recorder.
 
 use super::{
     super::{distributions::DEFAULT_BOUNDS, flush, keyed::Keyed, mentions::Mentions},
@@ -18,11 +18,11 @@ use std::{
 ///
 /// | setting | default |
 /// |---|---|
-/// | [`counters`](Self::counters) | as [`Counter::new`] makes them |
-/// | [`by_key`](Self::by_key) | a counter per mention |
-/// | [`buckets`](Self::buckets), [`buckets_of`](Self::buckets_of) | Prometheus' own 11, from 0.005 to 10 |
-/// | [`histograms`](Self::histograms) | as [`Histogram::new`] makes them, but for the buckets |
-/// | [`pass_histograms`](Self::pass_histograms) | they are recorded here |
+/// | [`counters`](Self::counters) | those of [`Counter::new`] |
+/// | [`by_key`](Self::by_key) | one counter per call of `counter!` |
+/// | [`buckets`](Self::buckets), [`buckets_of`](Self::buckets_of) | the 11 of Prometheus, from 0.005 to 10 |
+/// | [`histograms`](Self::histograms) | those of [`Histogram::new`], except for the buckets |
+/// | [`pass_histograms`](Self::pass_histograms) | recorded here |
 /// | [`flush_every`](Self::flush_every), [`flush_by_hand`](Self::flush_by_hand) | 100 ms |
 ///
 /// ```
@@ -50,17 +50,17 @@ pub struct RecorderBuilder<R> {
     flush_every: Option<Duration>,
 }
 
-/// What is wrong with the settings of a [`ShardedRecorder`].
+/// The error of [`RecorderBuilder::try_build`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RecorderError {
-    /// The settings of its counters.
+    /// The settings of counters are wrong.
     Counters(BuildError),
-    /// The settings of its histograms, or the number of bounds.
+    /// The settings of histograms, or the number of bounds, are wrong.
     Histograms(BuildError),
-    /// The bounds of buckets do not ascend from above 0, or span more than what can be told apart.
+    /// The bounds of buckets do not ascend from above 0, or are too far apart.
     Buckets {
-        /// The bounds asked for.
+        /// The bounds that were set.
         bounds: Vec<f64>,
     },
     /// `flush_every` was zero.
@@ -82,38 +82,39 @@ impl<R: Recorder + Send + Sync + 'static> RecorderBuilder<R> {
         }
     }
 
-    /// Makes counters as `counters` does, instead of as [`Counter::new`] does.
+    /// Sets how counters are made, instead of as [`Counter::new`] makes them.
     pub fn counters(mut self, counters: Builder<Counter>) -> Self {
         self.counters = counters;
         self
     }
 
-    /// Keeps one counter per key, instead of one per mention. `counter!` then asks the inner recorder
-    /// for nothing, which makes it cheaper than without this recorder.
+    /// Keeps one counter per key, instead of one per call of `counter!`.
     ///
-    /// Not with a layer behind this recorder that adds labels per call: these would be lost. In front of this
-    /// recorder it may do so.
+    /// `counter!` then does not call the inner recorder, so it is cheaper than without this
+    /// recorder. Labels that a layer behind this recorder adds per call would be lost: put such a
+    /// layer in front of this recorder.
     pub fn by_key(mut self) -> Self {
         self.by_key = true;
         self
     }
 
-    /// Makes histograms as `histograms` does, instead of as [`Histogram::new`] does, but with the bounds that
-    /// are set here.
+    /// Sets how histograms are made, instead of as [`Histogram::new`] makes them. Their bounds come
+    /// from [`buckets`](Self::buckets).
     pub fn histograms(mut self, histograms: Builder<Histogram>) -> Self {
         self.histograms = Some(histograms);
         self
     }
 
-    /// Sets the inclusive upper bounds of buckets, in the unit of the values that are recorded. They ascend
-    /// from above 0, and span less than a factor of a thousand million; six decimal digits of the
-    /// smallest are told apart.
+    /// Sets the inclusive upper bounds of buckets, in the unit of the recorded values.
+    ///
+    /// They ascend from above 0, and the last one is less than a thousand million times the first.
+    /// Six decimal digits of the smallest bound are significant.
     pub fn buckets(mut self, bounds: &[f64]) -> Self {
         self.buckets = bounds.to_vec();
         self
     }
 
-    /// Sets the bounds of the histograms of this `name`.
+    /// Sets the bounds of the histograms called `name`.
     pub fn buckets_of(mut self, name: impl Into<String>, bounds: &[f64]) -> Self {
         self.buckets_of.push((name.into(), bounds.to_vec()));
         self
@@ -125,33 +126,38 @@ impl<R: Recorder + Send + Sync + 'static> RecorderBuilder<R> {
         self
     }
 
-    /// Flushes each time that `pause` has passed, instead of 100 ms. If a flush takes longer than a
-    /// twentieth of that, the next one is put off until it takes no more than a twentieth of the time.
+    /// Flushes every `pause` instead of every 100 ms.
+    ///
+    /// If a flush takes longer than a twentieth of that, the next one is put off, so that flushing
+    /// takes no more than a twentieth of the time.
     pub fn flush_every(mut self, pause: Duration) -> Self {
         self.flush_every = Some(pause);
         self
     }
 
-    /// Leaves flushing to a [`Flusher`](crate::integrations::metrics::Flusher) of yours, instead of a thread of the recorder's own.
+    /// Leaves flushing to your calls of a [`Flusher`](crate::integrations::metrics::Flusher), and
+    /// starts no thread.
     pub fn flush_by_hand(mut self) -> Self {
         self.flush_every = None;
         self
     }
 
-    /// Makes the recorder.
+    /// Creates the recorder.
     ///
     /// # Panics
-    /// On what [`try_build`](Self::try_build) refuses.
+    ///
+    /// Panics if [`try_build`](Self::try_build) would return an error.
     #[must_use]
     pub fn build(self) -> ShardedRecorder<R> {
         self.try_build().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Makes the recorder, or returns what is wrong with the settings.
+    /// Creates the recorder, or returns what is wrong with the settings.
     ///
     /// # Errors
-    /// If the counters or the histograms cannot be built, or bounds do not ascend, or `flush_every` is zero, or
-    /// the system refuses a thread.
+    ///
+    /// Returns an error if the counters or the histograms cannot be built, if bounds do not ascend,
+    /// if `flush_every` is zero, or if the system refuses a thread.
     pub fn try_build(self) -> Result<ShardedRecorder<R>, RecorderError> {
         let Self { inner, counters, by_key, histograms, buckets, buckets_of, flush_every } = self;
         counters.try_build().map_err(RecorderError::Counters)?;
