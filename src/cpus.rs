@@ -64,14 +64,14 @@ mod real {
         use super::*;
 
         #[test]
-        fn it_is_asked_once_and_no_less_than_one() {
+        fn the_number_of_cpus_is_read_once_and_at_least_one() {
             let found = AtomicUsize::new(0);
             assert_eq!(once(&found, || 0), 1);
             assert_eq!(once(&found, || unreachable!()), 1);
         }
 
         #[test]
-        fn who_asks_meanwhile_gets_the_same_answer() {
+        fn concurrent_first_readers_get_the_same_number_of_cpus() {
             static FOUND: AtomicUsize = AtomicUsize::new(0);
             let slow = || {
                 FOUND.store(3, Ordering::Relaxed);

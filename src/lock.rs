@@ -193,14 +193,14 @@ mod tests {
 
     /// As happens to a thread that finds the lock free, and then finds it taken.
     #[test]
-    fn a_lock_that_is_not_to_be_had_stays_taken() {
+    fn try_lock_leaves_a_taken_lock_taken() {
         let word = AtomicU64::new(UPPER | TAKEN);
         assert!(take_if_free(&word).is_none());
         assert_eq!(word.load(Ordering::Relaxed), UPPER | TAKEN);
     }
 
     #[test]
-    fn a_lock_may_be_born_taken_and_wakes_who_waits_for_it() {
+    fn a_lock_may_start_taken_and_wakes_its_waiters() {
         let word = AtomicU64::new(UPPER | TAKEN);
         assert!(try_lock(&word).is_none());
         thread::scope(|scope| {

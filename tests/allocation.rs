@@ -76,7 +76,7 @@ fn use_all(case: &Case, buffer: &mut [u64]) {
 
 /// An allocator that refuses everything is not even asked, by the process's first add or any other.
 #[test]
-fn on_linux_the_allocator_is_asked_for_nothing_ever() {
+fn on_linux_nothing_is_ever_allocated() {
     if !ON_LINUX {
         return;
     }
@@ -114,7 +114,7 @@ fn a_counter_allocates_nothing_until_the_first_add() {
 }
 
 #[test]
-fn a_refused_setting_allocates_nothing_nor_does_an_index_out_of_range() {
+fn refused_settings_and_indexes_allocate_nothing() {
     let refuse = || {
         [
             Counter::builder().shards(0).try_build().err(),

@@ -72,7 +72,7 @@ fn two_threads(first: impl FnOnce(&Barrier) + Send, second: impl FnOnce(&Barrier
 }
 
 #[test]
-fn naive_adds_that_both_load_first_end_one_short() {
+fn naive_adds_that_both_load_first_lose_one() {
     for _ in 0..100 {
         let counter = NaiveCounter::default();
         // Nobody stores until both have loaded.
@@ -103,7 +103,7 @@ fn a_naive_add_overwrites_all_that_came_between() {
 }
 
 #[test]
-fn naive_adds_in_turn_are_all_there() {
+fn naive_adds_in_turn_lose_nothing() {
     let counter = NaiveCounter::default();
     two_threads(
         |barrier| {
@@ -134,7 +134,7 @@ fn the_others_lose_nothing_when_two_threads_add_at_once() {
 }
 
 #[test]
-fn adds_of_many_threads_are_all_there() {
+fn adds_of_many_threads_are_all_counted() {
     const THREADS: u64 = 8;
     const ADDS: u64 = 10_000;
     for (name, counter) in each() {
@@ -206,7 +206,7 @@ fn one_thread_counts_plainly() {
 }
 
 #[test]
-fn all_begin_at_zero_and_show_their_sums() {
+fn all_start_at_zero_and_show_their_sums() {
     assert_eq!(format!("{:?}", SingleThreadCounter::default()), "SingleThreadCounter { sum: 0 }");
     assert_eq!(format!("{:?}", FastReadCounter::default()), "FastReadCounter { sum: 0 }");
     let counter = FastWriteCounter::default();
@@ -232,7 +232,7 @@ fn sizes_are_as_documented() {
 /// here is dropped after that of `thread_local`.
 #[test]
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn a_late_add_panics_through_thread_local_and_counts_in_counter() {
+fn a_late_add_panics_in_thread_local_counter_and_counts_in_counter() {
     use std::{panic, sync::Mutex};
 
     static BY_HAND: ThreadLocalCounter = ThreadLocalCounter::new();

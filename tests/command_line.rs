@@ -86,7 +86,7 @@ fn a_wrong_value_is_refused_with_option_value_and_range() {
 }
 
 #[test]
-fn one_wrong_value_in_a_list_is_refused_wherever_it_stands() {
+fn one_wrong_value_anywhere_in_a_list_is_refused() {
     let long = format!("--threads={}0", "1,".repeat(50_000));
     for list in ["--threads=0,1", "--threads=1,0", "--threads=1,0,2", &long] {
         assert_refused(&mut contention(&[list]), &["--threads", "'0'", "from 1 to 4096"]);
@@ -97,7 +97,7 @@ fn one_wrong_value_in_a_list_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn what_is_no_option_or_does_not_go_together_is_refused() {
+fn unknown_and_conflicting_options_are_refused() {
     let wrong: [(&[&str], &[&str]); 10] = [
         (&["--thread-count=1"], &["--thread-count"]),
         (&["1"], &["'1'"]),
@@ -116,13 +116,13 @@ fn what_is_no_option_or_does_not_go_together_is_refused() {
 }
 
 #[test]
-fn what_is_not_text_is_refused_and_shown() {
+fn arguments_that_are_not_text_are_refused_and_shown() {
     assert_refused(contention(&["--threads"]).arg(not_text()), &["UTF-8", "'1\u{fffd}'"]);
     assert_refused(contention(&[]).arg(not_text()), &["1"]);
 }
 
 #[test]
-fn a_directory_that_takes_no_files_is_refused_before_anything_is_measured() {
+fn a_directory_that_cannot_be_written_to_is_refused_before_measuring() {
     let directory = Directory::new();
     let file = directory.0.join("file");
     fs::write(&file, "").unwrap();
@@ -141,7 +141,7 @@ fn a_directory_that_takes_no_files_is_refused_before_anything_is_measured() {
 }
 
 #[test]
-fn repeated_values_are_measured_once_and_any_directory_will_do() {
+fn repeated_values_are_measured_once_in_any_directory() {
     let directory = Directory::named(&not_text());
     let lists =
         ["--threads=1,1,1", "--shards=1,1", "--ms=1", "--repeats=1", "--backends=striped,STRIPED"];
@@ -186,7 +186,7 @@ fn the_memory_of_many_counters_is_more_than_what_was_asked_of_the_allocator() {
 }
 
 #[test]
-fn a_reader_that_has_gone_away_is_no_error() {
+fn a_closed_output_is_no_error() {
     let directory = Directory::new();
     let status = little(&directory).stdout(closed_pipe()).status().unwrap();
     assert_eq!(status.code(), Some(0));
@@ -207,7 +207,7 @@ fn an_output_that_is_full_is_an_error_and_the_files_are_there() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_leaves_nothing_half_written_and_what_was_measured_is_shown() {
+fn a_full_disk_is_an_error_that_leaves_no_partial_file_and_shows_the_results() {
     let directory = Directory::new();
     fs::write(directory.0.join("contention.csv"), "older\n").unwrap();
     let mut command = limited("-f 0", CONTENTION);
@@ -221,7 +221,7 @@ fn a_full_disk_is_an_error_leaves_nothing_half_written_and_what_was_measured_is_
 /// Each thread takes 64 MiB of addresses for its stack, and none for a heap of its own: so it is a stack
 /// that is refused, and not a small allocation of a thread that has one.
 #[test]
-fn threads_that_cannot_be_had_are_an_error_and_nothing_is_written() {
+fn threads_that_cannot_be_started_are_an_error_and_nothing_is_written() {
     let directory = Directory::new();
     let mut command = limited("-v 600000", CONTENTION);
     let many = ["--threads=1000", "--ms=1", "--repeats=1", "--backends=Striped", "--shards=1"];
@@ -232,7 +232,7 @@ fn threads_that_cannot_be_had_are_an_error_and_nothing_is_written() {
 }
 
 #[test]
-fn without_an_error_output_the_exit_code_has_to_do() {
+fn without_an_error_output_the_exit_code_is_still_right() {
     let silent = |command: &mut Command| command.stderr(closed_pipe()).status().unwrap().code();
     assert_eq!(silent(&mut contention(&["--ms=0"])), Some(2));
     let directory = Directory::new();
@@ -242,7 +242,7 @@ fn without_an_error_output_the_exit_code_has_to_do() {
 }
 
 #[test]
-fn a_missing_directory_is_made_and_what_is_written_is_said() {
+fn a_missing_directory_is_made_and_the_files_are_named() {
     let directory = Directory::new();
     let out = directory.0.join("a/b");
     let ended = Ended::of(contention(&LITTLE).arg("--out").arg(&out));
@@ -256,7 +256,7 @@ fn a_missing_directory_is_made_and_what_is_written_is_said() {
 }
 
 #[test]
-fn without_a_plot_what_a_program_reads_is_in_no_file() {
+fn without_a_plot_nothing_is_written() {
     let directory = Directory::new();
     for format in ["--format=csv", "--format=json"] {
         // Nothing is to be written, so any directory will do.

@@ -55,7 +55,7 @@ fn a_wrong_argument_is_refused_with_name_value_and_range() {
 }
 
 #[test]
-fn what_is_not_text_is_refused_and_shown() {
+fn arguments_that_are_not_text_are_refused_and_shown() {
     let wrong = [
         ("hot_path", ["BACKEND", "'1\u{fffd}'"]),
         ("latency_histogram", ["SECONDS", "'1\u{fffd}'"]),

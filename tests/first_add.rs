@@ -144,7 +144,7 @@ fn works_after_the_end_of_a_thread(backend: usize, steps: usize) -> bool {
 }
 
 #[test]
-fn a_thread_that_is_gone_in_the_middle_of_its_first_add_leaves_the_others_whole() {
+fn a_thread_that_ends_in_the_middle_of_its_first_add_breaks_no_other() {
     for round in 0..150 {
         let works = || works_after_the_end_of_a_thread(round % 3, round * round);
         let ended = in_child_for(60, || i32::from(!works()));

@@ -18,7 +18,7 @@ use striped_counter::{Backend, Counter, CounterSet, Histogram, UpDownCounter};
 use support::{Case, Stop, add_amounts, alone, children::in_child, on_every_backend, together};
 
 #[test]
-fn a_child_counts_on_from_its_parents_count_and_neither_counts_for_the_other() {
+fn a_child_goes_on_from_its_parents_count_and_neither_counts_for_the_other() {
     on_every_backend(|case| {
         let counter = case.counter();
         let mut added = 0;
@@ -39,7 +39,7 @@ fn a_child_counts_on_from_its_parents_count_and_neither_counts_for_the_other() {
 }
 
 #[test]
-fn levels_sets_and_histograms_count_on_in_a_child_and_are_read_there() {
+fn a_child_goes_on_with_levels_sets_and_histograms() {
     on_every_backend(|case| {
         let level = case.set(UpDownCounter::builder()).build();
         let set = case.set(CounterSet::builder(3)).build();
@@ -127,7 +127,7 @@ fn a_child_may_start_threads_that_count() {
 /// The threads that the child does not have may have been in the middle of an add. They must not
 /// have been at their first one, nor at a read: in the child, the lock would stay taken.
 #[test]
-fn a_fork_in_the_midst_of_other_threads_adds_loses_none_of_the_childs_or_the_parents() {
+fn a_fork_during_adds_of_other_threads_loses_no_add_of_child_or_parent() {
     const ADDERS: usize = 3;
     on_every_backend(|case| {
         let (counter, stop) = (case.counter(), AtomicBool::new(false));
@@ -223,9 +223,9 @@ fn a_fork_while_another_thread_leases_and_drops_counters_leaves_the_child_exact(
 /// `num_cpus`, for one, which is taken at a process's first question. So each of 2,000 processes asks
 /// it on two threads, and forks at some moment of that.
 #[test]
-fn a_childs_first_add_does_not_wait_for_whoever_asked_for_the_number_of_cpus() {
+fn a_childs_first_add_does_not_wait_for_the_number_of_cpus() {
     const ROUNDS: u32 = 2_000;
-    alone("a_childs_first_add_does_not_wait_for_whoever_asked_for_the_number_of_cpus", || {
+    alone("a_childs_first_add_does_not_wait_for_the_number_of_cpus", || {
         static COUNTERS: [Counter; 3] = [
             Counter::builder().backend(Backend::Striped).build(),
             Counter::builder().backend(Backend::PerThread).build(),

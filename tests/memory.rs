@@ -341,11 +341,11 @@ fn histograms_made_and_dropped_in_turn_leave_no_byte_behind() {
 
 /// The row of the one thread that adds, and the rows that there is one of per set.
 #[test]
-fn of_a_set_with_long_rows_only_those_that_are_added_to_take_memory() {
+fn only_rows_that_are_added_to_take_memory() {
     if !ON_LINUX {
         return;
     }
-    measured("of_a_set_with_long_rows_only_those_that_are_added_to_take_memory", || {
+    measured("only_rows_that_are_added_to_take_memory", || {
         const LEN: usize = 100_000;
         const ROW: usize = 8 * LEN;
         for backend in [Backend::PerCpu, Backend::Striped] {
@@ -361,8 +361,8 @@ fn of_a_set_with_long_rows_only_those_that_are_added_to_take_memory() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn rows_of_threads_that_never_add_are_not_in_core() {
-    measured("rows_of_threads_that_never_add_are_not_in_core", || {
+fn rows_of_threads_that_never_add_are_not_resident() {
+    measured("rows_of_threads_that_never_add_are_not_resident", || {
         const LEN: usize = 100_000;
         const ROW: usize = 8 * LEN;
         let set = CounterSet::builder(LEN).backend(Backend::Striped).shards(64).build();
@@ -407,8 +407,8 @@ fn use_by(threads: usize, use_it: impl Fn() + Sync) {
 
 /// Rows that have been outgrown stay, and the numbers of rows are powers of two.
 #[test]
-fn shards_for_live_threads_weigh_at_most_twice_as_much_as_they_must() {
-    measured("shards_for_live_threads_weigh_at_most_twice_as_much_as_they_must", || {
+fn shards_for_live_threads_take_at_most_twice_the_memory_needed() {
+    measured("shards_for_live_threads_take_at_most_twice_the_memory_needed", || {
         const THREADS: usize = 64;
         let counter = || Counter::builder().backend(Backend::PerThread).build();
         // Where there are more CPUs than threads, there is a shard for each from the start.
@@ -427,8 +427,8 @@ fn shards_for_live_threads_weigh_at_most_twice_as_much_as_they_must() {
 }
 
 #[test]
-fn a_set_holds_nothing_before_its_first_add_and_gives_all_back_at_its_end() {
-    measured("a_set_holds_nothing_before_its_first_add_and_gives_all_back_at_its_end", || {
+fn a_set_has_no_memory_before_its_first_add_and_none_after_its_drop() {
+    measured("a_set_has_no_memory_before_its_first_add_and_none_after_its_drop", || {
         on_every_backend(|case| {
             let builder = case.set(CounterSet::builder(COUNT));
             let (set, bytes) = growth(allocated, || builder.build());
@@ -496,9 +496,9 @@ impl Dice {
 }
 
 #[test]
-fn a_hundred_thousand_counters_of_which_a_thousand_live_at_a_time_take_the_room_of_a_thousand() {
+fn a_hundred_thousand_counters_of_which_a_thousand_live_take_the_room_of_a_thousand() {
     measured(
-        "a_hundred_thousand_counters_of_which_a_thousand_live_at_a_time_take_the_room_of_a_thousand",
+        "a_hundred_thousand_counters_of_which_a_thousand_live_take_the_room_of_a_thousand",
         || {
             on_every_backend(|case| {
                 let counters = case.set(Counter::builder());

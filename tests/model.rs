@@ -216,7 +216,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn steps_in_turn_do_to_a_counter_what_they_do_to_an_integer(
+    fn a_program_in_turn_agrees_with_an_integer(
         settings in settings(),
         program in vec((0..THREADS, step()), 1..40),
     ) {
@@ -224,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn steps_at_once_lose_nothing_and_count_nothing_twice(
+    fn concurrent_programs_lose_nothing_and_count_nothing_twice(
         settings in settings(),
         programs in vec(vec(step(), 0..40), 1..5),
     ) {

@@ -104,7 +104,7 @@ fn threads_that_outlive_others_keep_their_shards_and_lose_nothing() {
 }
 
 #[test]
-fn a_number_is_given_back_by_threads_that_count_only_at_their_end() {
+fn threads_that_count_only_at_their_end_release_their_number() {
     struct Farewell<'a>(&'a Counter);
 
     impl Drop for Farewell<'_> {

@@ -184,7 +184,7 @@ fn on_every_backend_fit_for_handlers(body: impl Fn(&Case)) {
 }
 
 #[test]
-fn adds_from_a_handler_and_from_what_it_interrupts_are_all_in_the_sum() {
+fn adds_of_a_handler_and_of_the_code_it_interrupts_are_all_in_the_sum() {
     on_every_backend_fit_for_handlers(|case| {
         let (_turn, counter) = alone_with(case);
         let tallies = together(4, |thread| {
@@ -205,7 +205,7 @@ fn adds_from_a_handler_and_from_what_it_interrupts_are_all_in_the_sum() {
 /// The handler finds the lock taken by the very thread that it interrupts: an add that waited for
 /// it would wait for ever.
 #[test]
-fn adds_from_a_handler_do_not_wait_for_the_reader_that_they_interrupt() {
+fn adds_of_a_handler_do_not_wait_for_the_reader_it_interrupts() {
     on_every_backend_fit_for_handlers(|case| {
         let (_turn, counter) = alone_with(case);
         let taken = together(3, |_| {
@@ -224,7 +224,7 @@ fn adds_from_a_handler_do_not_wait_for_the_reader_that_they_interrupt() {
 }
 
 #[test]
-fn a_threads_first_add_may_be_that_of_a_handler() {
+fn a_handler_may_make_its_threads_first_add() {
     on_every_backend_fit_for_handlers(|case| {
         let (_turn, counter) = alone_with(case);
         for _ in 0..50 {
@@ -241,7 +241,7 @@ fn a_threads_first_add_may_be_that_of_a_handler() {
 
 /// On every backend: the handler interrupts no add.
 #[test]
-fn the_first_add_ever_may_be_that_of_a_handler() {
+fn a_handler_may_make_the_first_add_to_a_counter() {
     on_every_backend(|case| {
         let (_turn, _) = alone_with(case);
         for _ in 0..20 {

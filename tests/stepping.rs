@@ -120,7 +120,7 @@ mod handlers {
     }
 
     #[test]
-    fn adds_are_exact_whichever_of_their_instructions_a_handler_that_adds_interrupts() {
+    fn adds_are_exact_when_a_handler_adds_at_any_of_their_instructions() {
         let _turn = alone();
         on_every_backend(|case| {
             if case.backend() == Backend::PerThread {
@@ -134,7 +134,7 @@ mod handlers {
 
     /// Through `PerThread` too: an operation that is not counted would have a snapshot wait for ever.
     #[test]
-    fn adds_to_a_set_with_a_read_lock_are_exact_whatever_a_handler_that_adds_interrupts() {
+    fn adds_to_a_locked_set_are_exact_when_a_handler_adds_at_any_of_their_instructions() {
         let _turn = alone();
         on_every_backend(|case| {
             if !case.read_lock {
@@ -170,7 +170,7 @@ mod handlers {
 
     /// Between the two adds of a record, too.
     #[test]
-    fn records_are_exact_whichever_of_their_instructions_a_handler_that_records_interrupts() {
+    fn records_are_exact_when_a_handler_records_at_any_of_their_instructions() {
         let _turn = alone();
         on_every_backend(|case| {
             if case.backend() == Backend::PerThread && !case.read_lock {
@@ -186,7 +186,7 @@ mod handlers {
     }
 
     #[test]
-    fn whatever_is_counted_is_in_the_sum_at_every_instruction_of_a_record() {
+    fn the_sum_includes_whatever_is_counted_at_every_instruction_of_a_record() {
         let _turn = alone();
         on_every_backend(|case| {
             if case.read_lock {
@@ -204,7 +204,7 @@ mod handlers {
     }
 
     #[test]
-    fn whatever_is_counted_is_in_the_sum_though_a_handler_records_at_every_instruction_of_a_read() {
+    fn the_sum_includes_whatever_a_handler_records_at_every_instruction_of_a_read() {
         let _turn = alone();
         on_every_backend(|case| {
             // In a build without optimization the larger one takes very many instructions.
@@ -235,7 +235,7 @@ mod handlers {
     }
 
     #[test]
-    fn reads_are_exact_whichever_of_their_instructions_a_handler_that_adds_interrupts() {
+    fn reads_are_exact_when_a_handler_adds_at_any_of_their_instructions() {
         let _turn = alone();
         on_every_backend(|case| {
             let counter = touched(case);
@@ -316,7 +316,7 @@ mod handlers {
     }
 
     #[test]
-    fn a_thread_that_a_handler_interrupts_at_its_first_add_has_one_number_and_gives_it_back() {
+    fn a_thread_interrupted_at_its_first_add_claims_and_releases_one_number() {
         static HANDLERS: Counter = Counter::builder().backend(Backend::Striped).build();
         static THREADS: Counter = Counter::builder().backend(Backend::PerThread).build();
         let _turn = alone();
@@ -419,7 +419,7 @@ mod other_threads {
 
     /// Would never come back if an add waited for a reader.
     #[test]
-    fn a_sum_is_within_its_bounds_and_a_locked_one_whole_though_others_add_all_along() {
+    fn a_sum_is_within_its_bounds_and_a_locked_one_not_torn_while_others_add() {
         let _turn = alone();
         on_every_backend(|case| {
             let counter = touched(case);
@@ -433,7 +433,7 @@ mod other_threads {
     }
 
     #[test]
-    fn a_take_is_as_whole_as_a_sum_and_leaves_the_rest() {
+    fn a_take_is_torn_no_more_than_a_sum_and_leaves_the_rest() {
         let _turn = alone();
         on_every_backend(|case| {
             let counter = touched(case);
@@ -446,7 +446,7 @@ mod other_threads {
 
     /// The seeded bug: one collect, without the lock. On `PerCpu` it takes two CPUs.
     #[test]
-    fn seeded_an_unlocked_sum_is_torn_so_that_the_other_tests_would_see_it() {
+    fn seeded_an_unlocked_sum_is_torn() {
         let _turn = alone();
         on_every_backend(|case| {
             if case.read_lock || touched(case).shards() == 1 {

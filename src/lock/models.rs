@@ -126,7 +126,7 @@ fn seeded_a_guard_made_before_it_is_known_whether_the_lock_was_free() {
 }
 
 #[test]
-fn a_lock_that_is_born_taken_keeps_others_out_until_it_is_given_back() {
+fn a_lock_that_starts_taken_excludes_others_until_it_is_released() {
     model(|| {
         let guarded = guarded(TAKEN);
         let other = {

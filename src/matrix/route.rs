@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_tells_its_backend_and_0_tells_none() {
+    fn a_route_has_a_backend_unless_it_is_0() {
         assert_eq!(Route::UNKNOWN.raw(), 0, "a fresh static is all zeros");
         assert!(Route::UNKNOWN.backend().is_none());
         // The least, one in the middle, and the largest.

@@ -164,8 +164,8 @@ fn counters_that_are_dropped_give_their_columns_back() {
 
 /// In a process where no thread that is pinned to a CPU can have asked for their number.
 #[test]
-fn shards_are_by_default_as_many_as_the_documentation_says() {
-    in_child(module_path!(), "shards_are_by_default_as_many_as_the_documentation_says", || {
+fn the_default_number_of_shards_is_the_documented_one() {
+    in_child(module_path!(), "the_default_number_of_shards_is_the_documented_one", || {
         let cpus = num_cpus::get();
         let shards = |backend| Counter::builder().backend(backend).build().shards();
         assert_eq!(shards(Backend::Striped), (4 * cpus).next_power_of_two());

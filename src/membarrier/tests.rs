@@ -115,15 +115,15 @@ fn a_process_is_registered_for_what_its_kernel_offers_and_for_nothing_before() {
 }
 
 #[test]
-fn of_two_at_least_one_sees_the_others_store() {
-    in_child(module_path!(), "of_two_at_least_one_sees_the_others_store", || {
+fn at_least_one_of_two_sees_the_others_store() {
+    in_child(module_path!(), "at_least_one_of_two_sees_the_others_store", || {
         assert_eq!(neither_saw_the_other(light, heavy, 20_000), 0);
     });
 }
 
 #[test]
-fn of_two_at_least_one_sees_the_others_store_where_the_kernel_refuses() {
-    const NAME: &str = "of_two_at_least_one_sees_the_others_store_where_the_kernel_refuses";
+fn at_least_one_of_two_sees_the_others_store_where_the_kernel_refuses() {
+    const NAME: &str = "at_least_one_of_two_sees_the_others_store_where_the_kernel_refuses";
     in_child(module_path!(), NAME, || {
         if refuse(u32::MAX) {
             register();

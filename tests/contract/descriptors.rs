@@ -35,7 +35,7 @@ unsafe extern "C" {
 }
 
 #[test]
-fn every_descriptor_is_what_the_kernel_wants() {
+fn every_descriptor_has_the_form_that_the_kernel_checks() {
     // Both sections are linked in, whether they can be run here or not.
     Counter::new().inc();
     CounterSet::new(2).inc(1);

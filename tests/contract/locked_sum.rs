@@ -134,7 +134,7 @@ fn assert_never_torn(read: impl Fn(&Counter, usize) -> Vec<u64>) {
 }
 
 #[test]
-fn a_locked_sum_never_has_one_threads_add_without_that_of_another_before_it() {
+fn a_locked_sum_never_has_an_add_without_another_threads_before_it() {
     assert_never_torn(|counter, changes| torn_sums(changes, || counter.sum()));
 }
 
@@ -163,7 +163,7 @@ fn locked_deltas_add_up_to_the_count_at_one_moment() {
 /// The seeded bug: without the lock, a sum is one collect. If no such sum is torn, the tests above
 /// show nothing. On `PerCpu`, `tests/stepping.rs` has it.
 #[test]
-fn seeded_an_unlocked_sum_is_torn_so_that_the_other_tests_would_see_it() {
+fn seeded_an_unlocked_sum_is_torn() {
     if cfg!(not(target_os = "linux")) {
         return eprintln!("not shown here: writers are not bound to a CPU, and tears are luck");
     }

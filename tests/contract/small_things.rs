@@ -4,7 +4,7 @@ use crate::support::{add_amounts, on_every_backend, together};
 use striped_counter::{Counter, UpDownCounter};
 
 #[test]
-fn an_initial_value_is_as_if_it_had_been_added() {
+fn an_initial_value_counts_as_added() {
     static COUNTER: Counter = Counter::with_initial(5);
     static LEVEL: UpDownCounter = UpDownCounter::with_initial(-5);
     assert_eq!((COUNTER.sum(), COUNTER.total(), LEVEL.sum()), (5, 5, -5));
@@ -21,7 +21,7 @@ fn an_initial_value_is_as_if_it_had_been_added() {
 }
 
 #[test]
-fn a_raise_is_a_maximum_and_of_raises_at_once_the_largest_holds() {
+fn the_largest_of_concurrent_raises_wins() {
     on_every_backend(|case| {
         let counter = case.counter();
         counter.raise_to(0);
@@ -35,7 +35,7 @@ fn a_raise_is_a_maximum_and_of_raises_at_once_the_largest_holds() {
 }
 
 #[test]
-fn at_least_says_what_a_comparison_with_the_sum_says() {
+fn at_least_agrees_with_a_comparison_of_the_sum() {
     on_every_backend(|case| {
         for _ in 0..2 {
             // The second takes the place of the first, whose counts are no business of it.
@@ -59,7 +59,7 @@ fn at_least_says_what_a_comparison_with_the_sum_says() {
 
 /// As soon as it is, at any time afterwards, and by whichever thread.
 #[test]
-fn at_least_of_what_has_been_reached_stays_true_while_others_add() {
+fn at_least_stays_true_while_others_add() {
     on_every_backend(|case| {
         let counter = case.counter();
         together(4, |_| {
@@ -73,7 +73,7 @@ fn at_least_of_what_has_been_reached_stays_true_while_others_add() {
 }
 
 #[test]
-fn a_counter_of_ones_own_is_read_and_set() {
+fn a_counter_owned_exclusively_can_be_set() {
     on_every_backend(|case| {
         let (mut counter, mut level) = (case.counter(), case.set(UpDownCounter::builder()).build());
         counter.set_mut(3);

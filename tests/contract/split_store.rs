@@ -53,7 +53,7 @@ fn this_cpu() -> usize {
 }
 
 #[test]
-fn adds_of_threads_that_are_moved_are_not_split() {
+fn adds_of_migrating_threads_are_not_split() {
     on_every_backend(|case| {
         let counter = case.counter();
         assert_eq!(lost(|| counter.inc(), || counter.sum()), 0);

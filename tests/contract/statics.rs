@@ -49,7 +49,7 @@ fn every_setting_works_in_a_static() {
 }
 
 #[test]
-fn a_static_array_of_counters_counts_each_by_itself() {
+fn counters_of_a_static_array_do_not_mix() {
     static HITS: [Counter; 20] = [const { Counter::new() }; 20];
     together(3, |_| (1..).zip(&HITS).for_each(|(n, counter)| counter.add(n)));
     assert!((1..).zip(&HITS).all(|(n, counter)| counter.sum() == 3 * n));

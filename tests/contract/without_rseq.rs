@@ -66,7 +66,7 @@ fn per_cpu_by_name_is_refused_or_falls_back_and_auto_takes_striped() {
 }
 
 #[test]
-fn the_other_promises_hold_without_restartable_sequences() {
+fn the_other_guarantees_hold_without_restartable_sequences() {
     if cfg!(target_env = "musl") && per_cpu_works() {
         return;
     }

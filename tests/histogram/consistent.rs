@@ -68,7 +68,7 @@ fn histogram(case: &Case, kind: Kind) -> Histogram {
 }
 
 #[test]
-fn whatever_is_counted_is_in_the_sum() {
+fn the_sum_includes_whatever_is_counted() {
     on_every_kind(|case, kind| {
         let histogram = histogram(case, kind);
         while_recorded(&histogram, || {
@@ -82,7 +82,7 @@ fn whatever_is_counted_is_in_the_sum() {
 }
 
 #[test]
-fn a_total_has_what_it_counts_in_its_sum_whatever_is_taken() {
+fn the_sum_of_a_total_includes_whatever_is_counted_despite_takes() {
     on_every_kind(|case, kind| {
         let histogram = histogram(case, kind);
         while_recorded(&histogram, || {
@@ -102,7 +102,7 @@ fn a_total_has_what_it_counts_in_its_sum_whatever_is_taken() {
 
 /// Whatever is read, and whichever thread takes.
 #[test]
-fn with_a_read_lock_buckets_and_sum_are_of_one_moment() {
+fn with_a_read_lock_buckets_and_sum_agree() {
     fn assert_fits(of: &HistogramSnapshot) {
         assert_eq!(Some(worth(of)), of.sum(), "{of:?}");
     }

@@ -52,7 +52,7 @@ fn a_value_goes_to_the_bucket_whose_range_it_is_in() {
 
 /// A line is leased again, by a histogram with more or fewer columns, or by a padded counter.
 #[test]
-fn histograms_that_come_and_go_have_nothing_of_those_before_them() {
+fn a_new_histogram_has_nothing_of_the_dropped_ones_before_it() {
     on_every_backend(|case| {
         let lasting = Kind::Small.histogram(case);
         let values = values(&lasting.snapshot());

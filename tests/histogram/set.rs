@@ -49,7 +49,7 @@ fn histograms_of_a_set_do_not_mix() {
 }
 
 #[test]
-fn a_handle_is_its_histogram() {
+fn a_handle_reads_and_writes_its_histogram() {
     on_every_kind(|case, kind| {
         let set = set(case, kind, 3);
         let handle = set.get(1).unwrap();
@@ -101,7 +101,7 @@ fn an_index_out_of_range_panics_with_index_and_length_and_records_nothing() {
 /// One thread records in the first, and then in the last: with a read lock no snapshot of all has the
 /// second without the first.
 #[test]
-fn with_a_read_lock_all_histograms_are_of_one_moment() {
+fn with_a_read_lock_snapshots_of_all_histograms_are_consistent() {
     const LEN: usize = 8;
     on_every_kind(|case, kind| {
         if !case.read_lock {

@@ -54,7 +54,7 @@ fn an_untouched_histogram_reads_empty_in_every_way() {
 }
 
 #[test]
-fn without_a_sum_there_is_none_and_the_buckets_are_the_same() {
+fn without_a_sum_the_buckets_are_the_same() {
     on_every_kind(|case, kind| {
         let builder = kind.set(case.set(Histogram::builder()));
         let (with, without) = (builder.build(), builder.sum(false).build());
@@ -153,7 +153,7 @@ fn bad_settings_are_refused_by_setting_value_and_range() {
 }
 
 #[test]
-fn build_panics_with_the_words_of_the_error() {
+fn build_panics_with_the_text_of_the_error() {
     let panic = catch_unwind(|| Histogram::builder().grouping_power(20).build()).unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
     assert_eq!(text, "grouping_power: 20 is out of range, from 0 to 16");

@@ -138,7 +138,7 @@ fn run<P: Strategy>(programs: P, body: impl Fn(P::Value)) {
 /// One step after another, each on a thread of its own choice: a counter is made on one, added to on
 /// others, and dropped on yet another.
 #[test]
-fn steps_in_turn_do_to_counters_what_they_do_to_integers() {
+fn programs_in_turn_agree_with_integers() {
     let step = prop_oneof![30 => steps(), 1 => (1..9_usize).prop_map(Step::AddByMany)];
     let programs = vec((0..THREADS, 0..SLOTS, step), 0..150);
     on_every_backend(|case| {
@@ -160,7 +160,7 @@ fn steps_in_turn_do_to_counters_what_they_do_to_integers() {
 
 /// All threads at once, each with counters of its own, and all adding to some that they share.
 #[test]
-fn steps_at_once_do_to_each_threads_counters_what_they_do_to_integers() {
+fn concurrent_programs_agree_with_integers() {
     let program = || vec((0..SLOTS, steps()), 0..120);
     let programs = vec(program(), 2..5);
     on_every_backend(|case| {
@@ -192,7 +192,7 @@ fn steps_at_once_do_to_each_threads_counters_what_they_do_to_integers() {
 /// Counters that outlive others keep what they have while their neighbours are replaced, and more and
 /// more threads come, for which `PerThread` takes longer and longer leases.
 #[test]
-fn counters_keep_their_counts_while_neighbours_are_replaced_and_threads_become_more() {
+fn counters_keep_their_counts_while_neighbours_are_replaced_and_threads_added() {
     on_every_backend(|case| {
         let lasting: Vec<_> = (0..40).map(|n| counter(case, n % 3 == 0, n % 5 == 0)).collect();
         let mut added = 0;

@@ -183,7 +183,7 @@ mod tests {
 
     /// The two that follow pin down what the search may skip.
     #[test]
-    fn a_sum_that_could_come_at_once_may_still_have_to_be_tried_after_a_take() {
+    fn a_sum_that_is_legal_now_may_have_to_come_after_a_take() {
         let lines = ["0-9 add 1", "0-9 take 1", "0-9 sum 0", "0-9 sum 1", "10-11 sum 0"];
         let order = order_of(&lines).unwrap();
         let at = |index| order.iter().position(|&it| it == index).unwrap();
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_history_without_an_order_is_given_up_soon() {
+    fn a_large_history_without_an_order_is_rejected_quickly() {
         // Twelve adds at once, and a sum of what they cannot come to.
         let mut lines: Vec<_> = (0..12).map(|bit| format!("0-9 add {}", 2_u64 << bit)).collect();
         lines.push("0-9 sum 1".into());
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn the_part_of_a_column_is_what_concerns_it() {
+    fn on_column_keeps_the_actions_on_that_column() {
         let history = ["0-1 add 1 2", "2-3 sum 1 2", "4-5 take 1"].map(operation);
         let part = |column| -> Vec<_> {
             on_column(column, &history).into_iter().map(|it| it.action).collect()

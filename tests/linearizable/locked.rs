@@ -97,7 +97,7 @@ fn assert_each_column_has_a_legal_order(burst: &Burst) {
 }
 
 #[test]
-fn sums_and_takes_of_a_counter() {
+fn sums_and_takes_of_a_counter_are_linearizable() {
     let step = |dice: &mut Dice, amount| match dice.roll(8) {
         0..4 => Step::Add(vec![(0, amount)]),
         4..7 => Step::Sum(0),
@@ -108,7 +108,7 @@ fn sums_and_takes_of_a_counter() {
 }
 
 #[test]
-fn sums_and_takes_of_an_up_down_counter() {
+fn sums_and_takes_of_a_level_are_linearizable() {
     let step = |dice: &mut Dice, amount: u64| match dice.roll(8) {
         0..2 => Step::Add(vec![(0, amount)]),
         2..4 => Step::Add(vec![(0, amount.wrapping_neg())]),
@@ -153,7 +153,7 @@ fn batch(dice: &mut Dice, amount: u64) -> Step {
 
 /// A set as a whole is linearizable in what it reads as a whole: a batch is one add.
 #[test]
-fn snapshots_and_takes_of_a_whole_set_beside_batches() {
+fn snapshots_and_takes_of_a_set_are_linearizable_with_batches() {
     let step = |dice: &mut Dice, amount| match dice.roll(8) {
         0..2 => single(dice, amount),
         2..4 => batch(dice, amount),
@@ -165,7 +165,7 @@ fn snapshots_and_takes_of_a_whole_set_beside_batches() {
 
 /// And, with no batches, in what it reads of each counter too.
 #[test]
-fn reads_of_any_kind_of_a_set_beside_single_adds() {
+fn all_reads_of_a_set_are_linearizable_with_single_adds() {
     let step = |dice: &mut Dice, amount| match dice.roll(10) {
         0..5 => single(dice, amount),
         5..7 => Step::Sum(dice.roll(COLUMNS)),
@@ -179,7 +179,7 @@ fn reads_of_any_kind_of_a_set_beside_single_adds() {
 /// Each counter of a set is linearizable by itself, whatever is done to the others: to a sum of one
 /// counter, a batch is as many adds.
 #[test]
-fn reads_of_any_kind_of_each_counter_of_a_set_beside_batches() {
+fn all_reads_of_each_counter_of_a_set_are_linearizable_with_batches() {
     let step = |dice: &mut Dice, amount| match dice.roll(10) {
         0..2 => single(dice, amount),
         2..5 => batch(dice, amount),
@@ -193,7 +193,7 @@ fn reads_of_any_kind_of_each_counter_of_a_set_beside_batches() {
 
 /// A histogram as a whole: a record is one operation on a bucket and the sum.
 #[test]
-fn snapshots_and_takes_of_a_histogram_beside_records() {
+fn snapshots_and_takes_of_a_histogram_are_linearizable() {
     let step = |dice: &mut Dice, amount| match dice.roll(8) {
         0..4 => Recorder::step(dice.roll(3), amount),
         4..7 => Step::Snapshot,

@@ -83,7 +83,7 @@ fn apart<T>(builder: Builder<T>) -> [Builder<T>; 2] {
 }
 
 #[test]
-fn a_counter_with_one_threads_add_and_without_that_of_another_before_it() {
+fn catches_an_add_to_a_counter_without_another_threads_before_it() {
     for builder in apart(Counter::builder()) {
         TURNS.catches_a_plain_collect_alone(builder, Builder::<Counter>::build);
     }
@@ -91,7 +91,7 @@ fn a_counter_with_one_threads_add_and_without_that_of_another_before_it() {
 
 /// Only ups: of a level that goes down meanwhile, no plain collect is believed.
 #[test]
-fn a_level_with_one_threads_up_and_without_that_of_another_before_it() {
+fn catches_an_up_of_a_level_without_another_threads_before_it() {
     for builder in apart(UpDownCounter::builder()) {
         TURNS.catches_a_plain_collect_alone(builder, Builder::<UpDownCounter>::build);
     }
@@ -103,7 +103,7 @@ fn sets() -> impl Iterator<Item = Builder<CounterSet>> {
 
 /// A collect of a set walks along a row, while a writer adds to its beginning and to its end.
 #[test]
-fn a_set_with_half_a_batch() {
+fn catches_half_a_batch() {
     fn moves(_: usize) -> Vec<Move> {
         let batch = |n| Move::Act(Step::Add(vec![(0, n), (1, n)]));
         [1, 2, 4, 8].map(batch).to_vec()
@@ -113,7 +113,7 @@ fn a_set_with_half_a_batch() {
 }
 
 #[test]
-fn a_set_with_an_add_and_without_the_one_before_it() {
+fn catches_an_add_to_a_set_without_the_one_before_it() {
     fn moves(_: usize) -> Vec<Move> {
         [(0, 1), (1, 1), (0, 2), (1, 2)].map(|(column, n)| add(column, n)).to_vec()
     }
@@ -123,7 +123,7 @@ fn a_set_with_an_add_and_without_the_one_before_it() {
 
 /// The same with a hand-over from thread to thread.
 #[test]
-fn a_set_with_one_threads_add_and_without_that_of_another_before_it() {
+fn catches_an_add_to_a_set_without_another_threads_before_it() {
     fn moves(thread: usize) -> Vec<Move> {
         let turns = (0..8).filter(|turn| turn % 2 == thread);
         turns.flat_map(|turn| [Move::Await(turn), add(turn % 2, 1 << turn), Move::Pass]).collect()
@@ -134,7 +134,7 @@ fn a_set_with_one_threads_add_and_without_that_of_another_before_it() {
 
 /// A collect of a histogram walks over the buckets, and then to the sum.
 #[test]
-fn a_histogram_with_half_a_record() {
+fn catches_half_a_record() {
     fn moves(_: usize) -> Vec<Move> {
         [(1, 1), (2, 2), (1, 4), (0, 8)]
             .map(|(bucket, times)| Move::Act(Recorder::step(bucket, times)))

@@ -73,7 +73,7 @@ fn one_counter_alone_leaves_all_others_at_zero() {
 }
 
 #[test]
-fn a_counter_wraps_around_and_its_neighbours_do_not_notice() {
+fn a_counter_that_wraps_leaves_its_neighbours_alone() {
     on_every_backend(|case| {
         let set = set(case, 17);
         for _ in 0..3 {
@@ -100,7 +100,7 @@ fn counters_of_far_more_threads_than_shards_or_cpus_do_not_mix() {
 }
 
 #[test]
-fn a_set_that_grows_with_its_threads_keeps_every_count() {
+fn a_set_that_grows_for_more_threads_keeps_every_count() {
     for read_lock in [false, true] {
         let set = CounterSet::builder(17).backend(Backend::PerThread).read_lock(read_lock).build();
         let (together, leave) = (&Barrier::new(40), &Barrier::new(40));
@@ -125,7 +125,7 @@ fn a_set_that_grows_with_its_threads_keeps_every_count() {
 }
 
 #[test]
-fn sums_are_each_counters_sum_whatever_has_been_taken() {
+fn sums_agree_with_each_counters_sum_after_takes() {
     on_every_backend(|case| {
         let set = set(case, 33);
         let mut times = 0;

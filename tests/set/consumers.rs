@@ -14,7 +14,7 @@ use striped_counter::CounterSet;
 const LEN: usize = 35;
 
 #[test]
-fn a_take_empties_one_counter_and_takes_empty_all() {
+fn take_empties_one_counter_and_take_all_empties_all() {
     on_every_backend(|case| {
         let set = set(case, LEN);
         let amounts: Vec<_> = (1..=LEN as u64).collect();
@@ -112,7 +112,7 @@ fn take_each(set: &CounterSet) -> Vec<u64> {
 }
 
 #[test]
-fn every_add_is_in_exactly_one_take_and_is_seen_once_by_every_cursor() {
+fn takes_of_one_and_of_all_share_out_every_add() {
     on_every_backend(|case| {
         let set = &set(case, LEN);
         let (stop, over) = (&AtomicBool::new(false), &AtomicBool::new(false));

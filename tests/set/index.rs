@@ -21,7 +21,7 @@ impl SetIndex for Event {
 }
 
 #[test]
-fn an_enum_is_an_index_as_its_number_is() {
+fn an_enum_works_as_an_index_in_every_method() {
     on_every_backend(|case| {
         let set = set(case, Event::Bytes as usize + 1);
         set.inc(Event::Error);

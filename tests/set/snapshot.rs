@@ -145,7 +145,7 @@ fn on_every_locked_backend(body: impl Fn(&Ruled)) {
 }
 
 #[test]
-fn snapshots_by_two_threads_fit_together_and_never_go_backwards() {
+fn snapshots_by_two_threads_are_consistent_and_never_go_backwards() {
     on_every_locked_backend(|ruled| {
         ruled.while_written(|| {
             thread::scope(|scope| {
@@ -158,7 +158,7 @@ fn snapshots_by_two_threads_fit_together_and_never_go_backwards() {
 }
 
 #[test]
-fn takes_and_deltas_add_up_to_what_fits_together() {
+fn takes_and_deltas_add_up_to_consistent_snapshots() {
     fn add(totals: &mut [u64], more: &[u64]) -> Vec<u64> {
         totals.iter_mut().zip(more).for_each(|(total, n)| *total += n);
         totals.to_vec()
@@ -179,7 +179,7 @@ fn takes_and_deltas_add_up_to_what_fits_together() {
 /// An operation that begins during a snapshot must not be one more for it to wait for: with
 /// many threads on few CPUs some are always between their beginning and their end.
 #[test]
-fn a_snapshot_comes_to_an_end_beside_many_more_adders_than_cpus() {
+fn a_snapshot_ends_while_far_more_threads_than_cpus_add() {
     on_every_locked_backend(|ruled| {
         let stop = AtomicBool::new(false);
         let add_until_stopped = || {

@@ -17,7 +17,7 @@ const ACROSS: usize = 100;
 const READS: usize = 8;
 
 #[test]
-fn snapshots_of_two_sets_at_once_each_fit_together_and_in_order() {
+fn snapshots_of_two_sets_are_each_consistent_and_in_order() {
     on_every_backend(|case| {
         if !case.read_lock {
             return;

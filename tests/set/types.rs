@@ -78,7 +78,7 @@ fn an_empty_batch_adds_nothing() {
 }
 
 #[test]
-fn a_handle_is_its_counter() {
+fn a_handle_reads_and_writes_its_counter() {
     on_every_backend(|case| {
         let set = set(case, 40);
         for index in 0..40 {
@@ -101,7 +101,7 @@ fn a_handle_is_its_counter() {
 }
 
 #[test]
-fn an_empty_set_works_and_has_nothing() {
+fn every_method_works_on_an_empty_set() {
     on_every_backend(|case| {
         let set = set(case, 0);
         assert!(set.is_empty());
@@ -132,7 +132,7 @@ fn an_untouched_set_reads_zero_in_every_way() {
 }
 
 #[test]
-fn there_is_a_snapshot_with_a_read_lock_and_none_without_one() {
+fn snapshot_returns_none_without_a_read_lock() {
     on_every_backend(|case| {
         let set = set(case, 3);
         set.inc(1);

@@ -6,7 +6,7 @@ use crate::{
 };
 
 #[test]
-fn ups_on_one_thread_and_downs_on_another_leave_zero() {
+fn ups_and_downs_on_different_threads_cancel() {
     on_every_backend(|case| {
         let level = level(case);
         together(6, |thread| {
@@ -22,7 +22,7 @@ const EXTREMES: [i64; 10] =
     [0, 1, -1, i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1, 1 << 32, -1 << 32, i64::MIN / 2];
 
 #[test]
-fn adds_and_subs_of_any_size_and_sign_are_as_those_of_an_i64_that_wraps() {
+fn adds_and_subs_of_any_size_and_sign_agree_with_a_wrapping_i64() {
     on_every_backend(|case| {
         for one in EXTREMES {
             for two in EXTREMES {
@@ -43,7 +43,7 @@ fn adds_and_subs_of_any_size_and_sign_are_as_those_of_an_i64_that_wraps() {
 }
 
 #[test]
-fn adding_minus_n_is_subtracting_n() {
+fn adding_minus_n_subtracts_n() {
     on_every_backend(|case| {
         for n in EXTREMES {
             let (one, two) = (level(case), level(case));

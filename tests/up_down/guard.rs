@@ -29,7 +29,7 @@ fn panic_quietly() {
 }
 
 #[test]
-fn a_guard_is_up_from_its_making_to_its_drop() {
+fn a_guard_increments_until_it_is_dropped() {
     on_every_backend(|case| {
         let level = level(case);
         let one = level.guard();
@@ -75,7 +75,7 @@ fn a_guard_is_dropped_by_a_panic() {
 }
 
 #[test]
-fn a_guard_is_dropped_by_the_panic_of_its_thread() {
+fn a_guard_is_dropped_when_its_thread_panics() {
     on_every_backend(|case| {
         let level = level(case);
         thread::scope(|scope| {
@@ -90,7 +90,7 @@ fn a_guard_is_dropped_by_the_panic_of_its_thread() {
 }
 
 #[test]
-fn a_guard_moved_to_another_thread_is_down_when_that_drops_it() {
+fn a_moved_guard_decrements_when_the_new_thread_drops_it() {
     on_every_backend(|case| {
         let (level, meet) = (level(case), Barrier::new(2));
         for _ in 0..20 {
@@ -114,7 +114,7 @@ fn a_guard_moved_to_another_thread_is_down_when_that_drops_it() {
 }
 
 #[test]
-fn a_forgotten_guard_stays_up() {
+fn a_forgotten_guard_leaves_the_level_incremented() {
     on_every_backend(|case| {
         let level = level(case);
         mem::forget(level.guard());
@@ -130,7 +130,7 @@ fn a_forgotten_guard_stays_up() {
 }
 
 #[test]
-fn guards_of_many_threads_are_never_more_or_fewer_than_there_are() {
+fn a_sum_never_exceeds_the_guards_of_all_threads() {
     const THREADS: i64 = 8;
     on_every_backend(|case| {
         let level = level(case);
@@ -177,7 +177,7 @@ fn a_guard_held_by_a_thread_local_is_dropped_at_the_end_of_its_thread() {
 }
 
 #[test]
-fn a_guard_made_elsewhere_may_be_the_first_and_last_that_a_thread_knows_of_a_level() {
+fn dropping_a_guard_may_be_all_that_a_thread_does_to_a_level() {
     on_every_backend(|case| {
         let level = leaked(level(case));
         for _ in 0..10 {
@@ -190,7 +190,7 @@ fn a_guard_made_elsewhere_may_be_the_first_and_last_that_a_thread_knows_of_a_lev
 }
 
 #[test]
-fn a_guard_made_by_a_thread_locals_destructor_is_up_and_then_down() {
+fn a_destructor_of_a_thread_local_may_make_a_guard() {
     on_every_backend(|case| {
         let level = leaked(level(case));
         for before in [true, false] {
@@ -232,7 +232,7 @@ async fn yield_now() {
 }
 
 #[test]
-fn an_owned_guard_goes_with_a_task_from_thread_to_thread() {
+fn an_owned_guard_moves_between_threads_with_its_task() {
     on_every_backend(|case| {
         let level = Arc::new(level(case));
         let guard = level.guard_arc();
@@ -249,7 +249,7 @@ fn an_owned_guard_goes_with_a_task_from_thread_to_thread() {
 }
 
 #[test]
-fn a_guard_of_a_leaked_level_is_for_tasks_too() {
+fn a_guard_of_a_leaked_level_moves_between_threads_with_its_task() {
     on_every_backend(|case| {
         let level = leaked(level(case));
         let guard = level.guard();
@@ -267,7 +267,7 @@ struct Connection {
 }
 
 #[test]
-fn an_owned_guard_is_kept_in_a_struct_that_outlives_the_handle() {
+fn an_owned_guard_may_outlive_the_handle_that_made_it() {
     on_every_backend(|case| {
         let level = Arc::new(level(case));
         let connections: Vec<_> = (0..3).map(|_| Connection { _busy: level.guard_arc() }).collect();
@@ -293,7 +293,7 @@ impl Deref for Busy {
 }
 
 #[test]
-fn a_guard_may_hold_whatever_dereferences_to_its_level() {
+fn a_guard_may_own_anything_that_derefs_to_its_level() {
     on_every_backend(|case| {
         let levels = Arc::new(Levels { requests: level(case) });
         let guard = Guard::new(Busy(Arc::clone(&levels)));

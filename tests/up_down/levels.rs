@@ -64,7 +64,7 @@ fn no_sum_of_a_busy_level_is_one_that_never_was() {
 }
 
 #[test]
-fn nor_while_its_shards_come_about() {
+fn no_sum_of_a_level_that_gets_its_shards_is_one_that_never_was() {
     on_every_backend(|case| {
         for _ in 0..50 {
             let level = level(case);
@@ -77,7 +77,7 @@ fn nor_while_its_shards_come_about() {
 }
 
 #[test]
-fn a_take_of_a_busy_level_leaves_no_error_behind() {
+fn takes_of_a_busy_level_add_up_to_the_level() {
     on_every_backend(|case| {
         let level = level(case);
         let taken: i64 = while_busy(&level, || (0..2_000).map(|_| level.take()).sum());
@@ -88,7 +88,7 @@ fn a_take_of_a_busy_level_leaves_no_error_behind() {
 }
 
 #[test]
-fn guards_held_at_a_take_count_below_zero_after_it() {
+fn guards_held_during_a_take_decrement_below_zero() {
     on_every_backend(|case| {
         let level = level(case);
         let busy = [level.guard(), level.guard()];
@@ -103,7 +103,7 @@ fn guards_held_at_a_take_count_below_zero_after_it() {
 }
 
 #[test]
-fn a_set_level_is_what_was_set_and_what_came_after() {
+fn a_level_is_the_value_set_plus_later_adds() {
     on_every_backend(|case| {
         let level = level(case);
         level.set(7);
@@ -122,7 +122,7 @@ fn a_set_level_is_what_was_set_and_what_came_after() {
 
 /// As a set of a sum that is read too high would.
 #[test]
-fn sets_of_a_busy_level_leave_no_error_behind() {
+fn a_set_of_a_busy_level_is_off_by_no_more_than_was_in_flight() {
     on_every_backend(|case| {
         let level = level(case);
         while_busy(&level, || {
@@ -137,7 +137,7 @@ fn sets_of_a_busy_level_leave_no_error_behind() {
 }
 
 #[test]
-fn of_sets_at_once_one_is_the_last() {
+fn one_of_several_concurrent_sets_is_the_last() {
     on_every_backend(|case| {
         let level = level(case);
         for _ in 0..20 {

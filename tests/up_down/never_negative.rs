@@ -75,7 +75,7 @@ fn when_a_thread_increments_and_then_decrements() {
 }
 
 #[test]
-fn when_a_thread_adds_and_then_subtracts_as_much_in_parts() {
+fn when_a_thread_adds_and_then_subtracts_the_same_amount_in_parts() {
     fn busy(level: &UpDownCounter, stop: &AtomicBool) {
         while !stop.load(Relaxed) {
             level.add(1 << 40);
@@ -87,7 +87,7 @@ fn when_a_thread_adds_and_then_subtracts_as_much_in_parts() {
 }
 
 #[test]
-fn when_the_increment_is_handed_to_another_thread_through_a_channel() {
+fn when_another_thread_decrements_after_a_message() {
     fn busy(level: &UpDownCounter, stop: &AtomicBool) {
         let (hand_over, receive) = sync_channel(OUTSTANDING);
         thread::scope(|scope| {
@@ -103,7 +103,7 @@ fn when_the_increment_is_handed_to_another_thread_through_a_channel() {
 }
 
 #[test]
-fn when_the_increment_is_handed_to_another_thread_through_an_atomic() {
+fn when_another_thread_decrements_after_a_release_store() {
     fn busy(level: &UpDownCounter, stop: &AtomicBool) {
         let (outstanding, over) = (&AtomicU64::new(0), &AtomicBool::new(false));
         thread::scope(|scope| {
@@ -133,7 +133,7 @@ fn when_the_increment_is_handed_to_another_thread_through_an_atomic() {
 
 /// The first add of a thread may go elsewhere than to a shard, to which the increment went.
 #[test]
-fn when_a_guard_is_handed_to_a_thread_whose_first_add_is_the_decrement() {
+fn when_a_guard_moves_to_a_thread_whose_first_add_is_the_decrement() {
     fn busy(level: &UpDownCounter, stop: &AtomicBool) {
         while !stop.load(Relaxed) {
             let guard = level.guard();

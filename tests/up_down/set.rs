@@ -52,7 +52,7 @@ fn levels_of_a_set_do_not_mix() {
 }
 
 #[test]
-fn adds_of_any_size_and_sign_wrap() {
+fn adds_to_levels_of_a_set_wrap() {
     on_every_backend(|case| {
         let set = set(case, 2);
         for n in [i64::MIN, i64::MAX, 1, i64::MIN, i64::MIN] {
@@ -65,7 +65,7 @@ fn adds_of_any_size_and_sign_wrap() {
 }
 
 #[test]
-fn a_guard_is_up_until_it_is_dropped() {
+fn a_guard_of_a_set_increments_until_it_is_dropped() {
     on_every_backend(|case| {
         let set = set(case, 2);
         let busy = [set.guard(Jobs::Running), set.guard(Jobs::Running)];
@@ -89,7 +89,7 @@ fn an_index_out_of_range_panics_and_adds_nothing() {
 
 /// Levels that add up to nothing, since each add to one is taken from another.
 #[test]
-fn a_snapshot_has_all_of_a_move_or_nothing() {
+fn a_snapshot_includes_a_move_as_a_whole() {
     on_every_backend(|case| {
         let (set, stop) = (set(case, 2), AtomicBool::new(false));
         assert_eq!(set.snapshot().is_some(), case.read_lock);

@@ -37,7 +37,7 @@ fn a_wrong_value_is_refused_with_option_value_and_range() {
 }
 
 #[test]
-fn a_directory_that_takes_no_files_is_refused_before_anything_is_measured() {
+fn a_directory_that_cannot_be_written_to_is_refused_before_measuring() {
     let directory = Directory::new();
     for out in ["/proc", "/dev/full"] {
         assert_refused(rivals(&LITTLE).args(["--out", out]), &["--out", out, "cannot write there"]);
@@ -46,7 +46,7 @@ fn a_directory_that_takes_no_files_is_refused_before_anything_is_measured() {
 }
 
 #[test]
-fn a_reader_that_has_gone_away_is_no_error() {
+fn a_closed_output_is_no_error() {
     let directory = Directory::new();
     let mut command = rivals(&LITTLE);
     let status = command.arg("--out").arg(&directory.0).stdout(closed_pipe()).status().unwrap();
@@ -55,7 +55,7 @@ fn a_reader_that_has_gone_away_is_no_error() {
 }
 
 #[test]
-fn a_full_disk_is_an_error_leaves_nothing_half_written_and_what_was_measured_is_shown() {
+fn a_full_disk_is_an_error_that_leaves_no_partial_file_and_shows_the_results() {
     let directory = Directory::new();
     fs::write(directory.0.join("rivals.csv"), "older\n").unwrap();
     let mut command = limited("-f 0", RIVALS);

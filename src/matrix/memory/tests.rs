@@ -11,7 +11,7 @@ fn cells<'a>(run: NonNull<AtomicU64>, count: usize) -> &'a [AtomicU64] {
 
 /// Several threads at once, each with more runs at a time than are kept of a size.
 #[test]
-fn a_run_is_all_zeros_and_nobody_elses_whoever_had_it_before() {
+fn a_reused_run_is_all_zeros_and_has_one_owner() {
     let counts = [1, 16, 511, 512, 513, 1024, 2000, 4095, 4096, 4097, 20_000];
     let one = |thread: u64| {
         for round in 0..50 {

@@ -190,6 +190,6 @@ fn seeded_a_second_collect_without_acquire_is_torn() {
 
 /// So it is as the first of the next round that the second collect has to acquire.
 #[test]
-fn a_collect_that_does_nothing_but_confirm_need_not_acquire() {
+fn seeded_a_collect_that_only_confirms_need_not_acquire() {
     no_sum_is_torn_in_either_order(|counter| locked_sum_confirmed_in(counter, Ordering::Relaxed));
 }

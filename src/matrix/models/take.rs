@@ -74,6 +74,6 @@ fn seeded_a_take_that_zeroes_is_noticed_by_the_owners_own_add() {
 }
 
 #[test]
-fn a_take_that_zeroes_would_lose_nothing_of_atomic_adds() {
+fn seeded_a_take_that_zeroes_loses_nothing_of_atomic_adds() {
     model(|| a_take_that_zeroes(striped::add));
 }

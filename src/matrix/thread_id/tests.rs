@@ -419,8 +419,8 @@ mod exhaustion {
 
     /// Or each of its adds would go through all numbers, to find that they are taken.
     #[test]
-    fn a_thread_that_found_no_number_asks_no_more() {
-        in_child(module_path!(), "a_thread_that_found_no_number_asks_no_more", || {
+    fn a_thread_without_a_number_does_not_look_for_one_again() {
+        in_child(module_path!(), "a_thread_without_a_number_does_not_look_for_one_again", || {
             let counters = in_place();
             take_all_but(&[]);
             thread::scope(|scope| {

@@ -48,7 +48,7 @@ fn there_is_one() -> bool {
 }
 
 #[test]
-fn the_area_is_found_wherever_there_is_one_and_tells_the_cpu() {
+fn the_area_is_found_where_there_is_one_and_has_the_cpu() {
     let expected = there_is_one() && !kernel_may_not_abort();
     assert_eq!(area().is_ok(), expected, "{:?}", area());
     let Ok(area) = area() else { return };

@@ -129,7 +129,7 @@ fn a_thread_moved_within_its_section_loses_nothing() {
 }
 
 #[test]
-fn the_stress_would_notice_a_section_that_is_not_armed() {
+fn seeded_a_section_that_is_not_armed_is_noticed() {
     if !supported() || affinity().len() < 2 {
         return;
     }

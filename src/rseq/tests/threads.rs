@@ -12,7 +12,7 @@ use crate::{matrix::One, testing::in_child};
 use std::{ffi::c_int, sync::Barrier, thread};
 
 #[test]
-fn ids_beyond_the_shards_spill() {
+fn ids_beyond_the_last_shard_spill() {
     if !supported() || affinity().len() < 2 {
         return;
     }
@@ -80,11 +80,11 @@ fn a_thread_that_loses_its_registration_spills() {
 }
 
 #[test]
-fn one_cpu_for_all_threads() {
+fn adds_of_all_threads_on_one_cpu_are_exact() {
     if !supported() {
         return;
     }
-    in_child(module_path!(), "one_cpu_for_all_threads", || {
+    in_child(module_path!(), "adds_of_all_threads_on_one_cpu_are_exact", || {
         set_affinity(0, affinity().into_iter().take(1));
         let counter = PER_CPU.build();
         let adds = adds_disturbed(|| counter.inc(), 8, 20, |_| {});
@@ -93,7 +93,7 @@ fn one_cpu_for_all_threads() {
 }
 
 #[test]
-fn fifty_threads_a_cpu() {
+fn adds_of_fifty_threads_per_cpu_are_exact() {
     let _faults = Faults::alone();
     let counter = PER_CPU.build();
     let adds = adds_disturbed(|| counter.inc(), 50 * num_cpus::get(), 5, |_| {});
