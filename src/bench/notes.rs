@@ -1,4 +1,4 @@
-//! What a reader of the results has to bear in mind: in every format, so that no figure goes without.
+//! Warnings about the figures, which appear in every format.
 
 use crate::bench::{
     kind::Kind,
@@ -16,10 +16,10 @@ const QUIET: f64 = 0.9;
 pub(crate) struct Circumstances {
     pub(crate) kind: Kind,
     pub(crate) cpus: usize,
-    /// How far the CPU clock goes at a time, where that is far.
+    /// The tick of the CPU clock, if it is coarse.
     pub(crate) coarse: Option<Duration>,
     pub(crate) window: Duration,
-    /// Runs that there were to be, and whether they were interrupted.
+    /// The number of planned runs, and whether they were interrupted.
     pub(crate) runs: usize,
     pub(crate) interrupted: bool,
 }
@@ -56,20 +56,20 @@ pub(crate) fn notes(rows: &[Row], here: Circumstances) -> Vec<String> {
     interrupted.into_iter().chain(busy).chain(alone).chain(coarse).chain(told).collect()
 }
 
-/// The share that the threads that add got of the CPUs, if they had to share them with other processes: they
-/// then meet less often than there are threads.
+/// Returns the share of the CPUs that the adding threads got, if they had to share them with other
+/// processes. They then met less often than their number suggests.
 pub(crate) fn busy(rows: &[Row], cpus: usize) -> Option<f64> {
     let shares: Vec<_> = rows.iter().filter_map(|row| share(row, cpus)).collect();
     let mean = shares.iter().sum::<f64>() / float(shares.len() as u64);
     (mean < QUIET).then_some(mean)
 }
 
-/// The share that the threads got of the CPUs that they could have used. Only of subjects that
-/// never sleep, as adders do that wait for a lock.
+/// Returns the share that the threads got of the CPUs that they could have used. Only for subjects
+/// that never sleep, unlike those that wait for a lock.
 fn share(row: &Row, cpus: usize) -> Option<f64> {
     let sleepless = matches!(row.point.subject, Name::Backend(_)) || row.point.subject.atomic();
     let costs = row.measured.adds.filter(|_| sleepless && row.point.section.is_main())?;
-    // Adds a microsecond, times the microseconds that one takes.
+    // Adds per microsecond, times the microseconds that one takes.
     let busy = costs.rate.median * costs.cpu.median / 1e3;
     busy.is_finite().then(|| busy / float(row.point.threads.min(cpus) as u64))
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::bench::rows::tests::row;
 
-    /// The rate being as high as the cost, 50 each are 2,500 ns a microsecond.
+    /// The rate equals the cost here: 50 each make 2,500 ns per microsecond.
     const BUSY: f64 = 50.0;
 
     const HERE: Circumstances = Circumstances {
