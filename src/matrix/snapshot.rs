@@ -29,11 +29,11 @@ use super::{
     rows::{Lease, add_cell},
 };
 use crate::{
-    index::SetIndex,
     lock::Guard,
     membarrier,
     sync::{Ordering, yield_now},
 };
+use std::iter;
 
 /// Adjacent columns that are read together.
 #[derive(Clone, Copy)]
@@ -104,18 +104,18 @@ impl Matrix<Many> {
     /// Out of line, so that the add of an untracked set needs no stack.
     #[inline(never)]
     fn operate_one(&self, column: usize, n: u64) {
-        self.operate(&[(column, n)]);
+        self.operate(iter::once((column, n)));
     }
 
-    /// Adds all of `adds`, as one operation if the set is tracked.
+    /// Adds all of `adds`, pairs of a column and what to add, as one operation if the set is tracked.
     #[inline(always)]
-    pub(crate) fn add_all<I: SetIndex>(&self, adds: &[(I, u64)]) {
+    pub(crate) fn add_all(&self, adds: impl Iterator<Item = (usize, u64)> + Clone) {
         if self.columns().tracked() {
             return self.operate(adds);
         }
         let shard = self.shard();
-        for &(index, n) in adds {
-            shard.add(self.columns().column(index), n);
+        for (column, n) in adds {
+            shard.add(self.columns().in_range(column), n);
         }
     }
 
@@ -135,7 +135,7 @@ impl Matrix<Many> {
 
     /// Out of line: it is many adds long, and every one of them is inlined into it.
     #[inline(never)]
-    pub(super) fn operate<I: SetIndex>(&self, adds: &[(I, u64)]) {
+    pub(super) fn operate(&self, adds: impl Iterator<Item = (usize, u64)> + Clone) {
         // An operation that begins while adds are diverted is not one more for the cut to wait for.
         let mut diverted = self.is_diverted();
         if !diverted {
@@ -144,8 +144,8 @@ impl Matrix<Many> {
             membarrier::light();
             diverted = self.is_diverted();
             if !diverted {
-                for &(index, n) in adds {
-                    operation.shard.add(self.columns().column(index), n);
+                for (column, n) in adds.clone() {
+                    operation.shard.add(self.columns().in_range(column), n);
                 }
             }
         }
@@ -157,9 +157,9 @@ impl Matrix<Many> {
     /// An operation that may not touch a shard just now.
     #[cold]
     #[inline(never)]
-    fn operate_slow<I: SetIndex>(&self, adds: &[(I, u64)]) {
+    fn operate_slow(&self, adds: impl Iterator<Item = (usize, u64)>) {
         self.prepare();
-        let adds = adds.iter().map(|&(index, n)| (self.columns().column(index), n));
+        let adds = adds.map(|(column, n)| (self.columns().in_range(column), n));
         self.columns().spill_all(self.oldest(), adds);
     }
 
