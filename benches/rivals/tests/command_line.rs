@@ -1,4 +1,4 @@
-//! The comparison, told nonsense, and with nowhere to write.
+//! The comparison, with wrong options, and without a place to write to.
 
 #![cfg(unix)]
 

@@ -101,7 +101,8 @@ impl HistogramSet {
         self.record_n(index, value, 1);
     }
 
-    /// Records `value` `times` times in the histogram at `index`, at the cost of once.
+    /// Records the same `value` several times in the histogram at `index`, at the cost of a single
+    /// record.
     ///
     /// # Panics
     ///
@@ -317,7 +318,7 @@ impl<'a> HistogramRef<'a> {
         self.record_n(value, 1);
     }
 
-    /// Records `value` `times` times, at the cost of once.
+    /// Records the same `value` several times, at the cost of a single record.
     #[inline]
     pub fn record_n(&self, value: u64, times: u64) {
         self.set.group.record(self.index, value, times);

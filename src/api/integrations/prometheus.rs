@@ -1,4 +1,4 @@
-//! Integration with the crate [`prometheus`]: collectors, and storage for its own counters and
+//! Integration with the crate `prometheus`: collectors, and storage for its own counters and
 //! gauges.
 //!
 //! A [`CounterCollector`] or a [`SetCollector`] shows your counters, and reads them when the

@@ -5,7 +5,7 @@ use crate::matrix::{Span, many::Many};
 
 type Set = Matrix<Many>;
 
-/// A tracked set of two counters in two rows, already in place.
+/// Returns a tracked set of two counters in two rows, already leased.
 fn touched(backend: Backend) -> Arc<Set> {
     in_place(Many::new(2, true), backend, true)
 }
@@ -59,7 +59,8 @@ fn a_cut_with_an_add_has_those_that_happened_before_it() {
     });
 }
 
-/// The thread that adds second has seen the first add's thread end: a hand-over from shard to shard.
+/// The thread that adds second has joined the thread of the first add, so order has to carry over
+/// from shard to shard.
 #[test]
 fn a_cut_with_an_add_has_those_of_other_threads_that_happened_before_it() {
     on_every_backend(Some(1), |set| {
@@ -102,7 +103,7 @@ fn a_cut_while_two_add_has_a_batch_wholly_or_not_at_all() {
     });
 }
 
-/// A locked sum of one counter, while a cut turns the sides of the spill.
+/// A locked sum of one counter, while a cut flips the sides of the spill.
 #[test]
 fn a_locked_sum_during_a_cut_is_that_of_one_moment() {
     on_every_backend(Some(1), |set| {
@@ -120,7 +121,7 @@ fn a_locked_sum_during_a_cut_is_that_of_one_moment() {
     });
 }
 
-/// The twin with a seeded bug: without the divert and the wait, loom finds half a batch.
+/// The seeded twin: without the divert and the wait, loom finds half a batch.
 #[test]
 #[should_panic(expected = "half a batch")]
 fn seeded_a_pass_without_a_cut_is_found_torn() {

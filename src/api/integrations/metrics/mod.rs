@@ -1,4 +1,4 @@
-//! Integration with the crate [`metrics`]: sharded storage behind its macros.
+//! Integration with the crate `metrics`: sharded storage behind its macros.
 //!
 //! To shard every counter of a program, put a [`ShardedRecorder`] in front of the recorder that
 //! exports. It passes on by itself what the macros have counted.
