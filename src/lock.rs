@@ -190,7 +190,7 @@ mod tests {
             }
         });
         assert_eq!(count.into_inner(), 4 * ROUNDS);
-        assert_eq!(word.into_inner(), UPPER, "free, with nobody waiting");
+        assert_eq!(word.into_inner(), UPPER, "free, with no thread waiting");
     }
 
     /// A thread may find the lock free, and then find it taken.

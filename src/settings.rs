@@ -123,6 +123,8 @@ impl Settings {
     const PADDED: u8 = 2;
     const NO_READ_LOCK: u8 = 4;
 
+    /// Creates settings without a read lock or padding.
+    ///
     /// # Panics
     ///
     /// Panics if `shards` is not within [`SHARDS`], which the builder has checked.

@@ -92,11 +92,11 @@ fn main() -> ExitCode {
     if let Some(job) = job() {
         return exit(memory::run(&job));
     }
-    let told = |option: &str| env::args_os().any(|argument| argument == option);
-    if told("--list") {
+    let passed = |option: &str| env::args_os().any(|argument| argument == option);
+    if passed("--list") {
         return exit(list());
     }
-    let brief = told("--test") || !told("--bench");
+    let brief = passed("--test") || !passed("--bench");
     let out = env::var_os("GROWTH_OUT").map(PathBuf::from);
     let out = out.or_else(|| (!brief).then(PathBuf::new));
     if let Err(error) = out.as_deref().map_or(Ok(()), check_out) {

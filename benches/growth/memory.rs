@@ -273,8 +273,8 @@ pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
             lines.push(line);
         }
         let title = format!(
-            "Resident bytes per counter, against counters, with {shards} shards of {of}; of the most, \
-             what was asked of the allocator"
+            "Resident bytes per counter, against counters, with {shards} shards of {of}; for the most, \
+             the bytes requested from the allocator"
         );
         tables.push(titled(&title, &lines));
     }

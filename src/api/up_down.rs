@@ -46,7 +46,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// # A sum while others add
 ///
 /// A sum lies between the lowest and the highest level during the call, provided that
-/// [`take`](Self::take) is not used meanwhile: if four threads increment and then decrement, over
+/// [`take`](Self::take) is not used in between: if four threads increment and then decrement, over
 /// and over, no sum is below 0 or above 4. The setting [`read_lock`](Builder::read_lock) decides
 /// how a sum ensures this:
 ///

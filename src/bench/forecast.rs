@@ -206,10 +206,10 @@ pub(crate) mod tests {
         for nothing in [0.0, f64::NAN, f64::INFINITY] {
             let mut rows = measured();
             rows[1] = row(Name::AtomicU64, 1, nothing);
-            let told = Request { transfer: Some(30.0), ..REQUEST };
-            let forecast = Forecast::new(told, &rows, 2, None).unwrap();
+            let given = Request { transfer: Some(30.0), ..REQUEST };
+            let forecast = Forecast::new(given, &rows, 2, None).unwrap();
             assert!(forecast.rows.iter().all(|row| row.cost.is_finite() && row.rate().is_finite()));
-            let scaled = Request { local: Some(5.0), ..told };
+            let scaled = Request { local: Some(5.0), ..given };
             assert!(
                 Forecast::new(scaled, &rows, 2, None).is_none(),
                 "there is nothing to scale with"

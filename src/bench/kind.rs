@@ -12,7 +12,7 @@ pub(crate) enum Kind {
     /// A level, by three ups and then a down, over and over.
     #[value(name = "UpDownCounter")]
     UpDownCounter,
-    /// Many counters, compared with the same number of single ones.
+    /// Many counters, compared with as many single ones.
     #[value(name = "CounterSet")]
     CounterSet,
     /// A histogram of latencies.

@@ -27,8 +27,8 @@ pub(crate) struct Circumstances {
 pub(crate) fn notes(rows: &[Row], here: Circumstances) -> Vec<String> {
     let coarse = here.coarse.map(|tick| {
         format!(
-            "the CPU clock here ticks every {:.1} ms only; windows of {} ms are long enough for that to \
-             be some percent, on a quiet machine.",
+            "the CPU clock here ticks every {:.1} ms only; windows of {} ms keep the error to some \
+             percent, on a quiet machine.",
             tick.as_secs_f64() * 1e3,
             here.window.as_millis()
         )
@@ -41,11 +41,11 @@ pub(crate) fn notes(rows: &[Row], here: Circumstances) -> Vec<String> {
         )
     });
     let alone = (here.cpus == 1).then(|| {
-        "with one CPU threads take turns and never contend: this says nothing of machines with more."
+        "with one CPU threads take turns and never contend: this says nothing about machines with more."
             .to_owned()
     });
-    let told = clock::NOTE.into_iter().chain(memory::note().filter(|_| here.kind.many()));
-    let told = told.map(|note| format!("{note}."));
+    let limits = clock::NOTE.into_iter().chain(memory::note().filter(|_| here.kind.many()));
+    let limits = limits.map(|note| format!("{note}."));
     let busy = busy(rows, here.cpus).map(|share| {
         format!(
             "the threads got {:.0} % of the CPUs; something else was running. Contention then looks \
@@ -53,7 +53,7 @@ pub(crate) fn notes(rows: &[Row], here: Circumstances) -> Vec<String> {
             share * 100.0
         )
     });
-    interrupted.into_iter().chain(busy).chain(alone).chain(coarse).chain(told).collect()
+    interrupted.into_iter().chain(busy).chain(alone).chain(coarse).chain(limits).collect()
 }
 
 /// Returns the share of the CPUs that the adding threads got, if they had to share them with other

@@ -89,8 +89,8 @@ impl Advice {
 fn drawback(backend: Backend) -> &'static str {
     match backend {
         Backend::PerThread => {
-            "memory and sums grow with the most threads that were alive at once, and an add from a \
-             signal handler may be lost"
+            "memory and sums grow with the largest number of threads that were alive at once, and \
+             an add from a signal handler may be lost"
         }
         Backend::PerCpu => "it does not work without restartable sequences",
         _ => "each add is atomic, and threads that share a shard slow each other down",
@@ -246,7 +246,7 @@ impl Curves {
                 Some(_) => format!("plain {}s are", self.atomic),
                 None => format!("a plain {} is", self.atomic),
             };
-            format!("\nWhere only one thread adds, {plain} enough, at {cost:.1} ns.")
+            format!("\nIf only one thread adds, {plain} enough, at {cost:.1} ns.")
         })
     }
 }
@@ -384,7 +384,7 @@ mod tests {
             advice.why,
             "Auto picks Striped: with 1 thread an add to one of 500 counters takes 4.0 ns of CPU time, \
              9.0 on Striped Counters, 6.0 on AtomicU64. No other backend was measured.\n\
-             Where only one thread adds, plain AtomicU64s are enough, at 6.0 ns."
+             If only one thread adds, plain AtomicU64s are enough, at 6.0 ns."
         );
         let advice = Advice::new(Kind::CounterSet, &rows, Backend::PerCpu);
         assert_eq!(line(&advice), "CounterSet::builder(500).backend(Backend::Striped).build()");

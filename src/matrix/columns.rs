@@ -23,7 +23,7 @@ pub(crate) trait Columns {
         false
     }
 
-    /// Called before the first lease is published.
+    /// Prepares for adds, before the first lease is published.
     fn prepare(&self) {}
 
     /// Returns the column that counts down what `column` counts up, for a counter that does both.

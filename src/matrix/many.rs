@@ -30,6 +30,8 @@ pub(crate) struct Many {
 
 impl Many {
     const_fn! {
+        /// Creates `len` columns.
+        ///
         /// # Panics
         ///
         /// Panics if `len` is above the columns of [`MAX_LEN`] levels, which the builder has
@@ -164,7 +166,7 @@ impl Columns for Many {
         }
     }
 
-    /// If there is no memory for the rows, there may be some for the spill.
+    /// Leases the planned rows, or if there is no memory for them, only the spill.
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>> {
         let Demand { plan, older, .. } = demand;
         let lease = if self.is_shared() {

@@ -185,7 +185,7 @@ impl<'a> Lease<'a> {
 
     #[inline(always)]
     pub(super) fn cell(&self, row: usize, column: usize) -> &'a AtomicU64 {
-        // SAFETY: `row` is below `rows`, and `new`'s caller ensures that there are so many.
+        // SAFETY: `row` is below `rows`, and `new`'s caller ensures that there are that many rows.
         let row = unsafe { self.first.add(row * self.stride) };
         // SAFETY: the row has all columns of the lease, of which `column` is one.
         let cell = unsafe { row.add(column) };

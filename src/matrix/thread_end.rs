@@ -81,7 +81,7 @@ mod at_exit {
     }
 }
 
-/// The models' threads have only what a model gives them.
+/// Returns `true`: the models' threads have only what a model gives them.
 #[cfg(all(test, any(loom, shuttle)))]
 pub(super) fn watch() -> bool {
     false

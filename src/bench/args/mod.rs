@@ -134,8 +134,7 @@ struct Args {
     #[arg(long, value_name = "DIR", default_value = ".", verbatim_doc_comment)]
     out: PathBuf,
 
-    /// Write no plots and no page; with --format csv or json, write no file at
-    /// all.
+    /// Write no plots and no page; with --format csv or json, write no file.
     #[arg(long, verbatim_doc_comment)]
     no_plot: bool,
 
@@ -205,15 +204,15 @@ impl Args {
         if !threads.contains(&1) {
             return Err(refuse("'--forecast <CPUS>' needs 1 among '--threads <N,...>'"));
         }
-        let told = threads.iter().any(|&threads| tells_transfer(threads, cpus));
+        let is_measured = threads.iter().any(|&threads| tells_transfer(threads, cpus));
         if cpus == 1 && self.transfer_ns.is_none() {
             return Err(refuse(
-                "'--forecast <CPUS>' needs '--transfer-ns <NS>' here: with one CPU no line ever moves",
+                "'--forecast <CPUS>' needs '--transfer-ns <NS>' here: with one CPU no line is ever transferred",
             ));
         }
-        if !told && self.transfer_ns.is_none() {
+        if !is_measured && self.transfer_ns.is_none() {
             return Err(refuse(&format!(
-                "'--forecast <CPUS>' needs a number from 2 to {cpus}, that of the CPUs, among \
+                "'--forecast <CPUS>' needs a number from 2 to {cpus}, the number of CPUs, among \
                  '--threads <N,...>', or '--transfer-ns <NS>'"
             )));
         }

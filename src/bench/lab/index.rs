@@ -21,8 +21,8 @@ impl Index {
     /// A note for readers of the results.
     pub const NOTE: &str = "index: random is uniform; skewed is n u^8 rounded down, where u \
         is uniform, so that\nhalf of all adds go to 1 counter in 256 (Zipf's law with the exponent \
-        7/8). To draw one\ntakes what \"index alone\" does, which overlaps with the adds: it is in \
-        all figures.\n";
+        7/8). All figures\ninclude drawing an index, at the cost of \"index alone\", which overlaps \
+        with the adds.\n";
 }
 
 impl fmt::Display for Index {
@@ -94,7 +94,7 @@ pub struct Latencies(Draw);
 impl Latencies {
     /// A note for readers of the results.
     pub const NOTE: &str = "values: latencies from 50 us to 10 ms, half of them below 90 us, drawn anew for \
-        every record, which is in all figures and takes what \"value alone\" does.";
+        every record. All figures include that, at the cost of \"value alone\".";
 
     /// Draws for the thread with this number.
     pub fn new(adder: usize) -> Self {

@@ -123,7 +123,7 @@ pub fn resident() -> Option<usize> {
 /// Returns a note about these figures for readers of the results.
 pub fn note() -> Option<&'static str> {
     let unknown =
-        "what is resident is not known on this system: bytes asked of the allocator are all";
+        "resident memory is not known on this system: only bytes requested from the allocator are";
     resident().is_none().then_some(unknown)
 }
 

@@ -27,8 +27,8 @@ pub(super) fn table(forecast: &Forecast) -> Table {
 /// Returns what is forecast, from what, and a warning if it should not be trusted.
 pub(super) fn title(forecast: &Forecast) -> String {
     let title = format!(
-        "Forecast, not measured: adds on a machine with {} CPUs, a thread on each, where moving a \
-         line takes {:.2} ns",
+        "Forecast, not measured: adds on a machine with {} CPUs, one thread on each, where the \
+         transfer of a line takes {:.2} ns",
         forecast.cpus, forecast.transfer,
     );
     [title].into_iter().chain(forecast.warning.clone()).collect::<Vec<_>>().join(". ")

@@ -160,9 +160,8 @@ pub(super) fn tables(report: &Report) -> Vec<Table> {
 /// Returns what the columns mean.
 pub(super) fn legend(kind: Kind) -> Vec<String> {
     let mut legend = vec![
-        "ns/add, ns/sum: CPU time that one takes its thread, in ns: the median, and the least and the \
-         most of the repeats. Madds/s: millions of adds a second, of all threads together. locked: with \
-         read_lock(true)."
+        "ns/add, ns/sum: CPU time of one operation in ns: median, minimum and maximum of the repeats. \
+         Madds/s: millions of adds per second, of all threads together. locked: with read_lock(true)."
             .to_owned(),
     ];
     let to = match kind {
@@ -170,15 +169,15 @@ pub(super) fn legend(kind: Kind) -> Vec<String> {
         Kind::UpDownCounter => "ratio: to AtomicI64 at the same load.",
         Kind::CounterSet => {
             "ratio: to AtomicU64 at the same load, of a batch to single adds, of sums to a bare loop over \
-             as much memory. asked, resident: bytes per counter, measured in a process of its own: asked \
-             of the allocator or in place; and resident, in whole pages, which has what the library maps \
-             by itself as well."
+             as much memory. asked, resident: bytes per counter, measured in a separate process. asked: \
+             requested from the allocator or in place. resident: in whole pages, including what the \
+             library maps directly."
         }
         Kind::Histogram => {
             "ratio: of records to an AtomicU64 per bucket, which has no sum; of snapshots to a bare loop over \
              as much memory. Counter: the values added to a counter. asked, resident: bytes, measured in a \
-             process of its own: asked of the allocator or in place; and resident, in whole pages, which has \
-             what the library maps by itself as well."
+             separate process. asked: requested from the allocator or in place. resident: in whole pages, \
+             including what the library maps directly."
         }
     };
     legend.push(to.to_owned());

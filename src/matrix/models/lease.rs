@@ -156,7 +156,7 @@ fn two_first_adds_to_one_counter_take_one_lease_and_its_drop_gives_it_back() {
     }
 }
 
-/// Of each counter the first add may go to the spill, and the second is in its column.
+/// Each counter's first add may go to the spill, and the second goes to its column.
 fn two_counters_at_once<C: Columns + Send + Sync + 'static>(make: impl Fn() -> Matrix<C>) {
     let (one, two) = (make(), Arc::new(make()));
     let other = spawn(&two, |two| add_all(two, 1, [HIGH, HIGH]));

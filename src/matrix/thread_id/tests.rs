@@ -385,7 +385,7 @@ mod exhaustion {
         const NAME: &str =
             "threads_beyond_the_last_number_count_exactly_and_later_ones_find_numbers_again";
         in_child(module_path!(), NAME, || {
-            assert_eq!(NUMBERS.taken(), 0, "nobody else counts here");
+            assert_eq!(NUMBERS.taken(), 0, "no other test counts here");
             let counters = in_place();
             take_all_but(&FREE);
             let mut met = 0;

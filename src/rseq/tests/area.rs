@@ -62,8 +62,8 @@ fn the_area_is_found_where_there_is_one_and_has_the_cpu() {
         PER_CPU.build().inc();
         let cpu_id = thread_pointer().wrapping_add(area.distance()) + abi::CPU_ID as usize;
         // SAFETY: a field of the calling thread's area.
-        let told = unsafe { std::ptr::with_exposed_provenance::<u32>(cpu_id).read_volatile() };
-        assert_eq!(told as usize, cpu);
+        let id = unsafe { std::ptr::with_exposed_provenance::<u32>(cpu_id).read_volatile() };
+        assert_eq!(id as usize, cpu);
     };
     for cpu in affinity() {
         thread::scope(|scope| scope.spawn(move || pinned_to(cpu)).join().unwrap());
