@@ -1,8 +1,8 @@
-//! The add, against the number of threads that add.
+//! The add, against the number of threads.
 //!
 //! One iteration is one add on each thread, so the time is that of an add as its thread sees it,
-//! and a counter whose adders never meet shows the same time up to the number of CPUs. Beyond
-//! that, threads take turns, and the time grows with them whatever the counter does.
+//! and a counter whose adds never meet shows the same time up to the number of CPUs. Beyond that,
+//! threads take turns, and the time grows with their number whatever the counter does.
 
 mod common;
 #[path = "common/count.rs"]
@@ -23,7 +23,7 @@ use striped_counter::{Backend, Counter, classic::ThreadLocalCounter};
 
 const THREADS: [u32; 4] = [1, 2, 8, 32];
 
-/// Adds of each thread before the clock starts, which leave it with a number and a shard.
+/// Adds of each thread before the clock starts, which give it a number and a shard.
 const TOUCHES: u64 = 16;
 
 fn main() {
@@ -33,8 +33,8 @@ fn main() {
 fn add(criterion: &mut Criterion) {
     let mut group = group(criterion, "add");
     for threads in THREADS {
-        // Criterion plots a group against its throughput if it has one, else against the parameter
-        // of the id: here they are the same.
+        // Criterion plots a group against its throughput if it has one, or else against the
+        // parameter of the id. Here both are the same.
         group.throughput(Throughput::Elements(threads.into()));
         point(&mut group, "AtomicU64", threads, || CachePadded::new(AtomicU64::new(0)));
         for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
@@ -49,7 +49,7 @@ fn add(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One point of the curve, on a fresh counter for each run.
+/// Measures one point of the curve, on a fresh counter for each run.
 fn point<C: Count + Sync>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -61,8 +61,8 @@ fn point<C: Count + Sync>(
     });
 }
 
-/// How long `threads` threads take for `adds` adds each: from when the first begins until the last
-/// is done, without the spawning and joining.
+/// Returns how long `threads` threads take for `adds` adds each, from the start of the first to the
+/// end of the last, without spawning and joining.
 fn timed(counter: &(impl Count + Sync), threads: u32, adds: u64) -> Duration {
     let all_ready = Barrier::new(threads as usize);
     let adder = || {
@@ -70,7 +70,7 @@ fn timed(counter: &(impl Count + Sync), threads: u32, adds: u64) -> Duration {
         all_ready.wait();
         let begin = Instant::now();
         for _ in 0..adds {
-            // Opaque, so that nothing of finding the shard can be done once for all adds.
+            // Opaque, so that the shard is found anew for every add.
             black_box(counter).inc();
         }
         (begin, Instant::now())

@@ -1,8 +1,8 @@
-//! The article's own table: what an increment and a look at the value cost, on one thread, for its
-//! three classes and for [`Counter`].
+//! The article's own table: the cost of an increment and of reading the value, on one thread, for
+//! its three classes and for [`Counter`].
 //!
-//! See [`striped_counter::classic`]. On one thread nobody waits for a lock or a cache line, so this
-//! is what each costs at its best.
+//! See [`striped_counter::classic`]. On one thread there is no contention for a lock or a cache
+//! line, so this is each one's lowest cost.
 
 mod common;
 #[path = "common/count.rs"]
@@ -24,7 +24,7 @@ fn main() {
     run(&[incs, sums]);
 }
 
-/// The classes under the article's names, each fresh.
+/// Returns fresh counters, under the article's names.
 fn classes() -> [(&'static str, Box<dyn Benched>); 4] {
     [
         ("SingleThreadCounter", Box::new(SingleThreadCounter::new())),
@@ -60,8 +60,8 @@ fn sums(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A counter behind a pointer, with loops that know its type: the indirect call is made once a
-/// run and not once an operation.
+/// A counter behind a pointer, with loops that know its type: the indirect call is made once per
+/// run, not once per operation.
 trait Benched {
     fn sum(&self) -> u64;
     fn time_incs(&self, times: u64) -> Duration;

@@ -1,5 +1,5 @@
-//! The histogram: what a record costs against the number of threads, and a snapshot against the number of
-//! rows. A bare loop over as much memory is the least that any snapshot can cost.
+//! The histogram: the cost of a record against the number of threads, and of a snapshot against the
+//! number of rows. No snapshot can cost less than a bare loop over as much memory.
 
 mod common;
 
@@ -27,10 +27,10 @@ fn main() {
     run(&[record, snapshot]);
 }
 
-/// Something to record latencies in.
+/// Something that records latencies.
 trait Record: Sync {
     fn record(&self, value: u64);
-    /// How much there is after these values.
+    /// Checks what there is after these values.
     fn verify(&self, count: u64, sum: u64);
 }
 
@@ -47,7 +47,7 @@ impl Record for Histogram {
     }
 }
 
-/// The same values added up, without buckets.
+/// The same values, summed without buckets.
 impl Record for Counter {
     #[inline]
     fn record(&self, value: u64) {
@@ -59,7 +59,7 @@ impl Record for Counter {
     }
 }
 
-/// What it takes to draw a value.
+/// Only draws the values.
 struct Nothing;
 
 impl Record for Nothing {
@@ -94,7 +94,7 @@ fn record(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One point of the curve, on a fresh histogram for each run.
+/// Measures one point of the curve, on a fresh histogram for each run.
 fn point<R: Record>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -106,12 +106,12 @@ fn point<R: Record>(
     });
 }
 
-/// How long `threads` threads take for so many `records` each: from when the first begins until the last is
-/// done, without the spawning and joining.
+/// Returns how long `threads` threads take for `records` records each, from the start of the first
+/// to the end of the last, without spawning and joining.
 fn timed(histogram: &impl Record, threads: u32, records: u64) -> Duration {
     let all_ready = Barrier::new(threads as usize);
     let recorder = |thread: usize| {
-        // Leaves the thread with a number and a row.
+        // Gives the thread a number and a row.
         let first = Latencies::new(thread).draw();
         histogram.record(first);
         all_ready.wait();
@@ -140,7 +140,8 @@ fn timed(histogram: &impl Record, threads: u32, records: u64) -> Duration {
     last.zip(first).map_or(Duration::ZERO, |(last, first)| last - first)
 }
 
-/// At rest, after every row was recorded in all over. `Striped`, since it has as many rows as it is told.
+/// Measures snapshots of a histogram at rest, after all of every row was recorded in. `Striped`,
+/// since its number of rows can be set.
 fn snapshot(criterion: &mut Criterion) {
     let mut group = group(criterion, "snapshot");
     for rows in ROWS {
@@ -163,14 +164,14 @@ fn snapshot(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Records in every bucket of every row, and a few times over.
+/// Records several times in every bucket of every row.
 fn fill(histogram: &Histogram, rows: usize) -> u64 {
     let buckets = || histogram.snapshot().buckets().map(|(values, _)| *values.start()).collect();
     let values: Vec<u64> = buckets();
     let together = Barrier::new(rows);
     let recorder = || {
         histogram.record(0);
-        // All have numbers of their own now.
+        // All threads have numbers now.
         together.wait();
         for &value in &values {
             histogram.record(value);
@@ -181,14 +182,14 @@ fn fill(histogram: &Histogram, rows: usize) -> u64 {
     (rows * (values.len() + 1)) as u64
 }
 
-/// As many cells as a histogram of the default has, each written to, and how many there are per row: 528
-/// buckets and a sum, rounded up to whole lines.
+/// Returns as many cells as a default histogram has, all written to, and the number of cells per
+/// row: 528 buckets and a sum, rounded up to whole lines.
 fn bare(rows: usize) -> (Box<[AtomicU64]>, usize) {
     let width = 529_usize.next_multiple_of(16);
     ((0..rows * width).map(|_| AtomicU64::new(1)).collect(), width)
 }
 
-/// Row after row, as the histogram's own snapshot.
+/// Sums row after row, as a snapshot of the histogram does.
 fn sums(cells: &[AtomicU64], width: usize) -> Vec<u64> {
     let mut sums = vec![0; 529];
     for row in cells.chunks_exact(width) {

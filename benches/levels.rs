@@ -1,9 +1,10 @@
-//! What the adders of a busy level pay for its readers, and what a sum of it costs.
+//! What readers of a busy level cost the threads that change it, and what a sum of it costs.
 //!
-//! `cargo bench --features cli --bench levels`. Threads go up and down in a loop, one for each CPU but the first,
-//! on which another one sums, now and then or without pause. Shown are medians of CPU time: of an up and its down, against those of the same run
-//! without a reader, and of a sum. Every level has to be 0 in the end. Unless cargo says `--bench`, it does a little
-//! of each.
+//! `cargo bench --features cli --bench levels`. Threads go up and down in a loop, one for each CPU
+//! but the first, on which another thread sums, now and then or without pause. The medians of CPU
+//! time are shown: of an up and its down, relative to the same run without a reader, and of a sum.
+//! Every level has to be 0 in the end. Unless cargo passes `--bench`, it does only a little of
+//! each.
 
 #[path = "../tests/support/affinity.rs"]
 mod affinity;
@@ -42,7 +43,7 @@ struct Work {
     rounds: usize,
 }
 
-/// CPU time in nanoseconds: of an up and its down, and of a sum.
+/// The CPU times in nanoseconds of an up and its down, and of a sum.
 type Costs = [f64; 2];
 
 fn main() {
@@ -116,7 +117,7 @@ fn run(level: &UpDownCounter, adders: usize, pause: Option<Duration>, laps: u32)
     costs
 }
 
-/// The CPU time of a sum, in nanoseconds: 0 if there was none.
+/// Returns the CPU time of a sum in nanoseconds, or 0 if there was none.
 fn read(level: &UpDownCounter, start: &Barrier, stop: &AtomicBool, pause: Option<Duration>) -> f64 {
     let _pinned = Hopper::pinned(0);
     start.wait();

@@ -1,6 +1,6 @@
-//! Prints how far quantiles are from the exact ones, for each grouping power: the table in the guide to
-//! histograms. The sample is a million latencies from a log-normal distribution with a median of a millisecond
-//! and a sigma of 1.
+//! Prints the error of quantiles for each grouping power: the table in the guide to histograms. The
+//! sample is a million latencies from a log-normal distribution with a median of a millisecond and
+//! a sigma of 1.
 //!
 //! ```text
 //! cargo bench --bench quantile_errors
@@ -48,7 +48,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// The position of a quantile, from 1: percentages of a million have no rounding to speak of.
+/// Returns the position of a quantile, from 1: percentages of a million hardly need rounding.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -64,7 +64,7 @@ fn float(value: u64) -> f64 {
     value as f64
 }
 
-/// In nanoseconds, by the Box-Muller transform; the same at every run.
+/// Returns latencies in nanoseconds, by the Box-Muller transform, the same in every run.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -79,11 +79,11 @@ fn sample() -> Vec<u64> {
     (0..VALUES).map(one).collect()
 }
 
-/// Steele's, Lea's and Flood's `SplitMix64` (2014).
+/// `SplitMix64`, by Steele, Lea and Flood (2014).
 struct Random(u64);
 
 impl Random {
-    /// Above 0, up to 1.
+    /// Returns a number above 0, up to 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits")]
     fn fraction(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -1,5 +1,5 @@
 //! The sum, against the number of shards: unlocked, locked, and a bare loop over as many padded
-//! atomics, which is the least that any sum can cost.
+//! atomics. No sum can cost less than that.
 
 mod common;
 #[path = "common/count.rs"]
@@ -23,14 +23,15 @@ use threads::Stop;
 
 const SHARDS: [usize; 4] = [1, 8, 64, 256];
 
-/// How many adds each counter holds when it is read, so that a wrong sum shows.
+/// How many adds each counter holds when it is read, so that a wrong sum is noticed.
 const ADDS: u64 = 1_000;
 
 fn main() {
     run(&[quiet, under_load]);
 }
 
-/// Nobody adds. `Striped`, since it has as many shards as it is told, threads or no threads.
+/// Measures sums while no thread adds. `Striped`, since its number of shards can be set, whatever
+/// the threads.
 fn quiet(criterion: &mut Criterion) {
     let mut group = group(criterion, "sum");
     for shards in SHARDS {
@@ -59,8 +60,8 @@ fn point(
     assert_eq!(counter.sum(), added, "the sum is exact");
 }
 
-/// One thread adds without pause, so the reader takes its cache line away time and again, and a
-/// locked read may have to collect more than twice.
+/// Measures sums while one thread adds without pause: the reader takes its cache line away again
+/// and again, and a locked read may have to collect more than twice.
 fn under_load(criterion: &mut Criterion) {
     let mut group = group(criterion, "sum under load");
     for backend in [Backend::Auto, Backend::PerThread, Backend::Striped] {
@@ -114,7 +115,7 @@ impl Count for Bare {
     }
 
     fn sum(&self) -> u64 {
-        // Acquire, as the counter's own collect.
+        // Acquire, as in the counter's own collect.
         self.0.iter().fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Acquire)))
     }
 }

@@ -14,8 +14,8 @@ pub(crate) use buckets::OfHistograms;
 
 /// Builds a counter, a set or a histogram, `T`.
 ///
-/// Chosen are only the settings that matter; then [`build`](Builder::build) or
-/// [`try_build`](Builder::try_build) creates it. Every setter is `const`, for use in a `static`.
+/// Choose the settings that matter, and then call [`build`](Builder::build) or
+/// [`try_build`](Builder::try_build). Every setter is `const`, for use in a `static`.
 /// [Tuning](crate::guide::tuning) explains when to change a setting.
 ///
 /// | setting | default | why |
@@ -37,8 +37,8 @@ pub(crate) use buckets::OfHistograms;
 /// ```
 /// use striped_counter::{Backend, Counter};
 ///
-/// static EXACT: Counter = Counter::builder().backend(Backend::Striped).shards(16).read_lock(true).build();
-/// assert_eq!(EXACT.shards(), 16);
+/// static HITS: Counter = Counter::builder().shards(16).backend(Backend::Striped).build();
+/// assert_eq!(HITS.shards(), 16);
 ///
 /// let error = Counter::builder().shards(0).try_build().unwrap_err();
 /// assert_eq!(error.to_string(), "shards: 0 is out of range, from 1 to 4096");

@@ -1,6 +1,6 @@
-//! Text put together in a `const fn`, where nothing can be formatted.
+//! Text assembled in a `const fn`, where nothing can be formatted.
 
-/// Longer than any text made here.
+/// Longer than any message built here.
 const CAPACITY: usize = 160;
 
 /// A line of text.
@@ -14,7 +14,7 @@ impl Text {
         Self { bytes: [0; CAPACITY], len: 0 }
     }
 
-    /// Why `n` cannot be what `setting` is set to.
+    /// Returns a message that `n` is out of range for `setting`.
     pub(crate) const fn out_of_range(setting: &str, n: u64, from: u64, to: u64) -> Self {
         let wrong = Self::new().text(setting).text(": ").number(n);
         wrong.text(" is out of range, from ").number(from).text(" to ").number(to)

@@ -1,9 +1,9 @@
-//! How many CPUs there are: asked once, without a lock, an allocation, or a wait.
+//! The number of CPUs, queried once, without a lock, an allocation, or a wait.
 //!
-//! A counter's first add asks, which may be within the global allocator, in a signal handler, or in
-//! the child of a fork. So on Linux it asks the kernel by system calls of its own. The crate
-//! `num_cpus` reads files there under a lock of its own, and serves on other systems, where it has
-//! none.
+//! A counter's first add queries it, possibly within the global allocator, in a signal handler, or
+//! in the child of a fork. So on Linux this module makes the system calls itself. The crate
+//! `num_cpus` reads files there under a lock of its own, and is used only on other systems, where
+//! it has none.
 
 #[cfg(not(all(test, any(loom, shuttle))))]
 pub(crate) use real::{possible, usable};
@@ -31,23 +31,23 @@ mod real {
     use super::linux as ask;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// How many CPUs the thread that asked first could run on, at least 1.
+    /// Returns the number of CPUs available to the first thread that asked, at least 1.
     pub(crate) fn usable() -> usize {
         static FOUND: AtomicUsize = AtomicUsize::new(0);
         once(&FOUND, ask::usable)
     }
 
-    /// How many CPUs the machine can ever have, as far as can be found out, at least 1. CPU numbers
-    /// are below this.
+    /// Returns the number of CPUs that the machine can ever have, as far as can be found out, at
+    /// least 1. CPU numbers are below this.
     pub(crate) fn possible() -> usize {
         static FOUND: AtomicUsize = AtomicUsize::new(0);
         once(&FOUND, ask::possible)
     }
 
-    /// The number in `found`, by asking for it if there is none yet. Of several that ask at once, all
-    /// get the answer of the first to store one.
+    /// Returns the number in `found`, or calls `ask` if there is none yet. If several threads do so
+    /// at once, all return what the first one stored.
     fn once(found: &AtomicUsize, ask: fn() -> usize) -> usize {
-        // Relaxed throughout: the number is all there is.
+        // Relaxed throughout: only the number itself matters.
         let known = found.load(Ordering::Relaxed);
         if known != 0 {
             return known;
@@ -98,28 +98,30 @@ mod linux {
 
     const POSSIBLE: &CStr = c"/sys/devices/system/cpu/possible";
 
-    /// Room for more CPUs than Linux can be built for.
+    /// The words of a mask with room for more CPUs than Linux can be built for.
     const MASK_WORDS: usize = 8_192 / 64;
 
     pub(super) fn usable() -> usize {
         affinity().cpus
     }
 
-    /// The largest of what is known, since a container may fake or hide any of it: too few rows would send the
-    /// other CPUs to the spill for good, too many cost next to nothing. Not `sysconf`, which allocates in old
-    /// versions of glibc, and counts what a container shows.
+    /// Returns the largest of all known numbers, since a container may fake or hide any of them:
+    /// too few rows would always send the other CPUs to the spill, too many cost next to nothing.
+    /// Avoids `sysconf`, which allocates in old versions of glibc, and counts what a container
+    /// shows.
     pub(super) fn possible() -> usize {
         most(read(POSSIBLE).map_or(0, |list| highest_in(&list)), &affinity())
     }
 
-    /// What the list of possible CPUs and the affinity come to. Without a list, as in an empty root directory, the
-    /// affinity may be a small part of the machine, and change: then it is the bound that the kernel has for CPU
-    /// numbers, of some dozens on most machines.
+    /// Returns the number that follows from the list of possible CPUs and the affinity. Without a
+    /// list, as in an empty root directory, the affinity may be a small part of the machine, and
+    /// may change: then the result is the kernel's bound for CPU numbers, which is some dozens on
+    /// most machines.
     fn most(listed: usize, affinity: &Affinity) -> usize {
         if listed > 0 { listed.max(affinity.highest) } else { affinity.bound }
     }
 
-    /// Of the CPUs that the calling thread may run on.
+    /// The CPUs that the calling thread may run on.
     #[derive(Default)]
     struct Affinity {
         cpus: usize,
@@ -144,7 +146,8 @@ mod linux {
         Affinity { cpus, highest, bound: usize::try_from(bytes).map_or(0, |bytes| 8 * bytes) }
     }
 
-    /// The beginning of a file, by system calls alone: none of these may end a thread by cancellation.
+    /// Reads the beginning of a file by bare system calls, which are no cancellation points of the
+    /// thread.
     fn read(path: &CStr) -> Option<[u8; 256]> {
         let mut bytes = [0; 256];
         let flags = libc::O_RDONLY | libc::O_CLOEXEC;
@@ -155,13 +158,13 @@ mod linux {
         }
         // SAFETY: the kernel writes at most the given number of bytes.
         let read = unsafe { libc::syscall(libc::SYS_read, file, bytes.as_mut_ptr(), bytes.len()) };
-        // SAFETY: the file was opened above, and nobody else knows of it.
+        // SAFETY: the file was opened above, and its descriptor was not given away.
         unsafe { libc::syscall(libc::SYS_close, file) };
         (read > 0).then_some(bytes)
     }
 
-    /// One more than the highest number in a list such as `0-3,8`; 0 if there is none. Numbers above
-    /// what Linux can have are not believed.
+    /// Returns one more than the highest number in a list such as `0-3,8`, or 0 if there is none.
+    /// Ignores numbers above what Linux can have.
     fn highest_in(list: &[u8]) -> usize {
         let end = list.iter().position(|byte| matches!(byte, b'\n' | 0)).unwrap_or(list.len());
         let numbers = list[..end].split(|byte| matches!(byte, b'-' | b','));
@@ -178,7 +181,7 @@ mod linux {
         #[test]
         fn the_largest_of_what_is_known_counts() {
             let affinity = |highest| Affinity { cpus: 1, highest, bound: 64 };
-            // Both, a list that hides CPUs, an affinity that does; no list; nothing.
+            // In turn: both agree, the list hides CPUs, the affinity hides CPUs, there is no list.
             for (listed, highest, most_of) in [(8, 8, 8), (1, 8, 8), (8, 1, 8), (0, 2, 64)] {
                 assert_eq!(most(listed, &affinity(highest)), most_of);
             }
@@ -218,7 +221,7 @@ mod linux {
         #[test]
         fn a_pinned_thread_has_one_cpu_and_the_numbers_up_to_it() {
             let pin = |mask: &[u64; MASK_WORDS]| {
-                // SAFETY: the kernel reads the mask, which is as long as it is told.
+                // SAFETY: the kernel reads the mask, whose length is given.
                 let done = unsafe {
                     libc::syscall(libc::SYS_sched_setaffinity, 0, size_of_val(mask), mask.as_ptr())
                 };

@@ -1,4 +1,4 @@
-//! The calling thread's `errno`, which a signal handler that counts must leave as it was.
+//! The calling thread's `errno`, which a signal handler that counts must leave unchanged.
 
 #[cfg(target_os = "linux")]
 #[allow(unused_imports, reason = "used where there is a critical section")]
@@ -9,7 +9,7 @@ pub(crate) use linux::{Kept, get};
 mod linux {
     use std::{ffi::c_int, marker::PhantomData};
 
-    /// Puts `errno` back when dropped, on the same thread.
+    /// Restores `errno` when dropped, on the same thread.
     pub(crate) struct Kept {
         errno: c_int,
         of_this_thread: PhantomData<*const ()>,
@@ -30,7 +30,7 @@ mod linux {
         }
     }
 
-    /// What the last system call that failed left.
+    /// Returns the error of the last system call that failed.
     pub(crate) fn get() -> c_int {
         // SAFETY: no requirement.
         let place = unsafe { libc::__errno_location() };
@@ -47,7 +47,7 @@ mod linux {
             let before = get();
             {
                 let _kept = Kept::new();
-                // SAFETY: no file has this number, which the kernel says.
+                // SAFETY: no file has this number, so the kernel returns an error.
                 assert_eq!(unsafe { libc::close(-1) }, -1);
                 assert_eq!(get(), libc::EBADF);
             }
@@ -56,7 +56,7 @@ mod linux {
     }
 }
 
-/// Elsewhere the slow path makes no system call of its own.
+/// Elsewhere the slow path makes no system calls, so there is nothing to restore.
 #[cfg(not(target_os = "linux"))]
 pub(crate) struct Kept;
 

@@ -1,8 +1,9 @@
-//! A lock in a word of shared memory, which is free when it is zero.
+//! A lock in one word of shared memory, which is free when it is zero.
 //!
-//! Readers hold it, and an adder takes it only if it is free. The standard library's `Mutex` will not
-//! do: a counter has its lock in the memory of its shards, which begins as zeros, and on some
-//! platforms the first lock of a `Mutex` allocates, which a counter in a global allocator cannot bear.
+//! Readers wait for it; an add takes it only if it is free. The standard library's `Mutex` is
+//! unsuitable: a counter has its lock in the memory of its shards, which begins as zeros, and on
+//! some platforms the first lock of a `Mutex` allocates, which a counter in a global allocator
+//! cannot allow.
 //!
 //! The upper half of the word belongs to the user, and never changes.
 
@@ -18,18 +19,18 @@ use linux as sleep;
 use modelled as sleep;
 
 const LOCKED: u64 = 1;
-/// Somebody may be waiting.
+/// A thread may be waiting.
 const WAITED_FOR: u64 = 2;
 
-/// The word of a lock that is taken, for memory that nobody else sees yet; see [`adopt`].
+/// The word of a taken lock, for memory that no other thread sees yet; see [`adopt`].
 pub(crate) const TAKEN: u64 = LOCKED;
 
-/// How often to look before going to sleep: longer than an unlocked sum of some shards takes. Not at all
-/// in the models, where each look is one more interleaving.
+/// How often to look before sleeping: for longer than an unlocked sum of a few shards takes. Not at
+/// all in the models, where each look multiplies the interleavings.
 const SPINS: usize = if cfg!(all(test, any(loom, shuttle))) { 0 } else { 100 };
 
-/// Gives the lock back when dropped.
-#[must_use = "the lock is given back at once"]
+/// Releases the lock when dropped.
+#[must_use = "the lock is released at once"]
 pub(crate) struct Guard<'a>(&'a AtomicU64);
 
 /// Waits until the lock is free, and takes it.
@@ -52,7 +53,7 @@ pub(crate) fn lock(word: &AtomicU64) -> Guard<'_> {
 
 /// Takes the lock if it is free.
 pub(crate) fn try_lock(word: &AtomicU64) -> Option<Guard<'_>> {
-    // Relaxed: a guess, which spares a lock that is taken the write.
+    // Relaxed: a guess, which avoids writing to a lock that is taken.
     if word.load(Ordering::Relaxed) & LOCKED != 0 {
         return None;
     }
@@ -60,19 +61,19 @@ pub(crate) fn try_lock(word: &AtomicU64) -> Option<Guard<'_>> {
 }
 
 fn take_if_free(word: &AtomicU64) -> Option<Guard<'_>> {
-    // Acquire: partners the release in `drop`. A guard may only be made where the lock was free: one
-    // that is dropped at once would give back what another thread has.
+    // Acquire: partners the release in `drop`. A guard may only be made if the lock was free:
+    // dropping it would release the lock that another thread has.
     (word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0).then(|| Guard(word))
 }
 
-/// The guard of a lock that was stored as [`TAKEN`] by the caller.
+/// Returns the guard of a lock that the caller has stored as [`TAKEN`].
 pub(crate) fn adopt(word: &AtomicU64) -> Guard<'_> {
     Guard(word)
 }
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        // Relaxed: nobody writes to the upper half while there is a lock.
+        // Relaxed: the upper half is never written to while there is a lock.
         let free = self.0.load(Ordering::Relaxed) & !(LOCKED | WAITED_FOR);
         // Release: partners the acquire in `lock` and `try_lock`.
         if self.0.swap(free, Ordering::Release) & WAITED_FOR != 0 {
@@ -87,7 +88,7 @@ mod linux {
     use super::AtomicU64;
     use std::ffi::c_int;
 
-    /// The half of the word that the kernel looks at: the one with the lock's bits.
+    /// The half of the word that the kernel compares: the one with the lock's bits.
     const HALF: usize = if cfg!(target_endian = "little") { 0 } else { 1 };
 
     fn futex(word: &AtomicU64, operation: c_int, value: u32) {
@@ -105,7 +106,7 @@ mod linux {
         };
     }
 
-    /// Returns when woken, or at once if the word is not `seen` any more, or for no reason.
+    /// Returns when woken, at once if the word is no longer `seen`, or spuriously.
     #[expect(clippy::cast_possible_truncation, reason = "the half with the lock's bits")]
     pub(super) fn wait(word: &AtomicU64, seen: u64) {
         futex(word, libc::FUTEX_WAIT, seen as u32);
@@ -116,7 +117,7 @@ mod linux {
     }
 }
 
-/// In the models, as the kernel has it.
+/// Models what the kernel does.
 #[cfg(all(test, any(loom, shuttle)))]
 mod modelled {
     use super::{AtomicU64, Ordering};
@@ -124,14 +125,15 @@ mod modelled {
     use std::{cell::RefCell, ptr};
 
     std::thread_local! {
-        /// The threads that sleep, each with its word. All threads of a model are this one.
+        /// The sleeping threads, each with its word. All threads of a model run on this one.
         static SLEEPERS: RefCell<Vec<(*const AtomicU64, Thread)>> = const { RefCell::new(Vec::new()) };
     }
 
     pub(super) fn wait(word: &AtomicU64, seen: u64) {
         let me = current();
         SLEEPERS.with_borrow_mut(|sleepers| sleepers.push((word, me.clone())));
-        // An access that reads no old value. A wake from here on is kept for `park`.
+        // This access never reads an old value. If the thread is woken from here on, `park` returns
+        // at once.
         if word.fetch_or(0, Ordering::Relaxed) == seen {
             park();
         }
@@ -180,7 +182,7 @@ mod tests {
                 scope.spawn(|| {
                     for _ in 0..ROUNDS {
                         let _guard = lock(&word);
-                        // Split, so that a second holder would show.
+                        // In two steps, so that a second holder would lose one.
                         let before = count.load(Ordering::Relaxed);
                         count.store(before + 1, Ordering::Relaxed);
                     }
@@ -188,10 +190,10 @@ mod tests {
             }
         });
         assert_eq!(count.into_inner(), 4 * ROUNDS);
-        assert_eq!(word.into_inner(), UPPER, "free, with nobody waiting");
+        assert_eq!(word.into_inner(), UPPER, "free, with no thread waiting");
     }
 
-    /// As happens to a thread that finds the lock free, and then finds it taken.
+    /// A thread may find the lock free, and then find it taken.
     #[test]
     fn try_lock_leaves_a_taken_lock_taken() {
         let word = AtomicU64::new(UPPER | TAKEN);

@@ -1,13 +1,13 @@
-//! A fence of which the frequent side costs nothing.
+//! An asymmetric fence: free on the frequent side, a system call on the rare one.
 //!
 //! [`light`] and [`heavy`] together act as two sequentially consistent fences: of a thread that
 //! stores, calls `light` and loads, and one that stores, calls `heavy` and loads, at least one sees
-//! the other's store. On Linux `heavy` is the system call membarrier(2), which has every running
+//! the other's store. On Linux `heavy` is the system call membarrier(2), which makes every running
 //! thread of the process execute a fence, and `light` only keeps the compiler from reordering.
-//! Elsewhere, or where the system call is not to be had, both are ordinary fences.
+//! Elsewhere, or if the system call is unavailable, both are ordinary fences.
 //!
-//! `heavy` also ends every restartable sequence that is under way in the process, where
-//! [`ends_sections`] says so: each has committed, or will abort.
+//! If [`ends_sections`] returns `true`, `heavy` also ends every restartable sequence in progress in
+//! the process: each has committed, or will abort.
 
 use crate::sync::{Ordering, fence};
 
@@ -27,18 +27,18 @@ mod linux {
         sync::atomic::{AtomicI32, compiler_fence},
     };
 
-    /// One bit each; the command that registers for another is the next bit.
+    /// The commands, one bit each. The command that registers for another is its next bit.
     pub(super) const COMMANDS: [c_int; 2] = [PRIVATE_EXPEDITED, PRIVATE_EXPEDITED_RSEQ];
 
-    /// Which of the commands this process is registered for. Bits are only ever set, and not before
-    /// the kernel has agreed: who sees one may rely on `heavy`.
+    /// The commands for which this process is registered. Bits are only ever set, after the kernel
+    /// has agreed, so a thread that sees one may rely on `heavy`.
     pub(super) static REGISTERED: AtomicI32 = AtomicI32::new(0);
 
-    /// Registers the process with the kernel, which may take milliseconds, once.
+    /// Registers the process with the kernel, once, which may take milliseconds.
     pub(crate) fn register() {
         for command in COMMANDS {
             if !is_registered(command) && membarrier(command << 1) {
-                // Relaxed: the kernel has made all threads ready before it returned.
+                // Relaxed: the kernel has prepared all threads before it returns.
                 REGISTERED.fetch_or(command, Ordering::Relaxed);
             }
         }
@@ -49,13 +49,13 @@ mod linux {
         REGISTERED.load(Ordering::Relaxed) & command != 0
     }
 
-    /// Whether [`heavy`] ends the restartable sequences under way.
+    /// Returns whether [`heavy`] ends the restartable sequences in progress.
     #[inline(always)]
     pub(crate) fn ends_sections() -> bool {
         is_registered(PRIVATE_EXPEDITED_RSEQ)
     }
 
-    /// The frequent side's fence.
+    /// Performs the fence of the frequent side.
     #[inline(always)]
     pub(crate) fn light() {
         if is_registered(PRIVATE_EXPEDITED) {
@@ -67,18 +67,18 @@ mod linux {
         }
     }
 
-    /// The rare side's fence: some microseconds.
+    /// Performs the fence of the rare side, in some microseconds.
     ///
     /// # Panics
     ///
-    /// Panics if the kernel refuses what it has agreed to before.
+    /// Panics if the kernel refuses what it agreed to before.
     pub(crate) fn heavy() {
         register();
         // Partners the fence in `light`.
         fence(Ordering::SeqCst);
         for command in COMMANDS {
             if is_registered(command) {
-                // A fork may have lost the registration: then once more.
+                // A fork may have lost the registration: register again.
                 let done = membarrier(command) || membarrier(command << 1) && membarrier(command);
                 assert!(done, "membarrier: the kernel withdrew command {command}");
             }
@@ -88,7 +88,7 @@ mod linux {
     pub(super) fn membarrier(command: c_int) -> bool {
         const NO_FLAGS: c_int = 0;
         const ANY_CPU: c_int = 0;
-        // SAFETY: membarrier(2) takes any numbers, and touches no memory of the process.
+        // SAFETY: membarrier(2) accepts any numbers, and touches no memory of the process.
         unsafe { libc::syscall(libc::SYS_membarrier, command, NO_FLAGS, ANY_CPU) == 0 }
     }
 }

@@ -1,10 +1,7 @@
-//! The same bits with a sign and without one, as `cast_signed` and `cast_unsigned` of Rust 1.87 give them.
+//! Conversions that only change the sign of the same bits, as `cast_signed` and `cast_unsigned` of
+//! Rust 1.87 do.
 
-#![expect(
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "that is what these are for"
-)]
+#![expect(clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "wrapping is the purpose")]
 
 #[inline(always)]
 pub(crate) const fn signed(n: u64) -> i64 {

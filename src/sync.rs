@@ -1,8 +1,8 @@
 //! The standard library, loom or shuttle: the only file outside the models that imports from them.
 //!
-//! Loom takes over under `cfg(all(test, loom))` and shuttle under `cfg(all(test, shuttle))`, and
-//! nowhere else, so that no user of the library can ever meet them. Loom's constructors are not
-//! `const`; [`const_fn!`] hides that one difference.
+//! Loom is used under `cfg(all(test, loom))` and shuttle under `cfg(all(test, shuttle))`, and
+//! nowhere else, so users of the library never meet them. Loom's constructors are not `const`;
+//! [`const_fn!`] hides that difference.
 
 #[cfg(all(test, loom))]
 pub(crate) use loom::{
@@ -38,7 +38,8 @@ pub(crate) use std::{
 
 pub(crate) use std::sync::{PoisonError, atomic::Ordering};
 
-/// A function that is `const` but under loom, whose atomics cannot be made at compile time.
+/// Defines a function that is `const` except under loom, whose atomics cannot be made at compile
+/// time.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty $body:block) => {
         #[cfg(not(all(test, loom)))]
@@ -49,7 +50,7 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// Loads `cell`, to which nobody but the calling thread stores.
+/// Loads `cell`, to which only the calling thread stores.
 #[cfg(not(all(test, loom)))]
 #[inline(always)]
 pub(crate) fn load_own(cell: &AtomicU64) -> u64 {
@@ -57,16 +58,17 @@ pub(crate) fn load_own(cell: &AtomicU64) -> u64 {
     cell.load(Ordering::Relaxed)
 }
 
-/// Loom goes back in time only to the last access before a store. An owner's load would hide from
-/// it those of a reader before that; this one does not count, and checks that the cell is owned.
+/// Loads `cell` in a way that loom does not count as an access. Loom explores other orders only
+/// back to the last access before a store, so an owner's load would hide a reader's loads before
+/// it. This one also checks that the cell is owned.
 #[cfg(all(test, loom))]
-#[expect(unsafe_code, reason = "loom's load that is no event of its own")]
+#[expect(unsafe_code, reason = "loom's load that is not counted as an access")]
 pub(crate) fn load_own(cell: &AtomicU64) -> u64 {
-    // SAFETY: every store to the cell happens-before this; loom panics where it does not.
+    // SAFETY: every store to the cell happens before this; otherwise loom panics.
     unsafe { cell.unsync_load() }
 }
 
-/// Where a unit test may have the thread do something else first, as the scheduler may anywhere.
+/// Lets a unit test do something else at this point, as the scheduler may anywhere.
 #[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) use crate::testing::pause;
 

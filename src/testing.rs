@@ -17,10 +17,10 @@ pub(crate) fn in_child(module: &str, test: &str, body: impl FnOnce()) {
         .env(CHILD, &name)
         .output()
         .unwrap();
-    let [told, errors] =
+    let [printed, errors] =
         [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
-    assert!(output.status.success() && told.contains("1 passed"), "{name}: {told}{errors}");
-    print!("{told}");
+    assert!(output.status.success() && printed.contains("1 passed"), "{name}: {printed}{errors}");
+    print!("{printed}");
 }
 
 type Pause = Box<dyn FnMut()>;

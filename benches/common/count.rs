@@ -1,4 +1,4 @@
-//! The counters under one name each.
+//! The counters behind one trait.
 
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use striped_counter::{
     classic::{FastReadCounter, FastWriteCounter, SingleThreadCounter, ThreadLocalCounter},
 };
 
-/// What is measured of a counter.
+/// The operations that are measured.
 pub(crate) trait Count {
     fn inc(&self);
     fn sum(&self) -> u64;
@@ -25,7 +25,7 @@ impl Count for AtomicU64 {
     }
 }
 
-/// The baseline has its cache line to itself: it is to meet its own adders and nothing else.
+/// The baseline has its own cache line, so that only its own adds contend for it.
 impl Count for CachePadded<AtomicU64> {
     #[inline]
     fn inc(&self) {

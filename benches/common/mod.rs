@@ -3,7 +3,7 @@
 use criterion::{AxisScale, BenchmarkGroup, Criterion, PlotConfiguration, measurement::WallTime};
 use std::time::Duration;
 
-/// A group with logarithmic axes, short enough for a whole run in a minute or two.
+/// Returns a group with logarithmic axes, short enough for a whole run in a minute or two.
 pub(crate) fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
     let mut group = criterion.benchmark_group(name);
     group
@@ -14,7 +14,7 @@ pub(crate) fn group<'a>(criterion: &'a mut Criterion, name: &str) -> BenchmarkGr
     group
 }
 
-/// Runs `benches` as the command line says.
+/// Runs `benches` with the options of the command line.
 pub(crate) fn run(benches: &[fn(&mut Criterion)]) {
     let mut criterion = Criterion::default().configure_from_args();
     for bench in benches {

@@ -1,19 +1,20 @@
 //! Counters whose shards have all been added to.
 //!
-//! A shard that nobody has added to lies in a page that the kernel has not given out yet: all of these
-//! read as the same page of zeros, which is found faster, or slower, than memory in use.
+//! A shard that was never added to lies in a page that the kernel has not assigned yet. All such
+//! pages read as one page of zeros, which is faster, or slower, to load than memory in use.
 
 use std::{sync::Barrier, thread};
 use striped_counter::Counter;
 
-/// Adds twice to each shard of `counter`, from as many threads as it has, all of them alive at the same
-/// time, and returns how much.
+/// Adds twice to each shard of `counter`, from as many threads as it has shards, all alive at the
+/// same time. Returns how much.
 pub(crate) fn touch(counter: &Counter) -> u64 {
     let threads = counter.shards();
     let together = Barrier::new(threads);
     let adder = || {
         counter.inc();
-        // All have numbers of their own now. Once more: the first add may have found the lock taken.
+        // All threads have numbers now. They add once more, since the first add may have found the
+        // lock taken.
         together.wait();
         counter.inc();
         together.wait();

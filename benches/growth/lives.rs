@@ -1,4 +1,4 @@
-//! Counters, and threads, that come and go.
+//! Counters and threads that come and go.
 
 use crate::{Scale, cells, cost, note, titled};
 use std::{
@@ -12,7 +12,7 @@ use striped_counter::{
     bench::lab::{backends::backends, files::File, memory::resident, stats::float},
 };
 
-/// What it takes to make, to add once, and to drop.
+/// Measures creating a counter, adding to it once, and dropping it.
 pub(crate) fn lives(_scale: &Scale) -> (String, Option<File>) {
     const WINDOW: Duration = Duration::from_millis(20);
     let titles = [
@@ -27,7 +27,7 @@ pub(crate) fn lives(_scale: &Scale) -> (String, Option<File>) {
     ];
     let mut lines = vec![cells(titles)];
     for backend in backends() {
-        note(&format!("lives of {backend}"));
+        note(&format!("lifetimes of {backend}"));
         let counter = Counter::builder().backend(backend);
         let padded = counter.padded(true);
         let level = UpDownCounter::builder().backend(backend);
@@ -68,17 +68,18 @@ pub(crate) fn lives(_scale: &Scale) -> (String, Option<File>) {
         lines.push(line);
     }
     let title =
-        "CPU ns to make a counter, to add to it once, but for the untouched, and to drop it";
+        "CPU ns to create a counter, to add to it once, except for the untouched, and to drop it";
     (titled(title, &lines), None)
 }
 
-/// Threads that come and go, one after another.
+/// Measures threads that come and go, one after another.
 pub(crate) fn churn(scale: &Scale) -> (String, Option<File>) {
-    let mut lines = vec![cells(["backend", "us a thread", "shards", "KiB before", "KiB after"])];
+    let mut lines = vec![cells(["backend", "us per thread", "shards", "KiB before", "KiB after"])];
     for backend in backends() {
         note(&format!("{} threads through {backend}", scale.churn));
         let counter = Counter::builder().backend(backend).build();
-        // Joined by name: the end of a scope does not wait for what a thread does at its very end.
+        // Joined explicitly: the end of a scope does not wait for what a thread does at its very
+        // end.
         let life =
             || thread::scope(|scope| scope.spawn(|| counter.inc()).join().expect("no panic"));
         (0..64).for_each(|_| life());

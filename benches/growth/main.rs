@@ -1,15 +1,15 @@
-//! How cost grows: sums and memory against shards, threads and counters, what it takes to make and
-//! to drop a counter, and a hundred thousand threads that come and go.
+//! How costs grow: sums and memory against shards, threads and counters, creating and dropping a
+//! counter, and a hundred thousand threads that come and go.
 //!
 //! `cargo bench --features cli --bench growth` prints tables, and writes `growth-sum.svg`,
-//! `growth-threads.svg` and `growth-counters.svg` into the directory that `GROWTH_OUT` names, or the
-//! package's own. After `--`, `sums`, `threads`, `shards`, `counters`, `first`, `lives` and `churn` name the
-//! tables to make. How adds grow with threads and with counters, the contention tool tells.
+//! `growth-threads.svg` and `growth-counters.svg` into the directory that `GROWTH_OUT` names, or
+//! the package's own. After `--`, `sums`, `threads`, `shards`, `counters`, `first`, `lives` and
+//! `churn` select tables. For adds against threads and counters, use the contention tool.
 //!
-//! As criterion's benchmarks do, it only does a little of everything unless cargo says `--bench`, or where it
-//! says `--test` as well: `cargo test --benches` is quick, and writes pictures only if `GROWTH_OUT` says where.
-//! With `--list` it lists the tables. Exit code: 0, or 1 if a result could not be written, or 2 if
-//! `GROWTH_OUT` is no directory that takes them.
+//! Like criterion's benchmarks, it does only a little of everything unless cargo passes `--bench`,
+//! or if `--test` is passed as well: `cargo test --benches` is quick, and writes plots only if
+//! `GROWTH_OUT` is set. With `--list` it lists the tables. Exit code: 0, or 1 if a result could not
+//! be written, or 2 if `GROWTH_OUT` is not a directory that can be written to.
 
 mod lives;
 mod memory;
@@ -48,15 +48,15 @@ use touch::touch;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Padded lines from a shard to the next.
+/// The distance between shards, in padded lines.
 const APART: usize = 4;
 
-/// Repeats of a measurement, of which the median counts.
+/// The number of repeats of a measurement, of which the median is shown.
 const REPEATS: usize = 5;
 
 const PICTURES: [&str; 3] = ["sum", "threads", "counters"];
 
-/// How much of everything.
+/// How much of everything is measured.
 struct Scale {
     window: Duration,
     shards: usize,
@@ -75,7 +75,7 @@ const WHOLE: Scale = Scale {
 const LITTLE: Scale =
     Scale { window: Duration::from_millis(1), shards: 4, threads: 4, counters: 100, churn: 100 };
 
-/// A table, and the picture that goes with it.
+/// Makes a table, and its plot if it has one.
 type Section = fn(&Scale) -> (String, Option<File>);
 
 const SECTIONS: [(&str, Section); 7] = [
@@ -92,11 +92,11 @@ fn main() -> ExitCode {
     if let Some(job) = job() {
         return exit(memory::run(&job));
     }
-    let told = |option: &str| env::args_os().any(|argument| argument == option);
-    if told("--list") {
+    let passed = |option: &str| env::args_os().any(|argument| argument == option);
+    if passed("--list") {
         return exit(list());
     }
-    let brief = told("--test") || !told("--bench");
+    let brief = passed("--test") || !passed("--bench");
     let out = env::var_os("GROWTH_OUT").map(PathBuf::from);
     let out = out.or_else(|| (!brief).then(PathBuf::new));
     if let Err(error) = out.as_deref().map_or(Ok(()), check_out) {
@@ -110,7 +110,7 @@ fn check_out(out: &Path) -> Result<(), String> {
         .map_err(|error| format!("GROWTH_OUT: '{}': cannot write there: {error}", out.display()))
 }
 
-/// Names the tables, as a test harness names its tests.
+/// Lists the tables, as a test harness lists its tests.
 fn list() -> Result<(), Box<dyn Error>> {
     let lines = SECTIONS.map(|(name, _)| format!("{name}: benchmark\n"));
     Ok(print(&lines.concat())?)
@@ -137,19 +137,19 @@ fn note(what: &str) {
     }
 }
 
-/// 1, `step`, `step`^2 and so on to `last`.
+/// Returns 1, `step`, `step`^2 and so on to `last`.
 fn steps(step: usize, last: usize) -> impl Iterator<Item = usize> {
     iter::successors(Some(1), move |n| Some(n * step)).take_while(move |n| *n <= last)
 }
 
-/// CPU time in ns that a call of `operation` takes: the median of several windows.
+/// Returns the CPU time in ns of a call of `operation`: the median of several windows.
 fn cost(window: Duration, mut operation: impl FnMut()) -> f64 {
     let mut time = |calls: u64| {
         let start = thread_time();
         (0..calls).for_each(|_| operation());
         thread_time().saturating_sub(start)
     };
-    // To look at this clock takes as long as many a sum: seldom enough not to be seen.
+    // Reading this clock takes as long as some sums, so it is read seldom enough not to matter.
     let mut calls = 64;
     while time(calls) < window / 8 {
         calls *= 2;
@@ -173,10 +173,11 @@ fn striped(shards: usize, read_lock: bool) -> Counter {
     counter
 }
 
-/// The CPU time of a sum, against shards.
+/// Measures the CPU time of a sum against shards.
 ///
-/// The bare loop is over padded atomics, 128 bytes apart. Shards are 512 bytes apart, since counters share
-/// chunks: a second loop shows what that costs, and the ratios are to the first.
+/// The bare loop is over padded atomics, 128 bytes apart. Shards are 512 bytes apart, since
+/// counters share chunks: a second loop shows what that costs. The ratios are relative to the first
+/// loop.
 fn sums(scale: &Scale) -> (String, Option<File>) {
     let mut lines = vec![cells([
         "shards",
@@ -199,7 +200,8 @@ fn sums(scale: &Scale) -> (String, Option<File>) {
         let apart: Box<[[_; APART]]> =
             iter::repeat_with(|| [(); APART].map(|()| atomics())).take(shards).collect();
         let counters = [striped(shards, true), striped(shards, false)];
-        // The compiler is not to know what these are. Once is enough: it reads atomics each time anyway.
+        // Hides from the compiler what these are. Once is enough, since it reads atomics each time
+        // anyway.
         let (bare, apart, counters) = black_box((&*bare, &*apart, &counters));
         let [locked, unlocked] =
             [0, 1].map(|index| cost(scale.window, || _ = black_box(counters[index].sum())));
@@ -214,14 +216,14 @@ fn sums(scale: &Scale) -> (String, Option<File>) {
     let chart =
         chart("CPU time of a sum against shards", "shards", "CPU ns per sum", curves.into());
     (
-        titled("CPU ns a sum, against shards of Striped; ratios to the bare loop", &lines),
+        titled("CPU ns per sum against shards of Striped; ratios to the bare loop", &lines),
         Some(picture("sum", &chart)),
     )
 }
 
-/// The least that any sum can cost.
+/// Sums in a bare loop: no sum can cost less.
 fn walk<'a>(cells: impl IntoIterator<Item = &'a CachePadded<AtomicU64>>) -> u64 {
-    // Acquire, as the counter's own.
+    // Acquire, as in the counter itself.
     cells.into_iter().fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Acquire)))
 }
 

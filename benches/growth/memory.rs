@@ -1,7 +1,7 @@
-//! Bytes: asked of the allocator or in place, and resident. On Linux the library maps its shards by
-//! itself, so that the allocator sees none of them.
+//! Bytes: requested from the allocator or in place, and resident. On Linux the library maps its
+//! shards directly, so they are invisible to the allocator.
 //!
-//! Each figure is measured in a process of its own, by this same program: see `lab/memory.rs`.
+//! Each figure is measured in its own process, by this same program: see `lab/memory.rs`.
 
 use crate::{Scale, cells, chart, curve, note, picture, row, steps, style, titled};
 use crossbeam_utils::CachePadded;
@@ -26,10 +26,10 @@ use striped_counter::{
     },
 };
 
-/// Counters of which some tables are.
+/// The number of counters in some tables.
 const THOUSAND: usize = 1_000;
 
-/// What holds many counts.
+/// The types that hold many counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Set,
@@ -68,7 +68,7 @@ impl Kind {
     }
 }
 
-/// Many counters, to each of which threads add that are alive at the same time.
+/// Many counters, and threads, all alive at the same time, that add to each of them.
 #[derive(Clone, Copy, Debug)]
 struct Job {
     kind: Kind,
@@ -84,18 +84,18 @@ impl Job {
         Self { kind, backend, shards: 0, counters, threads }
     }
 
-    /// Of `Striped`, with a thread for each shard.
+    /// Returns the job for `Striped`, with one thread per shard.
     const fn striped(kind: Kind, shards: usize, counters: usize) -> Self {
         Self { kind, backend: Backend::Striped, shards, counters, threads: shards }
     }
 
-    /// What it takes, if that can be found out here.
+    /// Returns the memory, if it can be measured on this system.
     fn bytes(self) -> Option<Bytes> {
         note(&format!("memory: {self}"));
         fresh(&self.to_string())
     }
 
-    /// Bytes per counter: resident where the system says so.
+    /// Returns the bytes per counter: resident, if the system provides that.
     fn resident_per_counter(self) -> Option<f64> {
         Some(float(self.bytes()?.resident? as u64) / float(self.counters as u64))
     }
@@ -195,7 +195,7 @@ fn figure(figure: Option<f64>) -> String {
     figure.map_or("-".to_owned(), |figure| format!("{figure:.1}"))
 }
 
-/// The memory of a counter, against the threads that add.
+/// Measures the memory of a counter against the threads that add.
 pub(crate) fn of_threads(scale: &Scale) -> (String, Option<File>) {
     let counters = THOUSAND.min(scale.counters);
     let mut lines = vec![cells(["threads"])];
@@ -226,7 +226,7 @@ pub(crate) fn of_threads(scale: &Scale) -> (String, Option<File>) {
     (titled(&title, &lines), drawn("threads", &chart))
 }
 
-/// The memory of a counter, against its shards.
+/// Measures the memory of a counter against its shards.
 pub(crate) fn of_shards(scale: &Scale) -> (String, Option<File>) {
     let counters = THOUSAND.min(scale.counters);
     let mut lines = vec![cells(["shards", "Counter", "UpDownCounter", "padded", "12 n + 128"])];
@@ -239,7 +239,7 @@ pub(crate) fn of_shards(scale: &Scale) -> (String, Option<File>) {
     (titled(&title, &lines), None)
 }
 
-/// The memory of many counters, in a set and as single ones.
+/// Measures the memory of many counters, in a set and as single ones.
 pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
     const SHARDS: usize = 64;
     let mut curves = [
@@ -273,8 +273,8 @@ pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
             lines.push(line);
         }
         let title = format!(
-            "Resident bytes per counter, against counters, with {shards} shards of {of}; of the most, \
-             what was asked of the allocator"
+            "Resident bytes per counter, against counters, with {shards} shards of {of}; for the most, \
+             the bytes requested from the allocator"
         );
         tables.push(titled(&title, &lines));
     }
@@ -287,7 +287,7 @@ pub(crate) fn of_counters(scale: &Scale) -> (String, Option<File>) {
     (tables.join("\n"), drawn("counters", &chart))
 }
 
-/// The memory of the first counter of a process, and of the thousandth.
+/// Measures the memory of the first counter of a process, and of the thousandth.
 pub(crate) fn of_the_first(scale: &Scale) -> (String, Option<File>) {
     let counters = THOUSAND.min(scale.counters);
     let mut lines = vec![cells(["backend", "shards", "the first", "all", "each further one"])];
@@ -312,7 +312,7 @@ pub(crate) fn of_the_first(scale: &Scale) -> (String, Option<File>) {
     (titled(&title, &lines), None)
 }
 
-/// The picture, unless the system has not told anything that could be in it.
+/// Returns the plot, unless the system provided no figures for it.
 fn drawn(name: &str, chart: &crate::Chart) -> Option<File> {
     let empty = chart.curves.iter().all(|curve| curve.points.is_empty());
     (!empty).then(|| picture(name, chart))

@@ -38,6 +38,8 @@ use std::{fmt, ops::Deref};
 /// - A [`Histogram`](crate::Histogram), if the distribution of values matters, and not only their
 ///   sum.
 ///
+/// The guide has a [table of all types](crate::guide::types).
+///
 /// # Cost
 ///
 /// An add touches two cache lines: the counter's own, which adds only read, and its shard's. A sum
@@ -128,7 +130,7 @@ impl Counter {
     ///
     /// The sum is exact once every add happens before this call. While others add, it lies between
     /// the true count when the call began and when it ended, and one thread's sums never go
-    /// backwards, provided that [`take`](Self::take) is not used meanwhile.
+    /// backwards, provided that [`take`](Self::take) is not used in between.
     ///
     /// With [`read_lock(true)`](Builder::read_lock) a sum is linearizable: it is the true count at
     /// one moment during the call. It then waits for other locked readers, never for adds. (It may
@@ -233,8 +235,8 @@ impl Counter {
     /// `true` means that the count reached `n` by the end of the call; `false` means that it had
     /// not reached `n` when the call began. That is not enough for "stop at `n`": two threads that
     /// each add and then compare may both get `false` although their adds together reach `n`, since
-    /// neither add has to happen before the other thread's comparison. And of several threads that
-    /// get `true`, none knows whether its own add was the `n`-th. For limits that must not be
+    /// neither add has to happen before the other thread's comparison. If several threads get
+    /// `true`, none of them knows whether its own add was the `n`-th. For limits that must not be
     /// missed or passed, use an [`AtomicU64`](std::sync::atomic::AtomicU64).
     ///
     /// ```

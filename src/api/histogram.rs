@@ -31,13 +31,13 @@ use timer::nanoseconds;
 ///
 /// ```
 /// use striped_counter::Histogram;
-/// use std::{thread, time::Duration};
+/// use std::thread;
 ///
 /// static LATENCY: Histogram = Histogram::new();
 ///
 /// thread::scope(|scope| {
-///     scope.spawn(|| (1..=900).for_each(|us| LATENCY.record_duration(Duration::from_micros(us))));
-///     scope.spawn(|| (901..=1_000).for_each(|us| LATENCY.record_duration(Duration::from_micros(us))));
+///     scope.spawn(|| (1..=900).for_each(|us| LATENCY.record(us * 1_000)));
+///     scope.spawn(|| (901..=1_000).for_each(|us| LATENCY.record(us * 1_000)));
 /// });
 /// let latency = LATENCY.snapshot();
 /// assert_eq!((latency.count(), latency.sum()), (1_000, Some(500_500_000)));
@@ -135,7 +135,7 @@ impl Histogram {
         self.group.record(ONE, value, 1);
     }
 
-    /// Records `value` `times` times, at the cost of once.
+    /// Records the same `value` several times, at the cost of a single record.
     ///
     /// ```
     /// let sizes = striped_counter::Histogram::new();
@@ -149,6 +149,14 @@ impl Histogram {
     }
 
     /// Records `duration` in nanoseconds, or [`u64::MAX`] if it is longer than 584 years.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let latency = striped_counter::Histogram::new();
+    /// latency.record_duration(Duration::from_millis(5));
+    /// assert_eq!(latency.snapshot().sum(), Some(5_000_000));
+    /// ```
     #[inline]
     #[doc(alias = "observe_duration")]
     pub fn record_duration(&self, duration: Duration) {
@@ -222,6 +230,12 @@ impl Histogram {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.group.matrix.backend()
+    }
+
+    /// Returns whether this was built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn has_read_lock(&self) -> bool {
+        self.group.matrix.settings().is_linearizable()
     }
 
     /// Returns the number of shards, or before the first record the number that there will be.

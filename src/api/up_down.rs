@@ -14,7 +14,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// The name is OpenTelemetry's, and the value is called a *level*. It is built like a
 /// [`Counter`](crate::Counter), and as fast: ups and downs are counted in two cells of the same
 /// shard, which only grow, and a [`sum`](Self::sum) subtracts one total from the other. The level
-/// is an `i64` and wraps around at 2^64, in debug builds too.
+/// is an `i64` and wraps around, in debug builds too.
 ///
 /// ```
 /// use striped_counter::UpDownCounter;
@@ -38,17 +38,17 @@ use std::{fmt, ops::Deref, sync::Arc};
 ///
 /// - An [`AtomicI64`](std::sync::atomic::AtomicI64), if the level changes only now and then, is
 ///   read as often as it changes, or limits something, as a semaphore does.
-/// - An [`UpDownCounterSet`](crate::UpDownCounterSet), if there are many levels, read at one
-///   moment.
+/// - An [`UpDownCounterSet`](crate::UpDownCounterSet), if there are many levels that are known in
+///   advance.
 /// - Two [`Counter`](crate::Counter)s, if the rates of ups and downs matter, and not only their
 ///   difference.
 ///
 /// # A sum while others add
 ///
 /// A sum lies between the lowest and the highest level during the call, provided that
-/// [`take`](Self::take) is not used meanwhile: if four threads increment and then decrement, over
-/// and over, no sum is below 0 or above 4. How a sum ensures this depends on
-/// [`read_lock`](Builder::read_lock):
+/// [`take`](Self::take) is not used in between: if four threads increment and then decrement, over
+/// and over, no sum is below 0 or above 4. The setting [`read_lock`](Builder::read_lock) decides
+/// how a sum ensures this:
 ///
 /// | `read_lock` | how a sum reads a busy level |
 /// |---|---|

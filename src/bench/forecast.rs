@@ -1,28 +1,30 @@
-//! A forecast for machines with more CPUs than this one. It is a model, and never in one row with a
-//! measurement.
+//! A forecast for machines with more CPUs than this one. It comes from a model, and never shares a
+//! row with a measurement.
 //!
 //! The model has two costs and one count:
 //!
-//! - *local*: an add to a line that the adder's CPU holds already: what an add takes with one thread;
-//! - *transfer*: what it takes to get a line from the CPU that holds it;
-//! - *adders a line*: how many threads, each on a CPU of its own, add to the same line.
+//! - *local*: the cost of an add to a line that the CPU already holds, which is that of an add with
+//!   one thread;
+//! - *transfer*: the cost of getting a line from the CPU that holds it;
+//! - *adders per line*: the number of threads, each on its own CPU, that add to the same line.
 //!
-//! Where several add to a line it goes round among them, and each waits for all others to have had
-//! it: an add takes adders times transfer. Otherwise it takes what is local. So a plain atomic costs
-//! in proportion to the threads, and a counter with a shard for each adder always costs the same.
+//! If several threads add to a line, it goes round among them, and each waits until all others have
+//! had it: an add costs adders times transfer. Otherwise it costs local. So the cost of a plain
+//! atomic is in proportion to the threads, and that of a counter with a shard for each thread is
+//! constant.
 //!
-//! What it leaves out makes large machines look better than they are: transfers take longer the
-//! farther the CPUs are apart, and sibling threads share a core. `docs/guide/benchmarks.md` compares it
+//! What the model leaves out makes large machines look better than they are: transfers take longer
+//! between distant CPUs, and sibling threads share a core. `docs/guide/benchmarks.md` compares it
 //! with published figures for 128 CPUs.
 
 use crate::bench::{lab::stats::float, rows::Row, subjects::Name};
 use std::iter;
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
     pub(crate) cpus: usize,
-    /// In ns, for the plain atomic; what is local to the others is scaled with it.
+    /// In ns, for the plain atomic; the local costs of the others are scaled with it.
     pub(crate) local: Option<f64>,
     /// In ns.
     pub(crate) transfer: Option<f64>,
@@ -32,14 +34,14 @@ pub(crate) struct Request {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Predicted {
     pub(crate) subject: Name,
-    /// As many as CPUs that they run on.
+    /// The number of threads, each with its own CPU.
     pub(crate) threads: usize,
     /// In ns.
     pub(crate) cost: f64,
 }
 
 impl Predicted {
-    /// Millions of adds a second, of all threads together.
+    /// Millions of adds per second, of all threads together.
     pub(crate) fn rate(&self) -> f64 {
         float(self.threads as u64) / self.cost * 1e3
     }
@@ -52,13 +54,14 @@ pub(crate) struct Forecast {
     pub(crate) transfer: f64,
     /// Why not to trust it.
     pub(crate) warning: Option<String>,
-    /// A subject after another, and in each the threads ascending.
+    /// By subject, and for each by ascending number of threads.
     pub(crate) rows: Vec<Predicted>,
 }
 
 impl Forecast {
-    /// From what was measured on `cpus` CPUs, of which the threads got no more than the share `busy`, if they
-    /// did not get all; `None` if that does not tell the costs, and nor does the request.
+    /// Makes a forecast from measurements on `cpus` CPUs. If other processes were running, the
+    /// threads got the share `busy` of the CPUs. Returns `None` if neither the measurements nor the
+    /// request give the costs.
     pub(crate) fn new(
         request: Request,
         measured: &[Row],
@@ -91,23 +94,24 @@ impl Forecast {
     }
 }
 
-/// What an add takes in ns.
+/// Returns the cost of an add in ns.
 fn cost(local: f64, transfer: f64, adders_a_line: usize) -> f64 {
     if adders_a_line <= 1 { local } else { local.max(float(adders_a_line as u64) * transfer) }
 }
 
-/// Every backend has, by default, a shard for each thread that has a CPU.
+/// Returns how many threads add to the same line. By default, every backend has a shard for each
+/// thread that has a CPU.
 fn adders_a_line(subject: Name, threads: usize) -> usize {
     if subject.atomic() { threads } else { 1 }
 }
 
-/// Whether `threads` threads on `cpus` CPUs tell what a transfer costs: each has to have a CPU, or
-/// they take turns at the line without fetching it.
+/// Returns whether the cost of a transfer can be derived from `threads` threads on `cpus` CPUs.
+/// Each has to have a CPU; otherwise they take turns, and use the line without a transfer.
 pub(crate) fn tells_transfer(threads: usize, cpus: usize) -> bool {
     (2..=cpus).contains(&threads)
 }
 
-/// 1, 2, 4 and so on below `last`, and `last`.
+/// Returns 1, 2, 4 and so on below `last`, and `last`.
 fn doubling(last: usize) -> impl Iterator<Item = usize> {
     iter::successors(Some(1), |n| Some(n * 2)).take_while(move |&n| n < last).chain([last])
 }
@@ -116,7 +120,7 @@ fn doubling(last: usize) -> impl Iterator<Item = usize> {
 struct Measured<'a>(&'a [Row]);
 
 impl Measured<'_> {
-    /// Those that say anything: what took no time was not measured.
+    /// Returns the usable ones: a time of 0 was not measured.
     fn rows(&self) -> impl Iterator<Item = (Name, usize, f64)> {
         let main = self.0.iter().filter(|row| row.point.section.is_main());
         let rows = main.filter_map(|row| Some((row.point, row.measured.adds?.cpu.median)));
@@ -124,7 +128,7 @@ impl Measured<'_> {
         rows.map(|(point, cost)| (point.subject, point.threads, cost))
     }
 
-    /// Those that the model knows enough of: the backends, and the plain atomic.
+    /// Returns the subjects that the model covers: the backends, and the plain atomic.
     fn subjects(&self) -> impl Iterator<Item = Name> {
         let known = |name: &Name| matches!(name, Name::Backend(_)) || name.atomic();
         self.rows().filter(|row| row.1 == 1).map(|row| row.0).filter(known)
@@ -138,7 +142,7 @@ impl Measured<'_> {
         self.rows().find(|row| (row.0, row.1) == (subject, 1)).map(|row| row.2)
     }
 
-    /// From the most threads that had a CPU each.
+    /// Derives the cost of a transfer from the largest number of threads that had a CPU each.
     fn transfer(&self, cpus: usize) -> Option<f64> {
         let contended = self.rows().filter(|row| row.0.atomic() && tells_transfer(row.1, cpus));
         let (_, threads, cost) = contended.max_by_key(|row| row.1)?;
@@ -179,7 +183,7 @@ pub(crate) mod tests {
         let forecast = forecast();
         assert_eq!(costs(&forecast, Name::AtomicU64), [2.5, 20.0, 40.0, 80.0]);
         assert_eq!(costs(&forecast, STRIPED), [2.0; 4]);
-        assert!(costs(&forecast, Name::Mutex).is_empty(), "the model knows nothing of sleep");
+        assert!(costs(&forecast, Name::Mutex).is_empty(), "the model does not cover sleeping");
     }
 
     #[test]
@@ -202,10 +206,10 @@ pub(crate) mod tests {
         for nothing in [0.0, f64::NAN, f64::INFINITY] {
             let mut rows = measured();
             rows[1] = row(Name::AtomicU64, 1, nothing);
-            let told = Request { transfer: Some(30.0), ..REQUEST };
-            let forecast = Forecast::new(told, &rows, 2, None).unwrap();
+            let given = Request { transfer: Some(30.0), ..REQUEST };
+            let forecast = Forecast::new(given, &rows, 2, None).unwrap();
             assert!(forecast.rows.iter().all(|row| row.cost.is_finite() && row.rate().is_finite()));
-            let scaled = Request { local: Some(5.0), ..told };
+            let scaled = Request { local: Some(5.0), ..given };
             assert!(
                 Forecast::new(scaled, &rows, 2, None).is_none(),
                 "there is nothing to scale with"
@@ -221,13 +225,13 @@ pub(crate) mod tests {
         assert!(Forecast::new(REQUEST, &measured()[..3], 2, None).is_none());
     }
 
-    /// Cost in ns of the plain atomic on an AMD Milan with 1, 2, 8, 64 and 128 CPUs adding: the
+    /// The cost in ns of an add to a plain atomic on an AMD Milan by 1, 2, 8, 64 and 128 CPUs: the
     /// medians in perfbook's `CodeSamples/count/data/amd-milan.2024.09.22a`, `count_atomic:u`.
     const MILAN: [(usize, f64); 5] =
         [(1, 2.53), (2, 11.21), (8, 51.69), (64, 584.27), (128, 1604.99)];
 
-    /// What docs/guide/benchmarks.md says of it: too cheap, by less than a seventh within eight CPUs, and
-    /// by somewhat more than half with 128.
+    /// As docs/guide/benchmarks.md says, the forecast is too low, by less than a seventh up to
+    /// eight CPUs, and by somewhat more than half with 128.
     #[test]
     fn published_figures_are_higher_the_farther_the_forecast_reaches() {
         let [(_, local), (_, two), ..] = MILAN;

@@ -1,4 +1,4 @@
-//! The type of counter that a run of the tool is about.
+//! The type of counter that a run of the tool measures.
 
 use clap::ValueEnum;
 use std::fmt;
@@ -9,10 +9,10 @@ pub(crate) enum Kind {
     /// A counter that only goes up.
     #[value(name = "Counter")]
     Counter,
-    /// A level: three ups, then a down, and so on.
+    /// A level, by three ups and then a down, over and over.
     #[value(name = "UpDownCounter")]
     UpDownCounter,
-    /// Many counters, against as many single ones.
+    /// Many counters, compared with as many single ones.
     #[value(name = "CounterSet")]
     CounterSet,
     /// A histogram of latencies.
@@ -21,7 +21,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The name of a file of results: `contention.csv`, or `contention-CounterSet.csv`.
+    /// Returns the name of a file of results, such as `contention.csv` or
+    /// `contention-CounterSet.csv`.
     pub(crate) fn file(self, ending: &str) -> String {
         match self {
             Self::Counter => format!("contention{ending}"),
@@ -29,13 +30,14 @@ impl Kind {
         }
     }
 
-    /// Whether it is of many counters, which an add chooses among.
+    /// Returns whether there are many counters, of which each add chooses one.
     pub(crate) fn many(self) -> bool {
         self == Self::CounterSet
     }
 
-    /// How long the measuring of a default run may take, in milliseconds, to be within a minute.
-    /// Many counters are slow to allocate, to touch and to check, and so are many buckets.
+    /// Returns how many milliseconds the measuring may take in a default run, which should take a
+    /// minute in all. Many counters are slow to allocate, to touch and to check, and so are many
+    /// buckets.
     pub(crate) fn budget(self) -> u64 {
         match self {
             Self::Counter | Self::UpDownCounter => 48_000,

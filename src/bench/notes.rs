@@ -1,4 +1,4 @@
-//! What a reader of the results has to bear in mind: in every format, so that no figure goes without.
+//! Warnings about the figures, which appear in every format.
 
 use crate::bench::{
     kind::Kind,
@@ -16,10 +16,10 @@ const QUIET: f64 = 0.9;
 pub(crate) struct Circumstances {
     pub(crate) kind: Kind,
     pub(crate) cpus: usize,
-    /// How far the CPU clock goes at a time, where that is far.
+    /// The tick of the CPU clock, if it is coarse.
     pub(crate) coarse: Option<Duration>,
     pub(crate) window: Duration,
-    /// Runs that there were to be, and whether they were interrupted.
+    /// The number of planned runs, and whether they were interrupted.
     pub(crate) runs: usize,
     pub(crate) interrupted: bool,
 }
@@ -27,8 +27,8 @@ pub(crate) struct Circumstances {
 pub(crate) fn notes(rows: &[Row], here: Circumstances) -> Vec<String> {
     let coarse = here.coarse.map(|tick| {
         format!(
-            "the CPU clock here ticks every {:.1} ms only; windows of {} ms are long enough for that to \
-             be some percent, on a quiet machine.",
+            "the CPU clock here ticks every {:.1} ms only; windows of {} ms keep the error to some \
+             percent, on a quiet machine.",
             tick.as_secs_f64() * 1e3,
             here.window.as_millis()
         )
@@ -41,11 +41,11 @@ pub(crate) fn notes(rows: &[Row], here: Circumstances) -> Vec<String> {
         )
     });
     let alone = (here.cpus == 1).then(|| {
-        "with one CPU threads take turns and never contend: this says nothing of machines with more."
+        "with one CPU threads take turns and never contend: this says nothing about machines with more."
             .to_owned()
     });
-    let told = clock::NOTE.into_iter().chain(memory::note().filter(|_| here.kind.many()));
-    let told = told.map(|note| format!("{note}."));
+    let limits = clock::NOTE.into_iter().chain(memory::note().filter(|_| here.kind.many()));
+    let limits = limits.map(|note| format!("{note}."));
     let busy = busy(rows, here.cpus).map(|share| {
         format!(
             "the threads got {:.0} % of the CPUs; something else was running. Contention then looks \
@@ -53,23 +53,23 @@ pub(crate) fn notes(rows: &[Row], here: Circumstances) -> Vec<String> {
             share * 100.0
         )
     });
-    interrupted.into_iter().chain(busy).chain(alone).chain(coarse).chain(told).collect()
+    interrupted.into_iter().chain(busy).chain(alone).chain(coarse).chain(limits).collect()
 }
 
-/// The share that the threads that add got of the CPUs, if they had to share them with other processes: they
-/// then meet less often than there are threads.
+/// Returns the share of the CPUs that the adding threads got, if they had to share them with other
+/// processes. They then met less often than their number suggests.
 pub(crate) fn busy(rows: &[Row], cpus: usize) -> Option<f64> {
     let shares: Vec<_> = rows.iter().filter_map(|row| share(row, cpus)).collect();
     let mean = shares.iter().sum::<f64>() / float(shares.len() as u64);
     (mean < QUIET).then_some(mean)
 }
 
-/// The share that the threads got of the CPUs that they could have used. Only of subjects that
-/// never sleep, as adders do that wait for a lock.
+/// Returns the share that the threads got of the CPUs that they could have used. Only for subjects
+/// that never sleep, unlike those that wait for a lock.
 fn share(row: &Row, cpus: usize) -> Option<f64> {
     let sleepless = matches!(row.point.subject, Name::Backend(_)) || row.point.subject.atomic();
     let costs = row.measured.adds.filter(|_| sleepless && row.point.section.is_main())?;
-    // Adds a microsecond, times the microseconds that one takes.
+    // Adds per microsecond, times the microseconds that one takes.
     let busy = costs.rate.median * costs.cpu.median / 1e3;
     busy.is_finite().then(|| busy / float(row.point.threads.min(cpus) as u64))
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::bench::rows::tests::row;
 
-    /// The rate being as high as the cost, 50 each are 2,500 ns a microsecond.
+    /// The rate equals the cost here: 50 each make 2,500 ns per microsecond.
     const BUSY: f64 = 50.0;
 
     const HERE: Circumstances = Circumstances {

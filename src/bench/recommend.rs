@@ -1,8 +1,9 @@
-//! The builder line for this machine, why, and how sure that is.
+//! The builder line for this machine, with the reason and how certain it is.
 //!
-//! `new()` unless another backend is clearly cheaper: by a fifth in the median, and in each repeat by more
-//! than what two runs of the same differ by. All points of a repeat are measured shortly after one another, so
-//! a repeat's costs are compared with those of the same repeat, and a machine's moods fall out.
+//! It is `new()`, unless another backend is clearly cheaper: by a fifth in the median, and in each
+//! repeat by more than two runs of the same subject differ. All points of a repeat are measured
+//! shortly after one another, so costs are compared within each repeat, and the machine's changing
+//! speed cancels out.
 
 use crate::{
     Backend, Counter,
@@ -18,16 +19,17 @@ use crate::{
 };
 use std::fmt;
 
-/// How many times cheaper something has to be in the median to be worth a change.
+/// How many times cheaper a backend has to be in the median to be worth a change.
 const CLEAR: f64 = 1.25;
-/// And in each repeat: two runs of the same differ by no less.
+/// How many times cheaper it has to be in each repeat: two runs of the same subject may differ by
+/// as much.
 const TIE: f64 = 1.1;
-/// With fewer repeats nothing is said of another backend.
+/// With fewer repeats no other backend is recommended.
 const REPEATS: usize = 3;
 
 #[derive(Debug)]
 pub(crate) struct Advice {
-    /// The expression to write; `None` if the figures do not tell.
+    /// The expression to write, or `None` if the figures do not allow one.
     pub(crate) line: Option<String>,
     pub(crate) why: String,
 }
@@ -39,13 +41,13 @@ impl fmt::Display for Advice {
     }
 }
 
-/// The backend that `Counter::new()` comes to on this machine.
+/// Returns the backend of `Counter::new()` on this machine.
 pub(crate) fn auto() -> Backend {
     Counter::new().backend()
 }
 
 impl Advice {
-    /// What `rows` speak for, where `auto` is the backend of `new()`.
+    /// Returns the advice that follows from `rows`, where `auto` is the backend of `new()`.
     pub(crate) fn new(kind: Kind, rows: &[Row], auto: Backend) -> Self {
         let curves = Curves::new(kind, rows);
         let Some(best) = curves.cheapest_backend() else {
@@ -53,7 +55,7 @@ impl Advice {
             return Self { line: None, why };
         };
         let has_auto = curves.cost(Name::Backend(auto)).is_some();
-        // What there is to compare with: the default, or what is cheapest without it.
+        // The yardstick is the default, or if it was not measured, the cheapest.
         let base = if has_auto { auto } else { best };
         let over_atomic = curves.gain(Name::Backend(best), curves.atomic);
         let over_base = curves.gain(Name::Backend(best), Name::Backend(base));
@@ -64,11 +66,7 @@ impl Advice {
             ),
             (_, Some(gain)) if best != base && gain.is_clear() => (
                 curves.by_name(kind, best),
-                format!(
-                    "{best} {gain}; {}. What it costs: {}.",
-                    curves.prices(best),
-                    drawback(best)
-                ),
+                format!("{best} {gain}; {}. The price: {}.", curves.prices(best), drawback(best)),
             ),
             (_, gain) if has_auto => (
                 format!("{kind}::new({})", curves.len()),
@@ -87,19 +85,19 @@ impl Advice {
     }
 }
 
-/// What is given up with a backend by name.
+/// Returns what a backend by name gives up.
 fn drawback(backend: Backend) -> &'static str {
     match backend {
         Backend::PerThread => {
-            "memory and sums grow with the most threads that were alive at once, and an add from a \
-             signal handler may be lost"
+            "memory and sums grow with the largest number of threads that were alive at once, and \
+             an add from a signal handler may be lost"
         }
-        Backend::PerCpu => "it is refused where Linux has no restartable sequences to offer",
-        _ => "each add is an atomic one, and threads that share a shard slow each other down",
+        Backend::PerCpu => "it does not work without restartable sequences",
+        _ => "each add is atomic, and threads that share a shard slow each other down",
     }
 }
 
-/// How many times cheaper one is than another, over the repeats.
+/// How many times cheaper one subject is than another, over the repeats.
 struct Gain {
     over: Name,
     median: f64,
@@ -134,7 +132,7 @@ struct Curves {
     most_threads: usize,
     /// The yardstick.
     atomic: Name,
-    /// How many counters there are, of a set; where several numbers were measured, the most.
+    /// The number of counters of a set, or the largest number if there were several.
     counters: Option<usize>,
 }
 
@@ -143,10 +141,10 @@ impl Curves {
         let rows = || rows.iter().filter(|row| row.point.section.is_main());
         let most = rows().map(|row| row.point.counters).max().unwrap_or(1);
         let rows = rows().filter(|r| (r.point.counters, r.point.index) == (most, Index::Random));
-        // An atomic per bucket has no sum, and is no histogram yet.
+        // One atomic per bucket has no sum, and is not yet a histogram.
         let histogram = |row: &&Row| matches!(row.point.subject, Name::Backend(_));
         let rows = rows.filter(move |row| kind != Kind::Histogram || histogram(row));
-        // What took no time was not measured.
+        // A time of 0 was not measured.
         let is_cost = |cost: &f64| cost.is_finite() && *cost > 0.0;
         let rows = rows.filter(|row| row.measured.add_cpus.iter().all(is_cost));
         let rows = rows.filter(|row| !row.measured.add_cpus.is_empty());
@@ -158,7 +156,7 @@ impl Curves {
         Self { costs, most_threads, atomic, counters: kind.many().then_some(most) }
     }
 
-    /// What a set is told of its length.
+    /// Returns the argument for the length of a set.
     fn len(&self) -> String {
         self.counters.map_or_else(String::new, |counters| counters.to_string())
     }
@@ -167,7 +165,7 @@ impl Curves {
         format!("{kind}::builder({}).backend(Backend::{backend}).build()", self.len())
     }
 
-    /// The expression for plain atomics.
+    /// Returns the expression for plain atomics.
     fn atomics(&self) -> String {
         let one = format!("{}::new(0)", self.atomic);
         self.counters
@@ -179,8 +177,8 @@ impl Curves {
         found.map(|(_, _, costs)| Spread::of(costs.clone()).median)
     }
 
-    /// The cost of each repeat: the geometric mean over all numbers of threads above one, if there are any, since
-    /// who has one thread needs no sharded counter.
+    /// Returns the cost of each repeat: the geometric mean over all numbers of threads above one,
+    /// if there are any, since a program with one thread needs no sharded counter.
     fn cost(&self, name: Name) -> Option<Vec<f64>> {
         let least = self.most_threads.min(2);
         let counted = |cost: &&(Name, usize, Vec<f64>)| cost.0 == name && cost.1 >= least;
@@ -193,7 +191,7 @@ impl Curves {
         Some((0..repeats).map(mean).collect())
     }
 
-    /// How many times cheaper `name` is than `over`.
+    /// Returns how many times cheaper `name` is than `over`.
     fn gain(&self, name: Name, over: Name) -> Option<Gain> {
         let (ours, theirs) = (self.cost(name)?, self.cost(over)?);
         let ratios: Vec<_> = theirs.iter().zip(&ours).map(|(theirs, ours)| theirs / ours).collect();
@@ -210,12 +208,12 @@ impl Curves {
         backends.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(backend, _)| backend)
     }
 
-    /// What the cheapest other backend would gain over Auto, and why that is not enough.
+    /// Says what the cheapest other backend would gain over Auto, and why that is not enough.
     fn runner_up(&self, auto: Backend, best: Backend, gain: Option<Gain>) -> String {
         let is_other = |cost: &(Name, usize, Vec<f64>)| matches!(cost.0, Name::Backend(backend) if backend != auto);
         match gain.filter(|_| best != auto) {
             Some(gain) => format!(
-                " {best} {gain}: too little, or too unsure, for what it costs: {}.",
+                " {best} {gain}: too little, or too uncertain, for its price: {}.",
                 drawback(best)
             ),
             None if self.costs.iter().any(is_other) => " No other backend is cheaper.".to_owned(),
@@ -223,7 +221,7 @@ impl Curves {
         }
     }
 
-    /// What an add costs with the most threads: on `backend`, on the other ones, on the atomic.
+    /// Says what an add costs with the most threads, for `backend`, the other ones and the atomic.
     fn prices(&self, backend: Backend) -> String {
         let most = self.most_threads;
         let first = Name::Backend(backend);
@@ -248,7 +246,7 @@ impl Curves {
                 Some(_) => format!("plain {}s are", self.atomic),
                 None => format!("a plain {} is", self.atomic),
             };
-            format!("\nWhere only one thread adds, {plain} enough, at {cost:.1} ns.")
+            format!("\nIf only one thread adds, {plain} enough, at {cost:.1} ns.")
         })
     }
 }
@@ -270,7 +268,7 @@ mod tests {
         Advice::new(Kind::Counter, &rows.collect::<Vec<_>>(), auto)
     }
 
-    /// With three repeats that are alike.
+    /// Makes the advice from three equal repeats.
     fn advice(costs: &[(Name, usize, f64)], auto: Backend) -> Advice {
         let costs: Vec<_> = costs.iter().map(|&(name, n, cost)| (name, n, [cost; 3])).collect();
         let costs: Vec<_> = costs.iter().map(|(name, n, costs)| (*name, *n, &costs[..])).collect();
@@ -312,7 +310,7 @@ mod tests {
         for (costs, expected) in cases {
             let advice = repeated(&[auto, (PER_THREAD, 2, costs), atomic], Backend::PerCpu);
             assert_eq!(line(&advice), expected, "{costs:?}: {}", advice.why);
-            // Either way the difference, the spread, and what the other one costs.
+            // In either case it has the difference, the spread, and the price of the other backend.
             assert!(advice.why.contains("PerThread costs "), "{}", advice.why);
             assert!(advice.why.contains(" repeats"), "{}", advice.why);
             assert!(advice.why.contains("signal handler"), "{}", advice.why);
@@ -350,7 +348,7 @@ mod tests {
             assert_eq!(advice.line, None);
         }
         let advice = advice(&[(STRIPED, 2, 3.0), (Name::AtomicU64, 2, 0.0)], Backend::Striped);
-        assert_eq!(line(&advice), "Counter::new()", "an atomic that took no time is no rival");
+        assert_eq!(line(&advice), "Counter::new()", "an atomic that took no time does not compete");
     }
 
     #[test]
@@ -386,7 +384,7 @@ mod tests {
             advice.why,
             "Auto picks Striped: with 1 thread an add to one of 500 counters takes 4.0 ns of CPU time, \
              9.0 on Striped Counters, 6.0 on AtomicU64. No other backend was measured.\n\
-             Where only one thread adds, plain AtomicU64s are enough, at 6.0 ns."
+             If only one thread adds, plain AtomicU64s are enough, at 6.0 ns."
         );
         let advice = Advice::new(Kind::CounterSet, &rows, Backend::PerCpu);
         assert_eq!(line(&advice), "CounterSet::builder(500).backend(Backend::Striped).build()");

@@ -1,21 +1,21 @@
-//! The rows of the result: a point, and what its repeats come to.
+//! The rows of the result: a point, and the results of its repeats.
 
 use crate::bench::{
     lab::{memory::Bytes, rounds::Measured, stats::float},
     plan::Point,
 };
 
-/// What the repeats of a point come to.
+/// A point, and the results of its repeats.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) point: Point,
     pub(crate) measured: Measured,
-    /// Of many counters together.
+    /// The bytes of many counters together.
     pub(crate) bytes: Option<Bytes>,
 }
 
 impl Row {
-    /// Bytes per counter: asked of the allocator or in place, and resident.
+    /// Returns the bytes per counter: requested from the allocator or in place, and resident.
     pub(crate) fn bytes_per_counter(&self) -> [Option<f64>; 2] {
         let each = |bytes: usize| float(bytes as u64) / float(self.point.counters as u64);
         let bytes = self.bytes;
@@ -34,12 +34,12 @@ pub(crate) mod tests {
         subjects::Name,
     };
 
-    /// A row of the section on threads, with the same figure for every cost.
+    /// Returns a row of the section on threads, with the same figure for every cost.
     pub(crate) fn row(subject: Name, threads: usize, figure: f64) -> Row {
         measured(Point::new(Kind::Counter, Section::Threads, subject, threads), figure)
     }
 
-    /// A row of the section on counters, of random adds from one thread.
+    /// Returns a row of the section on counters, for random adds by one thread.
     pub(crate) fn row_of_many(subject: Name, counters: usize, figure: f64) -> Row {
         let point = Point::new(Kind::CounterSet, Section::Counters, subject, 1);
         let point = Point { counters, index: Index::Random, ..point };

@@ -1,4 +1,4 @@
-//! The contention tool as a program: see `striped_counter::bench`.
+//! The contention tool as a program; see `striped_counter::bench`.
 
 use std::process::ExitCode;
 use striped_counter::bench::{Contention, lab::memory::Counting};

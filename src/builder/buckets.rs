@@ -42,12 +42,12 @@ pub trait OfHistograms {}
 impl<T: OfHistograms> Builder<T> {
     /// Sets how fine log-linear buckets are, from 0 to 16.
     ///
-    /// Each power of two has 2^`grouping_power` buckets, so a bucket's width is at most
-    /// 2^-`grouping_power` of its values. Each value below 2^`grouping_power` has a bucket of its
+    /// Each power of two has `2^grouping_power` buckets, so a bucket's width is at most
+    /// `2^-grouping_power` of its values. Each value below `2^grouping_power` has a bucket of its
     /// own.
     ///
-    /// There are (`max_value_power` - `grouping_power` + 1) · 2^`grouping_power` buckets: raising
-    /// the power by one about doubles the memory.
+    /// There are `(max_value_power - grouping_power + 1) * 2^grouping_power` buckets: raising the
+    /// power by one about doubles the memory.
     ///
     /// ```
     /// use striped_counter::Histogram;
@@ -62,7 +62,7 @@ impl<T: OfHistograms> Builder<T> {
         self
     }
 
-    /// Sets where the range of log-linear buckets ends: at 2^`max_value_power`.
+    /// Sets where the range of log-linear buckets ends: at `2^max_value_power`.
     ///
     /// The power is from one above `grouping_power` to 64. Values beyond the range go to the last
     /// bucket, which has no upper end.

@@ -1,6 +1,7 @@
 //! Loom models of the lock; see `matrix/models/mod.rs` for how to run them.
 //!
-//! Sleep is modelled as the kernel has it: a thread that is not woken is reported as a deadlock.
+//! Sleeping is modelled as the kernel does it: loom reports a thread that is never woken as a
+//! deadlock.
 
 use super::{Guard, LOCKED, TAKEN, WAITED_FOR, adopt, lock, sleep, try_lock};
 use crate::sync::{AtomicU64, Ordering};
@@ -9,7 +10,7 @@ use std::mem;
 
 const UPPER: u64 = 7 << 32;
 
-/// A lock, and what it guards: a count that is added to in two steps.
+/// A lock, and what it guards: a count that is increased in two steps.
 struct Guarded {
     word: AtomicU64,
     count: AtomicU64,
@@ -29,7 +30,7 @@ impl Guarded {
 type Lock = for<'a> fn(&'a AtomicU64) -> Guard<'a>;
 type Unlock = fn(Guard<'_>);
 
-/// Two threads take the lock, and a third if it is free.
+/// Two threads take the lock, and a third one takes it if it is free.
 fn one_at_a_time(lock: Lock, unlock: Unlock) {
     let guarded = guarded(0);
     let count_locked = move |guarded: &Guarded| {
@@ -62,7 +63,7 @@ fn one_holder_at_a_time_sees_what_the_last_one_did_and_all_waiters_are_woken() {
     model(|| one_at_a_time(lock, |guard| drop(guard)));
 }
 
-/// What a guard does when dropped, in this order, and waking with `wake`.
+/// Does what a guard does when dropped, with this ordering, and waking by `wake`.
 fn unlock(guard: Guard<'_>, order: Ordering, wake: fn(&AtomicU64)) {
     let word = guard.0;
     mem::forget(guard);
@@ -83,7 +84,7 @@ fn seeded_an_unlock_that_wakes_no_one_leaves_a_waiter_asleep() {
     model(|| one_at_a_time(lock, |guard| unlock(guard, Ordering::Release, |_| {})));
 }
 
-/// Does not say that it waits.
+/// The seeded bug: does not mark that it waits.
 fn lock_unnoted(word: &AtomicU64) -> Guard<'_> {
     loop {
         let before = word.fetch_or(LOCKED, Ordering::Acquire);
@@ -100,7 +101,7 @@ fn seeded_a_waiter_that_is_not_noted_is_not_woken() {
     model(|| one_at_a_time(lock_unnoted, |guard| drop(guard)));
 }
 
-/// Two threads hold, wait and try: the guard of a lock that was not taken must not give it back.
+/// Two threads hold, wait and try: the guard of a lock that was not taken must not release it.
 #[test]
 #[should_panic(expected = "two at once")]
 fn seeded_a_guard_made_before_it_is_known_whether_the_lock_was_free() {

@@ -11,7 +11,6 @@ use super::{
     rows::{CELLS, HEADERS, Lease, TRACKED_COLUMNS, TRACKED_HEADERS},
 };
 use crate::{
-    index::SetIndex,
     membarrier,
     settings::MAX_LEN,
     sync::{Ordering, const_fn},
@@ -30,6 +29,8 @@ pub(crate) struct Many {
 
 impl Many {
     const_fn! {
+        /// Creates `len` columns.
+        ///
         /// # Panics
         ///
         /// Panics if `len` is above the columns of [`MAX_LEN`] levels, which the builder has
@@ -70,11 +71,11 @@ impl Many {
         self.len as usize
     }
 
-    /// Returns the column at `index`, which was in range when it was checked. If
-    /// [`SetIndex::index`] returns something else this time, returns a column that is in range.
+    /// Returns `column`, which was in range when its index was checked. If
+    /// [`SetIndex::index`](crate::SetIndex::index) returned something else since, returns one that is.
     #[inline(always)]
-    pub(super) fn column(&self, index: impl SetIndex) -> usize {
-        index.index().min(self.len() - 1)
+    pub(super) fn in_range(&self, column: usize) -> usize {
+        column.min(self.len() - 1)
     }
 
     /// Returns the column that counts the operations begun.
@@ -164,7 +165,7 @@ impl Columns for Many {
         }
     }
 
-    /// If there is no memory for the rows, there may be some for the spill.
+    /// Leases the planned rows, or if there is no memory for them, only the spill.
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>> {
         let Demand { plan, older, .. } = demand;
         let lease = if self.is_shared() {

@@ -54,6 +54,8 @@ mod linux {
         kept.find_map(NonNull::new).or_else(|| map_new(PAGE << size))
     }
 
+    /// Returns memory to the kernel, or keeps it for the next [`map`].
+    ///
     /// # Safety
     ///
     /// `memory` is `count` cells from `map`, which are no longer used.
@@ -98,6 +100,8 @@ mod linux {
         NonNull::new(memory.cast())
     }
 
+    /// Returns memory to the kernel.
+    ///
     /// # Safety
     ///
     /// `memory` is `count` cells from `map_new`, which are no longer used.
@@ -181,6 +185,8 @@ mod elsewhere {
         }
     }
 
+    /// Returns memory to the allocator.
+    ///
     /// # Safety
     ///
     /// `memory` is `count` cells from `map`, which are no longer used.

@@ -1,9 +1,10 @@
 //! Two adds that belong together: a value to a histogram's sum, and then one to its bucket.
 //!
-//! Each lands exactly once, wherever the thread is by then: a restartable sequence has one commit, so two
-//! adds through `PerCpu` are two sections. What holds the pair together is its order. The adds release, so
-//! whichever reader sees the second finds the first, as long as it reads all columns of second adds before
-//! any of first ones; see [`Span::last_is_late`](super::Span), and section 11 of `docs/internals/ordering.md`.
+//! Each lands exactly once, wherever the thread runs by then: a restartable sequence has one
+//! commit, so two adds through `PerCpu` are two sections. Their order holds the pair together. Adds
+//! release, so a reader that sees the second finds the first, provided that it reads all columns of
+//! second adds before any column of first ones; see [`Span::last_is_late`](super::Span), and
+//! section 11 of `docs/internals/ordering.md`.
 
 use super::{columns::Columns, many::Many, matrix::Matrix, route::Path};
 
@@ -13,7 +14,7 @@ type Add = (usize, u64);
 impl Matrix<Many> {
     /// Adds `first` and then `second`, as one operation if the matrix is tracked.
     ///
-    /// Neither is ever without the other for long, but a signal handler or another thread may come between.
+    /// A signal handler or another thread may see the first without the second.
     #[inline(always)]
     pub(crate) fn add_pair(&self, first: Add, second: Add) {
         if self.columns().tracked() {
@@ -41,17 +42,17 @@ impl Matrix<Many> {
 
     #[inline(never)]
     fn operate_pair(&self, first: Add, second: Add) {
-        self.operate(&[first, second]);
+        self.operate([first, second].into_iter());
     }
 
-    /// Two adds, each of which finds its own way.
+    /// Makes two adds, each of which finds its own row.
     #[inline(never)]
     fn add_pair_out_of_line(&self, first: Add, second: Add) {
         self.add(first.0, first.1);
         self.add(second.0, second.1);
     }
 
-    /// Both adds when the first may not touch a shard just now. The second may again.
+    /// Makes both adds if the first may not touch a shard at the moment. The second one may again.
     #[cold]
     #[inline(never)]
     fn add_pair_slow(&self, first: Add, second: Add) {

@@ -1,22 +1,22 @@
-//! What settings come to on this machine: the backend, the rows, and who writes to them.
+//! Settings applied to this machine: the backend, the rows, and who writes to them.
 
 use super::{per_cpu, per_thread, pool::Writers, route::Route, striped};
 use crate::settings::{Backend, Settings};
 
-/// Settings made concrete.
+/// Settings applied to this machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(super) backend: Backend,
     pub(super) route: Route,
-    /// How many rows the counter uses.
+    /// The number of rows that the counter uses.
     pub(super) rows: usize,
     pub(super) writers: Writers,
-    /// How many rows such writers have if not asked for more.
+    /// The number of rows that such writers have unless more are requested.
     pub(super) default_rows: usize,
 }
 
 impl Plan {
-    /// Asks the machine, and waits for nobody.
+    /// Makes the plan from what the machine has, without waiting.
     pub(super) fn new(settings: Settings) -> Self {
         let area = match settings.backend() {
             Backend::PerThread => return per_thread::plan(0),

@@ -1,16 +1,18 @@
-//! Pools: who has which columns of the chunks that counters share.
+//! Pools: which counter has which columns of the chunks that counters share.
 //!
-//! A *chunk* is header rows and rows of [`COLUMNS`] columns, all of them [`STRIDE`] cells apart: the
-//! same for all chunks, so that an add knows it at compile time, and no counter ever pairs an old
-//! pointer with a new stride. All columns of a chunk have the same writer of a row, so they may share
-//! its lines. Hence a pool per kind of writer, per number of rows, and per width of a lease.
+//! A *chunk* is header rows and rows of [`COLUMNS`] columns, all of them [`STRIDE`] cells apart.
+//! That is the same for all chunks, so an add knows it at compile time, and no counter ever pairs
+//! an old pointer with a new stride. All columns of a chunk have the same writer per row, so they
+//! may share its lines. Hence there is one pool per kind of writer, number of rows, and width of a
+//! lease.
 //!
-//! Chunks come many to a *mapping*, which begins with a header and two bitmaps: which leases are
-//! taken, and which ever were. Mappings double in size, and are never given back.
+//! A *mapping* has many chunks. It begins with a header and two bitmaps: which leases are taken,
+//! and which ever were. Each mapping is twice as large as the one before, up to a limit, and none
+//! is ever returned to the system.
 //!
-//! Everything here is fit for a signal handler, for the child of a fork, and for use within the
-//! allocator: a lease is claimed by `fetch_or`, a mapping put in place by compare-and-swap, and neither
-//! ever waits. A fork between a claim and its use costs the child a few columns and nothing else.
+//! Everything here may run in a signal handler, in the child of a fork, and within the allocator: a
+//! lease is claimed by `fetch_or`, a mapping is published by compare-and-swap, and neither ever
+//! waits. A fork between a claim and its use costs the child a few columns and nothing else.
 
 mod mapping;
 
@@ -22,29 +24,32 @@ use crate::sync::{AtomicPtr, AtomicU64, Ordering, const_fn};
 use mapping::{Mapping, mappings};
 use std::ptr::{self, NonNull};
 
-/// Cells from a row of a chunk to the next: a power of two, which is the cheapest to multiply by.
+/// The distance between rows of a chunk, in cells: a power of two, which is cheapest to multiply
+/// by.
 pub(super) const STRIDE: usize = if CELLS == 16 { 4 * CELLS } else { CELLS };
 
-/// The columns of a chunk.
+/// The number of columns of a chunk.
 const COLUMNS: usize = STRIDE;
 
-/// Cells of a pool's first mapping, if a chunk is not larger. What nobody touches takes no memory.
+/// The cells of a pool's first mapping, unless a chunk is larger. Untouched pages take no memory.
 const FIRST_MAPPING: usize = if CELLS == 16 { (64 << 10) / 8 } else { 1 };
 
-/// No mapping has more cells, if a chunk is not larger: mappings count towards limits of the process.
+/// The most cells of any mapping, unless a chunk is larger: mappings count towards the limits of a
+/// process.
 const LARGEST_MAPPING: usize = (32 << 20) / 8;
 
-/// Bits of a word.
+/// The bits of a word.
 const WORD: usize = 64;
 
-/// How often to try for what other threads are after as well: a bit of a word, a place for a mapping.
+/// How often to try for something that other threads also try for: a bit of a word, or the place of
+/// a mapping.
 const TRIES: usize = 64;
 
-/// What leases of a pool have in common.
+/// What all leases of a pool have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) rows: usize,
-    /// Columns per lease.
+    /// The number of columns per lease.
     pub(super) width: usize,
 }
 
@@ -53,24 +58,24 @@ impl Shape {
         COLUMNS / self.width
     }
 
-    /// Cells of a chunk: never an even number of rows, or those of one writer in many chunks would fall
-    /// into few sets of a cache.
+    /// Returns the cells of a chunk: never an even number of rows, or the rows of one writer in
+    /// many chunks would fall into few sets of a cache.
     const fn chunk(self) -> usize {
         let rows = HEADERS + self.rows;
         rows * STRIDE + (1 - rows % 2) * CELLS
     }
 
-    /// Words of a bitmap for `chunks` chunks.
+    /// Returns the words of a bitmap for `chunks` chunks.
     const fn words(self, chunks: usize) -> usize {
         (chunks * self.leases_per_chunk()).div_ceil(WORD)
     }
 
-    /// Cells before the first chunk of `chunks`.
+    /// Returns the cells before the first of `chunks` chunks.
     const fn head(self, chunks: usize) -> usize {
         (mapping::header::CELLS + 2 * self.words(chunks)).next_multiple_of(CELLS)
     }
 
-    /// How many chunks the mapping after one of `chunks` has.
+    /// Returns the number of chunks of the mapping after one with `chunks`.
     fn chunks_after(self, chunks: usize) -> usize {
         let first = FIRST_MAPPING / self.chunk();
         (2 * chunks).clamp(first, (LARGEST_MAPPING / self.chunk()).max(first)).max(1)
@@ -79,13 +84,13 @@ impl Shape {
 
 /// A claimed lease.
 pub(super) struct Claim {
-    /// Its first cell of row 0.
+    /// The lease's first cell of row 0.
     pub(super) first: NonNull<AtomicU64>,
-    /// Whether nobody has ever had it.
+    /// Whether it was never leased before.
     pub(super) fresh: bool,
 }
 
-/// Leases of one shape.
+/// All leases of one shape.
 pub(super) struct Pool {
     /// The newest mapping.
     newest: AtomicPtr<AtomicU64>,
@@ -98,8 +103,8 @@ impl Pool {
         }
     }
 
-    /// A lease that is now the caller's, of the pool's `shape`; `None` if there is no memory, or if too
-    /// many others are after the same at once.
+    /// Claims a lease for the caller, of the pool's `shape`. Returns `None` if there is no memory,
+    /// or if too many threads try for the same at once.
     pub(super) fn claim(&self, shape: Shape) -> Option<Claim> {
         for _ in 0..TRIES {
             // Acquire: partners the release below, which brings the header of the mapping.
@@ -119,7 +124,7 @@ impl Pool {
         None
     }
 
-    /// Gives a lease back. The caller had it to itself, and has no more use for it.
+    /// Releases a lease, which only the caller had and no longer uses.
     pub(super) fn release(&self, first: NonNull<AtomicU64>) {
         for mapping in self.mappings() {
             if let Some(lease) = mapping.lease_at(first) {
@@ -133,27 +138,27 @@ impl Pool {
         mappings(self.newest.load(Ordering::Acquire))
     }
 
-    /// How many leases are taken.
+    /// Returns the number of leases that are taken.
     #[cfg(test)]
     pub(super) fn taken(&self) -> usize {
         self.mappings().map(Mapping::taken).sum()
     }
 }
 
-/// Who writes to a row.
+/// Who writes to row `n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writers {
-    /// The CPU of that number.
+    /// The CPU with that number.
     Cpu,
-    /// The thread that runs with that dense number of a CPU.
+    /// The thread that runs on the CPU with that dense number.
     DenseCpu,
-    /// The thread of that number.
+    /// The thread with that number.
     Thread,
-    /// All threads of that number modulo the rows.
+    /// All threads with that number modulo the rows.
     Stripe,
 }
 
-/// How wide the leases of a pool are.
+/// The width of a pool's leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Width {
     One,
@@ -172,7 +177,8 @@ impl Width {
     }
 }
 
-/// Numbers of rows: the default of the writers, and each power of two up to that of all threads.
+/// How many numbers of rows have pools: the default of the writers, and each power of two up to the
+/// number of all threads.
 const SIZES: usize = if CELLS == 16 { MAX_THREADS.ilog2() as usize + 1 } else { 5 };
 
 /// The pools of the process.
@@ -189,8 +195,8 @@ impl Pools {
         Self(std::array::from_fn(|_| Pool::new()))
     }
 
-    /// The number and the shape of the pool with at least `rows` rows for such leases. The writers have
-    /// `default_rows` rows if not asked for more.
+    /// Returns the number and the shape of the pool with at least `rows` rows for such leases. The
+    /// writers have `default_rows` rows unless more are requested.
     pub(super) fn find(
         writers: Writers,
         width: Width,
@@ -210,7 +216,7 @@ impl Pools {
         (number, Shape { rows, width: width.columns() })
     }
 
-    /// The pool of this number.
+    /// Returns the pool with this number.
     pub(super) fn get(&self, number: usize) -> &Pool {
         &self.0[number]
     }
@@ -230,7 +236,7 @@ pub(super) fn pools() -> &'static Pools {
     &POOLS
 }
 
-/// The models have their pools made anew for each interleaving, and with them all mappings.
+/// Models make new pools for each interleaving, and unmap all memory with the old ones.
 #[cfg(all(test, any(loom, shuttle)))]
 impl Drop for Pools {
     fn drop(&mut self) {

@@ -1,4 +1,5 @@
-//! The read path of one column: sum, locked sum, total, take. `snapshot.rs` has that of all columns.
+//! The read path of one column: sum, locked sum, total, take. `snapshot.rs` has that of several
+//! columns.
 //!
 //! `docs/internals/ordering.md` has the proofs, and the interleavings that break weaker choices.
 
@@ -15,7 +16,7 @@ use crate::{
 };
 
 impl<C: Columns> Matrix<C> {
-    /// Returns what `column` has in total less what has been taken of it.
+    /// Returns the total of `column`, less what has been taken.
     #[inline]
     pub(crate) fn sum(&self, column: usize) -> u64 {
         match self.quick_sum(column) {
@@ -24,9 +25,9 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// The sum, if it need not be linearizable and there is but one lease, with no divert under way. In
-    /// the order of `sum_with_care`, it loads little more than the cells. Of a level only if it was read
-    /// without error.
+    /// Returns the sum, if it need not be linearizable and there is only one lease, with no divert
+    /// in progress. Loads little more than the cells, in the order of `sum_with_care`. The sum of a
+    /// level is returned only if it was read without error.
     #[inline(always)]
     fn quick_sum(&self, column: usize) -> Option<u64> {
         let rows = self.limit();
@@ -48,11 +49,11 @@ impl<C: Columns> Matrix<C> {
             }
             Some(downs) => Look::new(taken, || net(downs), spilled, || net(column)).exact()?,
         };
-        // What was taken, or went down, may have gone up in a newer lease, which then is seen here.
+        // What was taken or went down may have gone up in a newer lease, which is then seen here.
         self.is_newest(lease).then_some(sum)
     }
 
-    /// Out of line, so that a quick sum does not pay for what others need.
+    /// Returns the sum in all other cases, out of line, so that a quick sum does not pay for them.
     #[inline(never)]
     fn sum_with_care(&self, column: usize) -> u64 {
         if self.settings().is_linearizable() {
@@ -61,15 +62,17 @@ impl<C: Columns> Matrix<C> {
         if let Some(downs) = self.columns().downs(column) {
             return self.level(column, downs);
         }
-        // Before the cells: what a take has seen, this then sees as well, so that the difference is
+        // Loaded before the cells: this then sees whatever a take has seen, so the difference is
         // never negative.
         let taken = self.taken(column);
         self.unlocked_total(column).wrapping_sub(taken)
     }
 
-    /// The sum of a level whose ups are in `column`, between the lowest and the highest level meanwhile.
-    /// If it is too busy to be read so, the sum at one moment, under the lock; or if there is to be no
-    /// lock, the one that is least above.
+    /// Returns the sum of a level whose ups are in `column`, between the lowest and the highest
+    /// level during the call.
+    ///
+    /// If the level is too busy to be read so, returns the sum at one moment, under the lock, or,
+    /// if there must be no lock, the sum that is too high by the least.
     fn level(&self, column: usize, downs: usize) -> u64 {
         let look = || {
             let spilled = || self.spilled(column);
@@ -105,7 +108,7 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// Returns all adds to `column` there ever were, whatever has been taken.
+    /// Returns everything ever added to `column`, whatever has been taken.
     pub(crate) fn total(&self, column: usize) -> u64 {
         if !self.settings().is_linearizable() {
             return self.unlocked_total(column);
@@ -119,8 +122,8 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// Returns the sum, which then starts again from zero. Takes exclude one another, and their
-    /// differences telescope: no add is in two of them, and none is in neither.
+    /// Returns the sum and starts again from zero. Takes exclude one another, and their differences
+    /// telescope: no add is in two of them, and none is left out.
     pub(crate) fn take(&self, column: usize) -> u64 {
         loop {
             match self.lock() {
@@ -135,7 +138,7 @@ impl<C: Columns> Matrix<C> {
     }
 
     fn take_under(&self, lock: &Guard<'_>, column: usize) -> u64 {
-        // What a level is read too high by would be missing from it for good.
+        // If a level were read too high here, the error would stay in it.
         let is_level = self.columns().downs(column).is_some();
         let total = if is_level || self.settings().is_linearizable() {
             self.locked_total(lock, column)
@@ -147,8 +150,8 @@ impl<C: Columns> Matrix<C> {
         total.wrapping_sub(taken)
     }
 
-    /// A take while there is no lease, for which there should be one to note it in; `None` if there is
-    /// one now. Without memory it is noted in the word for the lease.
+    /// Takes while there is no lease. Returns `None` if there is one now; otherwise there was no
+    /// memory, and the take is recorded in the pointer to the lease.
     fn take_early(&self, early: Early, column: usize) -> Option<u64> {
         let total = self.early_total(early, column)?;
         if total == early.taken() {
@@ -163,7 +166,7 @@ impl<C: Columns> Matrix<C> {
     /// Calls `with` with the sum at one moment, while no other thread takes or does the same.
     pub(crate) fn with_sum<T>(&self, column: usize, with: impl FnOnce(u64) -> T) -> T {
         self.prepare();
-        // Without memory for a lease there is no lock, and two threads may do the same at once.
+        // Without memory for a lease there is no lock, and two threads may do this at once.
         let lock = self.lock().ok();
         let total = match &lock {
             Some(lock) => self.locked_total(lock, column),
@@ -172,19 +175,19 @@ impl<C: Columns> Matrix<C> {
         with(total.wrapping_sub(self.taken(column)))
     }
 
-    /// Whether the sum of `column`, of a counter that only goes up, is `n` or more.
+    /// Returns whether the sum of `column`, of a counter that only goes up, is `n` or more.
     pub(crate) fn at_least(&self, column: usize, n: u64) -> bool {
         if self.settings().is_linearizable() {
             return self.sum(column) >= n;
         }
-        // In the order of a sum.
+        // In the same order as a sum.
         let taken = self.taken(column);
         let mut sum = self.spilled(column).wrapping_sub(taken);
         let Ok(newest) = self.newest() else { return sum >= n };
-        // More was taken than was spilled, so the difference is not there yet.
+        // A difference below 0 has wrapped: more was taken than has been summed so far.
         let is_enough = |sum: u64| sum.wrapping_add(taken) >= taken && sum >= n;
         for lease in newest.with_older() {
-            // Of what the rows held before only the sum is known.
+            // Only the sum over all rows is known of what they held before.
             if lease.base(column) != 0 {
                 sum = sum.wrapping_add(net(lease, column));
                 continue;
@@ -199,28 +202,28 @@ impl<C: Columns> Matrix<C> {
         sum >= n
     }
 
-    /// The sum, of a matrix that nobody else has.
+    /// Returns the sum of a matrix that no other thread has.
     pub(crate) fn sum_mut(&mut self, column: usize) -> u64 {
         self.unlocked_total(column).wrapping_sub(self.taken(column))
     }
 
-    /// Makes the sum `value`, of a matrix that nobody else has.
+    /// Sets the sum of a matrix that no other thread has.
     pub(crate) fn set_mut(&mut self, column: usize, value: u64) {
         let lacking = value.wrapping_sub(self.sum_mut(column));
         self.columns().spill(self.oldest(), column, lacking);
     }
 
-    /// The lock that readers hold, and adders never wait for: that of the lease, if there is one.
+    /// Takes the lock of readers, for which adds never wait: that of the lease, if there is one.
     pub(crate) fn lock(&self) -> Result<Guard<'_>, Early> {
         self.newest().map(|newest| newest.oldest().lock())
     }
 
-    /// What has been taken of `column`.
+    /// Returns what has been taken of `column`.
     #[inline]
     pub(super) fn taken(&self, column: usize) -> u64 {
         match self.newest() {
-            // Acquire: partners the release in `set_taken`: cells read later are at least as new as
-            // those that made this total.
+            // Acquire: partners the release in `set_taken`: cells loaded later are at least as new
+            // as those in this total.
             Ok(newest) => newest.oldest().taken(column).load(Ordering::Acquire),
             Err(early) => early.taken(),
         }
@@ -234,20 +237,23 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// The total while there is no lease; `None` if there is one now, or if some was taken meanwhile.
+    /// Returns the total while there is no lease, or `None` if there is one now, or if there was a
+    /// take in between.
     fn early_total(&self, early: Early, column: usize) -> Option<u64> {
         let total = self.columns().spilled(None, column);
-        // The spill acquires. If it has an add that came after one to a shard or to the lease's spill,
-        // then the lease is seen here.
+        // Loading the spill acquires. If it has an add that came after one to a shard or to the
+        // lease's spill, then the lease is seen here.
         //
-        // Replaced by itself, not loaded: whichever thread acquires the lease that comes after this then
-        // finds in the early spill what this has found, so that no two sums each have an add that
+        // The word is replaced by itself, not loaded: a thread that acquires the next lease then
+        // finds in the early spill what this thread has found, so no two sums each have an add that
         // the other lacks.
         self.replace_early(early, early).then_some(total)
     }
 
-    /// Downs first and ups last: a read that sees a decrement sees the increment that happened before
-    /// it, whichever of the three each of them went to, so that no level is read negative.
+    /// Returns the total, read without the lock: the downs first and the ups last.
+    ///
+    /// A read that sees a decrement then sees the increment that happened before it, in whichever
+    /// of the three places each of them is, so no level is read negative.
     #[inline]
     pub(super) fn unlocked_total(&self, column: usize) -> u64 {
         let downs = self.downs(column);
@@ -255,12 +261,12 @@ impl<C: Columns> Matrix<C> {
         self.collect(column).wrapping_add(spilled).wrapping_sub(downs)
     }
 
-    /// The total at one moment: that of the spill's load between two equal collects.
+    /// Returns the total at one moment: that of loading the spill between two equal collects.
     ///
-    /// Cells only grow, so equal sums mean that no cell has moved in between. Ends, because adds are
-    /// diverted as soon as one was in the way: once that is seen, each thread has at most one
-    /// operation in flight to spoil rounds. A counter at rest needs no divert, and its adders notice
-    /// nothing.
+    /// Cells only grow, so equal sums mean that no cell has changed in between. This ends because
+    /// adds are diverted as soon as one interfered: once threads see that, each has at most one
+    /// operation in flight to disturb a round. A counter at rest needs no divert, and threads that
+    /// add notice nothing.
     fn locked_total(&self, lock: &Guard<'_>, column: usize) -> u64 {
         let collect = || (self.downs(column), self.collect(column));
         let mut diverted = None;
@@ -288,8 +294,10 @@ impl<C: Columns> Matrix<C> {
         self.columns().spilled(self.oldest(), column)
     }
 
-    /// What shards have of `column`: the sum over all rows of all leases, one after another and so not
-    /// all at the same moment, less what the cells held when they were leased.
+    /// Returns what the shards have of `column`, less what the cells held when they were leased.
+    ///
+    /// This is the sum over all rows of all leases, one after another, so not all are of the same
+    /// moment.
     #[inline]
     pub(crate) fn collect(&self, column: usize) -> u64 {
         let Ok(newest) = self.newest() else { return 0 };
@@ -303,20 +311,20 @@ impl<C: Columns> Matrix<C> {
     }
 }
 
-/// How often to look at a busy level before it is locked: once for a reader that was preempted, and
-/// once more. In the models each look multiplies the interleavings.
+/// How often to look at a busy level before locking it: twice more, in case the reader was
+/// preempted. In the models each look multiplies the interleavings.
 const LOOKS: usize = if cfg!(all(test, any(loom, shuttle))) { 1 } else { 3 };
 
 /// A level as read without the lock.
 struct Look {
     sum: u64,
-    /// By how much the sum may be above all levels there were meanwhile.
+    /// By how much the sum may be above all levels during the look.
     excess: u64,
 }
 
 impl Look {
-    /// Reads what must not be missing once it has been seen to go down, then the ups; and then in the
-    /// opposite order what was read before them again, to see how much has gone down meanwhile.
+    /// Reads the downs and the spill, then the ups, then the spill and the downs again, to see how
+    /// much went down in between.
     #[inline(always)]
     fn new(
         taken: impl Fn() -> u64,
@@ -335,7 +343,7 @@ impl Look {
         let downs_since = downs().wrapping_sub(downs_before);
         let sum =
             ups.wrapping_add(spilled_before).wrapping_sub(downs_before).wrapping_sub(taken_before);
-        // After a take meanwhile, nothing is known.
+        // After a take in between, nothing is known.
         let excess = if taken() == taken_before {
             downs_since.saturating_add(unsigned(spill_lost))
         } else {
@@ -344,7 +352,7 @@ impl Look {
         Self { sum, excess }
     }
 
-    /// The sum, if it is not above all levels there were meanwhile.
+    /// Returns the sum, if it is not above all levels during the look.
     #[inline(always)]
     fn exact(&self) -> Option<u64> {
         (self.excess == 0).then_some(self.sum)

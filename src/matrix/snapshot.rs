@@ -1,25 +1,25 @@
-//! A cut over all columns of a set that fits together.
+//! Consistent cuts over all columns of a set.
 //!
-//! If one add happened before another, a cut with the second has the first; a batch is in a cut
-//! wholly or not at all. For this an adder tells, before and after, that it is at work: an
-//! *operation*, which a reader can wait for. `docs/internals/ordering.md` has the proof.
+//! If one add happened before another, a cut with the second has the first. A batch is in a cut as
+//! a whole or not at all. For this, a thread that adds announces when it begins and when it is
+//! done: an *operation*, for which a reader can wait. `docs/internals/ordering.md` has the proof.
 //!
-//! An operation counts itself in the column `begun`, then looks whether adds are diverted, and if
-//! not, adds to its shard and counts itself in the column `ended`. If they are, it goes to the
-//! spill as a whole; if they were before it began, without counting itself. A cut then
+//! An operation counts itself in the column `begun`, and then looks whether adds are diverted. If
+//! not, it adds to its shard and counts itself in the column `ended`. If they are, it goes to the
+//! spill as a whole; if they were before it began, it does so without counting itself. A cut then
 //!
-//! 1. diverts: operations begun from here on go to the spill. [`membarrier`] between this store
-//!    and the loads that follow, and between an operation's `begun` and its look, makes sure that
-//!    either the operation sees the divert or the cut sees the operation;
+//! 1. diverts: operations that begin from here on go to the spill. [`membarrier`] between this
+//!    store and the loads that follow, and between an operation's `begun` and its look, ensures
+//!    that either the operation sees the divert or the cut sees the operation;
 //! 2. waits until as many operations have ended (read first) as have begun: the shards are at rest;
-//! 3. adds up the shards, and the idle side of the spill, which is at rest as well;
-//! 4. flips the spill: the moment of the cut. Waits until the side just left is at rest, and adds
-//!    that one.
+//! 3. sums the shards, and the idle side of the spill, which is at rest as well;
+//! 4. flips the spill, which is the moment of the cut, waits until the side just left is at rest,
+//!    and adds that one.
 //!
 //! A single add through `PerCpu` needs no `begun` and `ended`: the membarrier ends every section in
-//! flight, so that each has added to its shard before, or will abort and go to the spill.
+//! flight, so each has either added to its shard before, or will abort and go to the spill.
 //!
-//! Adders wait for nobody. A cut waits for operations that are under way, at most one per thread.
+//! Adds never wait. A cut waits for operations in progress, at most one per thread.
 
 use super::{
     columns::Columns,
@@ -29,31 +29,31 @@ use super::{
     rows::{Lease, add_cell},
 };
 use crate::{
-    index::SetIndex,
     lock::Guard,
     membarrier,
     sync::{Ordering, yield_now},
 };
+use std::iter;
 
 /// Adjacent columns that are read together.
 #[derive(Clone, Copy)]
 pub(crate) struct Span {
     pub(crate) first: usize,
-    /// Whether the last of them is read once all the others have been, spill and all. It is added to
-    /// before them, so that whatever is seen of them has its part in it.
+    /// Whether the last column is read after all the others and their spill. Adds go to it before
+    /// they go to the others, so whatever is seen of the others is in it.
     pub(crate) last_is_late: bool,
 }
 
 impl Span {
-    /// From the first column on, in no order.
+    /// All columns that the buffer has room for, from the first one on, in any order.
     pub(crate) const ALL: Self = Self { first: 0, last_is_late: false };
 }
 
 /// Where an operation adds.
 enum Shard<'a> {
-    /// To the row that is the calling thread's for one operation.
+    /// A row that belongs to the calling thread for one operation.
     Row(Row<'a>),
-    /// Where each single add finds its own way: a restartable sequence does so each time.
+    /// Each single add finds its own row: a restartable sequence does so each time.
     Any(&'a Matrix<Many>),
 }
 
@@ -67,8 +67,8 @@ impl Shard<'_> {
     }
 }
 
-/// An operation on a shard, which has counted itself in, and counts itself out when it is dropped: by a panic
-/// too, of an index of the caller's, or cuts would wait for it without end.
+/// An operation on a shard, which has counted itself in, and counts itself out when it is dropped,
+/// also if the caller's `SetIndex` panics: otherwise cuts would wait for it without end.
 struct Operation<'a> {
     shard: Shard<'a>,
     ended: usize,
@@ -101,25 +101,26 @@ impl Matrix<Many> {
         }
     }
 
-    /// Out of line, so that the add of an untracked set needs no stack.
+    /// Performs an add as an operation, out of line, so that the add of an untracked set needs no
+    /// stack.
     #[inline(never)]
     fn operate_one(&self, column: usize, n: u64) {
-        self.operate(&[(column, n)]);
+        self.operate(iter::once((column, n)));
     }
 
-    /// Adds all of `adds`, as one operation if the set is tracked.
+    /// Adds all of `adds`, pairs of a column and what to add, as one operation if the set is tracked.
     #[inline(always)]
-    pub(crate) fn add_all<I: SetIndex>(&self, adds: &[(I, u64)]) {
+    pub(crate) fn add_all(&self, adds: impl Iterator<Item = (usize, u64)> + Clone) {
         if self.columns().tracked() {
             return self.operate(adds);
         }
         let shard = self.shard();
-        for &(index, n) in adds {
-            shard.add(self.columns().column(index), n);
+        for (column, n) in adds {
+            shard.add(self.columns().in_range(column), n);
         }
     }
 
-    /// Whether an add is a restartable sequence that a membarrier would end.
+    /// Returns whether an add is a restartable sequence that a membarrier ends.
     #[inline(always)]
     fn ends_with_membarrier(&self) -> bool {
         matches!(self.path(), Path::PerCpu(_) | Path::DenseCpu(_)) && membarrier::ends_sections()
@@ -133,10 +134,10 @@ impl Matrix<Many> {
         }
     }
 
-    /// Out of line: it is many adds long, and every one of them is inlined into it.
+    /// Adds all of `adds`, out of line: it is many adds long, and each of them is inlined.
     #[inline(never)]
-    pub(super) fn operate<I: SetIndex>(&self, adds: &[(I, u64)]) {
-        // An operation that begins while adds are diverted is not one more for the cut to wait for.
+    pub(super) fn operate(&self, adds: impl Iterator<Item = (usize, u64)> + Clone) {
+        // The cut need not wait for an operation that begins while adds are diverted.
         let mut diverted = self.is_diverted();
         if !diverted {
             let operation = Operation::begin(self);
@@ -144,8 +145,8 @@ impl Matrix<Many> {
             membarrier::light();
             diverted = self.is_diverted();
             if !diverted {
-                for &(index, n) in adds {
-                    operation.shard.add(self.columns().column(index), n);
+                for (column, n) in adds.clone() {
+                    operation.shard.add(self.columns().in_range(column), n);
                 }
             }
         }
@@ -154,16 +155,16 @@ impl Matrix<Many> {
         }
     }
 
-    /// An operation that may not touch a shard just now.
+    /// Performs an operation that may not touch a shard at the moment.
     #[cold]
     #[inline(never)]
-    fn operate_slow<I: SetIndex>(&self, adds: &[(I, u64)]) {
+    fn operate_slow(&self, adds: impl Iterator<Item = (usize, u64)>) {
         self.prepare();
-        let adds = adds.iter().map(|&(index, n)| (self.columns().column(index), n));
+        let adds = adds.map(|(column, n)| (self.columns().in_range(column), n));
         self.columns().spill_all(self.oldest(), adds);
     }
 
-    /// Writes the sums of the columns of `span` to `sums`: those of a cut if the set is tracked.
+    /// Writes the sums of the columns of `span` to `sums`, those of a cut if the set is tracked.
     pub(crate) fn sums(&self, span: Span, sums: &mut [u64]) {
         self.read(span, sums, |sums| {
             let Some(oldest) = self.oldest() else { return };
@@ -174,13 +175,14 @@ impl Matrix<Many> {
         });
     }
 
-    /// Writes the totals of the columns of `span` to `totals`: those of a cut if the set is tracked.
+    /// Writes the totals of the columns of `span` to `totals`, those of a cut if the set is
+    /// tracked.
     pub(crate) fn totals(&self, span: Span, totals: &mut [u64]) {
         self.read(span, totals, |_| {});
     }
 
-    /// Adds the totals to what `begin` makes of zeros. That comes before the cells, as in
-    /// `Matrix::sum`, and under the lock if there is to be one.
+    /// Calls `begin` with zeros, and adds the totals to what it leaves there. It reads before the
+    /// cells are read, as in `Matrix::sum`, and under the lock if there is one.
     fn read(&self, span: Span, totals: &mut [u64], begin: impl FnOnce(&mut [u64])) {
         totals.fill(0);
         if !self.columns().tracked() {
@@ -190,10 +192,11 @@ impl Matrix<Many> {
             begin(totals);
             self.add_cut(&lock, span, totals);
         }
-        // Else nothing was added when the lock was looked for, and that is the moment of the cut.
+        // Otherwise nothing had been added when the lock was looked for: that is the moment of the
+        // cut.
     }
 
-    /// Writes the sums of the columns of `span` to `sums`, which then start again from zero.
+    /// Writes the sums of the columns of `span` to `sums`, and starts the columns again from zero.
     pub(crate) fn take_all(&self, span: Span, sums: &mut [u64]) {
         sums.fill(0);
         // Without a lease nothing was ever added.
@@ -225,7 +228,7 @@ impl Matrix<Many> {
         add_spills(oldest, 1 - idle, span.first, totals);
     }
 
-    /// Adds the totals, each between its true counts at the beginning and at the end.
+    /// Adds the totals, each between its true counts at the beginning and at the end of the call.
     pub(super) fn add_unlocked(&self, span: Span, totals: &mut [u64]) {
         let (early, late) = totals.split_at_mut(totals.len() - usize::from(span.last_is_late));
         self.add_pass(span.first, early);
@@ -241,7 +244,8 @@ impl Matrix<Many> {
         }
     }
 
-    /// Adds all rows of all leases, one after another, less what the cells held when they were leased.
+    /// Adds all rows of all leases, one after another, less what the cells held when they were
+    /// leased.
     fn add_rows(&self, first: usize, totals: &mut [u64]) {
         let Ok(newest) = self.newest() else { return };
         for lease in newest.with_older() {
@@ -254,9 +258,10 @@ impl Matrix<Many> {
         }
     }
 
-    /// Returns once every operation that has not seen the divert is over.
+    /// Returns once every operation that has not seen the divert has ended.
     fn await_operations(&self) {
-        // `ended` first: it never exceeds `begun`, so that equal means that none is in between.
+        // `ended` is loaded first. It never exceeds `begun`, so if they are equal no operation is
+        // in progress.
         while self.column_now(self.columns().ended()) != self.column_now(self.columns().begun()) {
             yield_now();
         }
@@ -267,10 +272,10 @@ impl Matrix<Many> {
     }
 }
 
-/// Adds the spill of `side`; an untracked set has side 0 alone.
+/// Adds the spill of `side`; an untracked set has only side 0.
 fn add_spills(oldest: Lease<'_>, side: usize, first: usize, totals: &mut [u64]) {
     for (column, total) in (first..).zip(totals) {
-        // The acquire partners the release in `spill_all`.
+        // Its acquire partners the release in `spill_all`.
         *total = add_cell(*total, oldest.spill_side(side, column));
     }
 }

@@ -1,8 +1,8 @@
-//! `Striped`: threads share a fixed number of shards by their number; an add is a `fetch_add`.
+//! `Striped`: threads share a fixed number of shards by their number, and an add is a `fetch_add`.
 //!
-//! Dense thread numbers keep threads apart as long as there are no more of them than shards; the
-//! atomic add keeps the sum exact when there are. Portable, bounded memory, and the fallback of
-//! the other backends.
+//! Dense thread numbers keep threads apart as long as there are no more threads than shards, and
+//! the atomic add keeps the sum exact when there are. Portable, with bounded memory, and the
+//! fallback for `PerCpu`.
 
 use super::{plan::Plan, pool::Writers, route::Route};
 use crate::{
@@ -11,11 +11,12 @@ use crate::{
     sync::{AtomicU64, Ordering},
 };
 
-/// Shards per CPU by default: more threads than CPUs take turns, and two that share a shard meet
-/// only if they run at once. With four shards per CPU and threads spread evenly, they seldom do.
+/// The default number of shards per CPU. More threads than CPUs take turns, and two that share a
+/// shard meet only if they run at the same time. With four shards per CPU and evenly spread
+/// threads, that is rare.
 const SHARDS_PER_CPU: usize = 4;
 
-/// Returns a power of two for that many CPUs.
+/// Returns the default number of shards for that many CPUs, a power of two.
 pub(super) fn default_rows(cpus: usize) -> usize {
     (cpus * SHARDS_PER_CPU).next_power_of_two().min(*SHARDS.end())
 }

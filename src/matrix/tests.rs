@@ -1,4 +1,5 @@
-//! Where adds land, which no sum tells: that they find a shard as soon as they can, and again.
+//! Where adds land, which no sum shows: that they find a shard as soon as they can, and keep
+//! finding it.
 
 mod levels;
 
@@ -24,7 +25,7 @@ fn tracked_set(settings: Settings) -> Matrix<Many> {
     Matrix::new(Many::new(2, true), settings.with_read_lock(Some(true)))
 }
 
-/// What an add has added to the shards, and what to the spill.
+/// Adds, and returns what that added to the shards and what to the spill.
 fn landed(matrix: &Matrix<One>) -> [u64; 2] {
     let totals = || [matrix.collect(COLUMN), matrix.spilled(COLUMN)];
     let before = totals();
@@ -36,7 +37,7 @@ fn landed(matrix: &Matrix<One>) -> [u64; 2] {
 const IN_A_SHARD: [u64; 2] = [5, 0];
 const SPILLED: [u64; 2] = [0, 5];
 
-/// For the two whose adds are not aborted.
+/// For the two backends whose adds are never aborted.
 #[test]
 fn the_first_add_spills_and_the_others_do_not() {
     for backend in [Backend::PerThread, Backend::Striped] {
@@ -78,7 +79,8 @@ fn most_adds_through_per_cpu_land_in_a_shard_and_none_takes_a_thread_number() {
     assert_eq!(thread_id::current().get(), None);
 }
 
-/// The calling thread, and `more` threads while it is alive, each have a shard from their second add on.
+/// Checks that the calling thread, and `more` threads while it is alive, each have a shard from
+/// their second add on.
 fn second_adds_land_in_shards(matrix: &Matrix<One>, more: usize) {
     landed(matrix);
     assert_eq!(landed(matrix), IN_A_SHARD, "with {more} more threads to come");
@@ -89,12 +91,12 @@ fn second_adds_land_in_shards(matrix: &Matrix<One>, more: usize) {
     }
 }
 
-/// In a process of its own, whose threads have the numbers from 0 on: all powers of two among them.
+/// In a child process, whose threads have the numbers from 0 on, with all powers of two among them.
 #[test]
 fn per_thread_grows_with_every_thread() {
     in_child(module_path!(), "per_thread_grows_with_every_thread", || {
         let matrix = matrix(Backend::PerThread);
-        // Where there are more CPUs than that, there are more from the start.
+        // With more CPUs than that, there are more shards from the start.
         let shards = matrix.shards().max(128);
         second_adds_land_in_shards(&matrix, 70);
         assert_eq!(matrix.shards(), shards);
@@ -102,7 +104,7 @@ fn per_thread_grows_with_every_thread() {
     });
 }
 
-/// Else its adds through `PerCpu` would count themselves in and out until somebody asks for a snapshot.
+/// Otherwise its adds through `PerCpu` would count themselves in and out until the first snapshot.
 #[test]
 fn a_tracked_set_registers_for_membarriers_with_its_first_add() {
     in_child(module_path!(), "a_tracked_set_registers_for_membarriers_with_its_first_add", || {
@@ -114,26 +116,27 @@ fn a_tracked_set_registers_for_membarriers_with_its_first_add() {
     });
 }
 
-/// What a cut waits for: `snapshot.rs` says why a single add through `PerCpu` need not count itself.
+/// A cut waits for these; `snapshot.rs` says why a single add through `PerCpu` need not count
+/// itself.
 #[test]
 fn operations_on_a_tracked_set_count_themselves_in_and_out() {
     for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
         let matrix = tracked_set(Settings::new(backend, None));
         let operations =
             || [matrix.columns().begun(), matrix.columns().ended()].map(|it| matrix.column_now(it));
-        // The first one finds no shards, and spills.
+        // The first one finds no shards, and goes to the spill.
         (0..11).for_each(|_| matrix.add_one(0, 1));
         let ended_by_membarrier =
             matrix.backend() == Backend::PerCpu && membarrier::ends_sections();
         let single = if ended_by_membarrier { 0 } else { 10 };
         assert_eq!(operations(), [single; 2], "{backend}");
-        (0..5).for_each(|_| matrix.add_all(&[(0, 1), (1, 1)]));
+        (0..5).for_each(|_| matrix.add_all([(0, 1), (1, 1)].into_iter()));
         assert_eq!(operations(), [single + 5; 2], "{backend}");
         assert_eq!([0, 1].map(|column| matrix.sum(column)), [16, 5], "{backend}");
     }
 }
 
-/// Which a sum does not tell. In a process where nobody else leases.
+/// A sum does not show this. In a child process, where no other test leases.
 #[test]
 fn counters_that_are_dropped_give_their_columns_back() {
     in_child(module_path!(), "counters_that_are_dropped_give_their_columns_back", || {
@@ -150,7 +153,7 @@ fn counters_that_are_dropped_give_their_columns_back() {
                 assert_eq!(pool.taken(), 1, "{backend}");
                 let mut others: Vec<_> = (0..300).map(|_| make()).collect();
                 assert_eq!(pool.taken(), 301, "{backend}");
-                // From the middle, where they are replaced by others, and then all.
+                // First those in the middle, which others replace, and then all.
                 (0..100).for_each(|at| others[100 + at] = make());
                 assert_eq!(pool.taken(), 301, "{backend}");
                 drop(others);
@@ -162,14 +165,14 @@ fn counters_that_are_dropped_give_their_columns_back() {
     });
 }
 
-/// In a process where no thread that is pinned to a CPU can have asked for their number.
+/// In a child process, where no pinned thread can have queried the number of CPUs.
 #[test]
 fn the_default_number_of_shards_is_the_documented_one() {
     in_child(module_path!(), "the_default_number_of_shards_is_the_documented_one", || {
         let cpus = num_cpus::get();
         let shards = |backend| Counter::builder().backend(backend).build().shards();
         assert_eq!(shards(Backend::Striped), (4 * cpus).next_power_of_two());
-        // On two CPUs, 4 + 2 would be as good.
+        // On two CPUs, 4 + 2 would give the same result.
         assert_eq!(striped::default_rows(3), 16);
         assert_eq!(shards(Backend::PerThread), cpus.next_power_of_two());
         if super::area(Backend::PerCpu).is_ok() {
@@ -178,7 +181,7 @@ fn the_default_number_of_shards_is_the_documented_one() {
     });
 }
 
-/// What the documentation promises, and what the sharing of lines rests on.
+/// The documentation promises this, and the sharing of lines relies on it.
 #[test]
 fn a_counter_is_32_bytes_and_all_zeros() {
     assert_eq!([size_of::<Matrix<One>>(), size_of::<Matrix<UpDown>>()], [32; 2]);

@@ -1,9 +1,10 @@
-//! What a thread gives back when it ends: its number, and its registration for restartable sequences.
+//! What a thread returns when it ends: its number, and its registration for restartable sequences.
 
 #[cfg(not(all(test, any(loom, shuttle))))]
 pub(super) use at_exit::watch;
 
-/// No add of this thread touches a shard from here on: each of the two bars it first.
+/// Ends both. No add of this thread touches a shard from here on, since each of the two first bars
+/// it.
 #[cfg(not(all(test, any(loom, shuttle))))]
 fn end() {
     super::thread_id::end();
@@ -11,7 +12,7 @@ fn end() {
 }
 
 /// Linux: a POSIX thread-specific key. With glibc its destructors run after those of all
-/// `thread_local!`s, which may thus count at full speed, and setting one of the first 32 keys
+/// `thread_local!`s, so these may count at full speed, and setting one of the first 32 keys
 /// allocates nothing.
 #[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
 #[expect(unsafe_code, reason = "pthread keys are reached through libc")]
@@ -19,10 +20,10 @@ mod at_exit {
     use crate::sync::{AtomicU64, Ordering};
     use std::{ffi::c_void, ptr::NonNull};
 
-    /// The key plus one, once there is one.
+    /// The key plus one, or 0 if there is none yet.
     static KEY: AtomicU64 = AtomicU64::new(0);
 
-    /// Has what the calling thread holds given back when it ends; false where that cannot be had.
+    /// Arranges for `end` to run when the calling thread ends. Returns whether that was possible.
     pub(in crate::matrix) fn watch() -> bool {
         let Some(key) = key() else { return false };
         let any = NonNull::<c_void>::dangling().as_ptr();
@@ -42,7 +43,7 @@ mod at_exit {
         if unsafe { libc::pthread_key_create(&raw mut made, Some(on_exit)) } != 0 {
             return None;
         }
-        // Relaxed: the key is a plain number that guards no memory of ours.
+        // Relaxed: the key is a plain number that guards no memory.
         match KEY.compare_exchange(0, u64::from(made) + 1, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => Some(made),
             Err(theirs) => {
@@ -58,8 +59,8 @@ mod at_exit {
     }
 }
 
-/// Elsewhere: a thread-local with a destructor. Those that were first used before it are dropped
-/// after it; adds from their destructors find the thread barred and spill.
+/// Elsewhere: a thread-local with a destructor. Thread-locals that were used before it are dropped
+/// after it: adds from their destructors find the thread barred and go to the spill.
 #[cfg(all(not(target_os = "linux"), not(all(test, any(loom, shuttle)))))]
 mod at_exit {
     struct Watch;
@@ -74,13 +75,13 @@ mod at_exit {
         static WATCH: Watch = const { Watch };
     }
 
-    /// Has what the calling thread holds given back when it ends; false where that cannot be had.
+    /// Arranges for `end` to run when the calling thread ends. Returns whether that was possible.
     pub(in crate::matrix) fn watch() -> bool {
         WATCH.try_with(|_| ()).is_ok()
     }
 }
 
-/// The models' threads hold nothing but what a model gives them.
+/// Returns `true`: the models' threads have only what a model gives them.
 #[cfg(all(test, any(loom, shuttle)))]
 pub(super) fn watch() -> bool {
     false

@@ -1,23 +1,23 @@
 //! Dense, recycled thread numbers.
 //!
-//! `n` live threads that count hold numbers near `0..n`: the lowest free number is handed out, and
-//! a thread that ends gives its number back. Sequential numbers that are never reused would let
-//! two long-lived threads collide on one shard without end, and would let per-thread shards grow
-//! without end.
+//! `n` live threads that count hold numbers close to `0..n`: the lowest free number is assigned,
+//! and a thread that ends returns its number. Sequential numbers that are never reused would let
+//! two long-lived threads collide on one shard without end, and let per-thread shards grow without
+//! end.
 //!
-//! A thread may end without giving its number back: it counted for the first time after its key
-//! destructors, or it ended by the bare system call. On Linux such numbers are found, see `owners`.
+//! A thread may end without returning its number: if it counted for the first time after its key
+//! destructors, or ended by the bare system call. On Linux such numbers are found; see `owners`.
 //!
-//! Everything here is fit for a signal handler on Linux, where a handler may be the first in its
-//! thread to count: claiming is lock-free, the registration for the end of the thread allocates
-//! nothing as long as our key is one of the first 32 of the process, and there is no lock that a
-//! `fork` could leave behind, taken, in the child. The child
-//! of a fork keeps the number of the thread that forked; those of the threads that the fork left
-//! behind stay taken there, which costs density and nothing else.
+//! On Linux everything here may run in a signal handler, which may be the first to count in its
+//! thread: claiming is lock-free, the registration for the end of the thread allocates nothing as
+//! long as our key is one of the first 32 of the process, and there is no lock that a `fork` could
+//! leave taken in the child. The child of a fork keeps the number of the thread that forked; the
+//! numbers of the threads that it left behind stay taken there, which costs density and nothing
+//! else.
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// Which numbers are taken, a bit each.
+/// Which numbers are taken, one bit each.
 pub(super) struct Numbers<const WORDS: usize>([AtomicU64; WORDS]);
 
 impl<const WORDS: usize> Numbers<WORDS> {
@@ -31,7 +31,7 @@ impl<const WORDS: usize> Numbers<WORDS> {
         Self(std::array::from_fn(|_| AtomicU64::new(0)))
     }
 
-    /// The lowest free number, now taken; `None` when there is none.
+    /// Claims the lowest free number, if there is one.
     pub(super) fn claim(&self) -> Option<usize> {
         (0..WORDS).find_map(|word| Some(word * 64 + self.claim_in(word)?))
     }
@@ -40,7 +40,7 @@ impl<const WORDS: usize> Numbers<WORDS> {
         let mut taken = self.0[word].load(Ordering::Relaxed);
         while taken != u64::MAX {
             let bit = taken.trailing_ones() as usize;
-            // Acquire: partners the release in `release`, so that a new owner of a per-thread
+            // Acquire: partners the release in `release`, so that the new owner of a per-thread
             // shard adds to what the previous owner stored last.
             taken = self.0[word].fetch_or(1 << bit, Ordering::Acquire);
             if taken & (1 << bit) == 0 {
@@ -50,7 +50,7 @@ impl<const WORDS: usize> Numbers<WORDS> {
         None
     }
 
-    /// Gives `number` back.
+    /// Releases `number`.
     pub(super) fn release(&self, number: usize) {
         // Release: partners the acquire in `claim_in`.
         self.0[number / 64].fetch_and(!(1 << (number % 64)), Ordering::Release);
@@ -80,13 +80,13 @@ mod real {
     pub(super) static NUMBERS: Numbers<{ MAX_THREADS / 64 }> = Numbers::new();
 
     thread_local! {
-        // Const and without a destructor: a plain load for the fast path, and readable to the
-        // very end of the thread, from every other thread-local's destructor too. Atomic, since a
-        // signal handler of this thread may count; relaxed, since nobody else sees it.
+        // Const and without a destructor: a plain load on the fast path, and readable to the very
+        // end of the thread, also from every other thread-local's destructor. Atomic, since a
+        // signal handler of this thread may count; relaxed, since no other thread sees it.
         static NUMBER: AtomicUsize = const { AtomicUsize::new(Number::UNSET.raw()) };
     }
 
-    /// The calling thread's number.
+    /// Returns the calling thread's number.
     #[inline(always)]
     pub(in crate::matrix) fn current() -> Number {
         Number::from_raw(NUMBER.with(|number| number.load(Ordering::Relaxed)))
@@ -94,14 +94,16 @@ mod real {
 
     fn set(number: Number) {
         NUMBER.with(|cell| cell.store(number.raw(), Ordering::Relaxed));
-        // A handler must find this done before what follows.
+        // A signal handler must see this done before what follows.
         compiler_fence(Ordering::SeqCst);
     }
 
     /// Gives the calling thread a number, unless it has one or is barred. A thread that finds none
-    /// free, or cannot have its end watched, is barred: its adds spill without asking again.
+    /// free, or whose end cannot be watched, is barred: its adds go to the spill without trying
+    /// again.
     pub(in crate::matrix) fn claim() {
-        // A signal handler that counts in the middle of this finds the thread barred and spills.
+        // A signal handler that counts in the middle of this finds the thread barred, and its add
+        // goes to the spill.
         let before = NUMBER.with(|number| number.swap(Number::BARRED.raw(), Ordering::Relaxed));
         if before != Number::UNSET.raw() {
             return set(Number::from_raw(before));
@@ -116,10 +118,10 @@ mod real {
         }
     }
 
-    /// The lowest free number. Before numbers get twice as high as they were, and when there are none
-    /// left, those of threads that have ended without a word are looked for.
+    /// Claims the lowest free number. Before numbers get twice as high as they were, and when none
+    /// is left, looks for numbers of threads that have ended without returning theirs.
     fn claim_low() -> Option<usize> {
-        /// Below this, dead threads do no harm.
+        /// Below this, numbers of dead threads do no harm.
         const FEW: usize = 64;
         let first = NUMBERS.claim();
         let taken = first.unwrap_or(MAX_THREADS);
@@ -138,12 +140,13 @@ mod real {
     }
 
     fn give_back(number: usize) {
-        // Before the number is free, or the next owner's note would be lost.
+        // Done before the number is free, or the next owner's note would be lost.
         owners::forget(number);
         NUMBERS.release(number);
     }
 
-    /// The end of the thread: no add of it may touch its shard from here on, hence the order of the steps.
+    /// Ends the thread. No add of it may touch its shard from here on, hence the order of the
+    /// steps.
     pub(in crate::matrix) fn end() {
         let held = current().get();
         set(Number::BARRED);
@@ -153,7 +156,7 @@ mod real {
     }
 }
 
-/// Under loom and shuttle, a model says which number each of its threads has.
+/// Under loom and shuttle, a model assigns the numbers of its threads.
 #[cfg(all(test, any(loom, shuttle)))]
 mod modelled {
     use super::super::route::Number;

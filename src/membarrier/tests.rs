@@ -1,5 +1,5 @@
-//! That the pair of fences is one, whatever the kernel makes of membarrier(2). A registration cannot be
-//! undone, nor can a filter for system calls: each test has a process to itself.
+//! The two fences work as a pair, whatever the kernel makes of membarrier(2). A registration cannot
+//! be undone, nor can a filter for system calls, so each test has its own process.
 
 #![expect(unsafe_code, reason = "the filter is installed through libc")]
 
@@ -20,14 +20,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The commands that the kernel knows, a bit each.
+/// Returns the commands that the kernel knows, one bit each.
 fn offered() -> c_int {
-    // SAFETY: membarrier(2) takes any numbers, and touches no memory of the process.
+    // SAFETY: membarrier(2) accepts any numbers, and touches no memory of the process.
     let answer = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_QUERY, 0, 0) };
     answer.max(0).try_into().unwrap()
 }
 
-/// Has the kernel refuse all commands to this process that have a bit of `bits`; false if it cannot.
+/// Makes the kernel refuse to this process all commands that have a bit of `bits`. Returns false if
+/// it cannot.
 fn refuse(bits: u32) -> bool {
     let step = |code, [jt, jf]: [u8; 2], k| libc::sock_filter {
         code: u16::try_from(code).unwrap(),
@@ -65,11 +66,12 @@ fn refuse(bits: u32) -> bool {
     done
 }
 
-/// Two threads, of which one stores, calls `light` and loads what the other one stores, and that one
-/// does the same with `heavy`, over and over. How often neither saw the other's store.
+/// Runs two threads, of which each stores and then loads what the other one stores, over and over,
+/// one with `light` in between and one with `heavy`. Returns how often neither saw the other's
+/// store.
 fn neither_saw_the_other(light: fn(), heavy: fn(), rounds: u64) -> usize {
     let [x, y, done] = &[0; 3].map(|zero| CachePadded::new(AtomicU64::new(zero)));
-    // Both at once, or with any lead of the one or the other: whoever waits comes late.
+    // The threads start at once or with a lead of either, since a thread that waits comes late.
     let wait_for = |ended| {
         let backoff = Backoff::new();
         while done.load(Ordering::Acquire) < ended {
@@ -144,7 +146,7 @@ fn noticed(light: fn(), heavy: fn()) {
     }
 }
 
-/// Says so if they do not.
+/// Returns whether two threads ever run at once, and prints a message if not.
 fn two_threads_run_at_once() -> bool {
     let at_once = thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1);
     if !at_once {

@@ -1,30 +1,32 @@
-//! The critical section for aarch64. What it does, and why that is right, heads `linux.rs`.
+//! The critical section for aarch64. What it does, and why that is correct, is at the head of
+//! `linux.rs`.
 //!
-//! An add to memory is a load, an add and a store here; the store is the commit. What another
-//! thread stores to the cell in between is not overwritten: no other thread does, as long as this one
-//! is in the section.
+//! An add to memory is a load, an add and a store here; the store is the commit. It cannot
+//! overwrite what another thread stores to the cell in between, since no other thread does while
+//! this one is in the section.
 //!
-//! # Why a weakly ordered machine does not break it
+//! # Why weak ordering does not break it
 //!
-//! 1. **Between the section and the kernel no barrier is needed.** They share a CPU, and a CPU takes
-//!    an interrupt between two instructions: all before have taken effect for the kernel's eyes, and
-//!    none after. Whatever else is reordered, only other CPUs can see.
-//! 2. **The next writer of the row sees the commit.** On the same CPU by program order; where the
-//!    kernel hands the id on to another CPU (`mm_cid`), by the barriers of its switches.
-//! 3. **The commit is `stlr`, a store with release.** Without it a reader might see an add and miss one
-//!    that came before it. `dmb ish` and `str` would order as much, and dearer; the section would
-//!    still end with the store.
-//! 4. **The load of the limit is relaxed.** Rows and zeroes came with the route, which the caller has
-//!    acquired. Nobody else sees the loads that follow; and the commit waits for the compare, being a
-//!    store behind a branch.
-//! 5. **A membarrier ends the section as anywhere.** The interrupt aborts it, or finds it committed, and
-//!    is a full barrier: the commit is seen after the membarrier, and a section that begins after
-//!    the interrupt loads the limit after it.
+//! 1. **No barrier is needed between the section and the kernel.** They share a CPU, and a CPU
+//!    takes an interrupt between two instructions: to the kernel, all instructions before it have
+//!    taken effect, and none after it. Only other CPUs can see a different order.
+//! 2. **The next writer of the row sees the commit.** On the same CPU by program order; if the
+//!    kernel passes the id on to another CPU (`mm_cid`), by the barriers of its context switches.
+//! 3. **The commit is `stlr`, a store with release.** Otherwise a reader might see an add and miss
+//!    an earlier one. `dmb ish` and `str` would give the same order at a higher price; the section
+//!    would still end with the store.
+//! 4. **The load of the limit is relaxed.** Rows and zeros were published with the route, which the
+//!    caller has acquired. No other thread observes the loads that follow; and the commit waits for
+//!    the comparison, since it is a store behind a branch.
+//! 5. **A membarrier ends the section as on other machines.** The interrupt aborts it, or finds it
+//!    committed, and is a full barrier: the commit is visible after the membarrier, and a section
+//!    that begins after the interrupt loads the limit after it.
 //!
 //! # The registers
 //!
-//! x16 and x17 are those that a linker's veneer may spoil: the abort handler is far from the section's end,
-//! so its jump may go through one. Taken as the section's own, they hold nothing that is needed there.
+//! A linker's veneer may overwrite x16 and x17: the abort handler is far from the section's end, so
+//! its jump may go through one. Used as temporaries of the section, they hold nothing that is
+//! needed there.
 
 #![expect(unsafe_code, reason = "the critical section")]
 
@@ -33,19 +35,21 @@ use super::{Area, CELL, Target, abi, count_abort, delay, descriptor, disarm};
 use std::ffi::c_uint;
 use std::{arch::asm, mem::offset_of};
 
-/// `RSEQ_SIG` in glibc `sysdeps/unix/sysv/linux/aarch64/bits/rseq.h`: the four bytes before an abort
-/// handler that the kernel checks against those given at the registration.
+/// `RSEQ_SIG` in glibc `sysdeps/unix/sysv/linux/aarch64/bits/rseq.h`: the four bytes before an
+/// abort handler, which the kernel compares with those given at the registration.
 pub(super) const SIGNATURE: u32 = 0xd428_bc00;
 
-/// The section, with what leaves the carry clear if `x17` is the id of a row below the limit `w16`, what
-/// turns that into the cell's address, and further operands for these. `{place}` is that of the area, then of
-/// the cell, and 0 after a miss, which it is from the comparison to the branch in any case.
+/// The section. Its arguments are the code that clears the carry flag if `x17` is the id of a row
+/// below the limit `w16`, the code that turns the id into the cell's address, and further operands
+/// for both. `{place}` is the address of the area, then of the cell, and 0 after a miss; it is 0
+/// from the comparison to the branch in any case.
 macro_rules! section {
     ($check_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {{
         let place: usize;
-        // SAFETY: the caller's, for the commit: the row is below the limit, so there is a cell. The
-        // thread may write its own descriptor's address to its area, whatever another library left there: that one's section is over, or this would not run.
-        // The stack is not touched.
+        // SAFETY: the caller ensures that the row of the commit has the cell, since the row is
+        // below the limit. The thread may write its own descriptor's address to its area, whatever
+        // another library left there: that library's section has ended, or this would not run. The
+        // stack is not touched.
         unsafe {
             asm!(
                 descriptor!(),
@@ -56,18 +60,18 @@ macro_rules! section {
                 // The descriptor's address.
                 "adrp x16, 9b",
                 "add x16, x16, :lo12:9b",
-                // Arm: from the very next instruction on, the kernel knows.
+                // Arm: the kernel watches from the next instruction on.
                 "str x16, [{place}, {rseq_cs}]",
                 "2:",
                 disarm!(),
                 delay!(1),
                 $check_id,
                 delay!(6),
-                // No row of this number just now. The flags stay as they are.
+                // There is no row with this number at the moment. The flags stay as they are.
                 "mov {place}, xzr",
                 "b.hs 3f",
                 delay!(7),
-                // From the row's number to the cell.
+                // Compute the cell's address from the row's number.
                 $to_cell,
                 delay!(8),
                 "ldr x16, [{place}]",
@@ -106,7 +110,7 @@ macro_rules! section {
     }};
 }
 
-/// The delay loops of unit tests need a register of their own.
+/// The delay loops of unit tests need one more register.
 #[cfg(not(test))]
 use section as section_here;
 #[cfg(test)]
@@ -116,8 +120,8 @@ macro_rules! section_here {
     };
 }
 
-/// The number of the thread's CPU against the limit, which is 0 if adds are diverted. That of a thread
-/// which is not registered is negative, and so beyond any limit as an unsigned number.
+/// Compares the number of the thread's CPU with the limit, which is 0 if adds are diverted. If the
+/// thread is not registered the number is negative, and so beyond any limit as an unsigned number.
 macro_rules! check_cpu {
     () => {
         concat!(
@@ -130,8 +134,9 @@ macro_rules! check_cpu {
     };
 }
 
-/// The dense number against the limit, if the number of the CPU is not negative; else as if it were
-/// beyond: carry set. The dense number of a thread that is not registered is some other thread's.
+/// Compares the dense number with the limit, if the number of the CPU is not negative; otherwise
+/// sets the carry flag, as if the number were beyond the limit. If the thread is not registered,
+/// its dense number belongs to some other thread.
 macro_rules! check_dense_cpu {
     () => {
         concat!(
@@ -148,22 +153,22 @@ macro_rules! check_dense_cpu {
     };
 }
 
-/// Rows a power of two of bytes apart that is known at compile time, and the first column. x16 is free by
-/// now.
+/// Computes the address for rows at a distance known at compile time, a power of two bytes, and the
+/// first column. x16 is no longer needed.
 macro_rules! to_cell {
     () => {
         "ldr x16, [{target}, {first}]\nadd {place}, x16, x17, lsl {shift}"
     };
 }
 
-/// Rows any number of bytes apart, and any column.
+/// Computes the address for rows at any distance, and any column.
 macro_rules! to_cell_of_column {
     () => {
         "ldr x16, [{target}, {first}]\nmadd x17, x17, {stride}, x16\nadd {place}, x17, {column}, lsl #3"
     };
 }
 
-/// [`add`] to the first column, with rows `STRIDE` cells apart, a power of two.
+/// Does what [`add`] does for the first column, with rows `STRIDE` cells apart, a power of two.
 ///
 /// # Safety
 ///
@@ -176,9 +181,9 @@ pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target,
     )
 }
 
-/// Adds `n` to the cell of `column` in the row of the calling thread's CPU, for as long as the thread stays
-/// on it; rows are `stride` cells apart. Returns false if it has not stayed, or there is no such row: then
-/// nothing has been added.
+/// Adds `n` to the cell of `column` in the row of the calling thread's CPU, if the thread stays on
+/// it during the add. Rows are `stride` cells apart. Returns false if the thread has not stayed
+/// there, or if there is no such row: then nothing has been added.
 ///
 /// # Safety
 ///
@@ -197,7 +202,7 @@ pub(crate) unsafe fn add(
     )
 }
 
-/// [`add`] to the row of the dense number.
+/// Does what [`add`] does for the row of the dense number.
 ///
 /// # Safety
 ///
@@ -216,11 +221,12 @@ pub(crate) unsafe fn add_dense(
     )
 }
 
-/// Where a static program has `__rseq_offset` and `__rseq_size`; null where the C library has none.
+/// Returns the addresses of `__rseq_offset` and `__rseq_size` in a static program, or null if the C
+/// library has none.
 #[cfg(target_feature = "crt-static")]
 pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
     let (offset, size);
-    // SAFETY: loads two addresses that the linker has put in place.
+    // SAFETY: loads two addresses that the linker has filled in.
     unsafe {
         asm!(
             ".weak __rseq_offset",
@@ -237,7 +243,7 @@ pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
     (offset, size)
 }
 
-/// Where the calling thread's control block is.
+/// Returns the address of the calling thread's control block.
 pub(super) fn thread_pointer() -> usize {
     let pointer;
     // SAFETY: reads a register.

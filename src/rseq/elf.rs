@@ -1,10 +1,11 @@
-//! Program headers in memory: what the kernel and the loader go by (System V ABI, chapter 5, for 64 bits).
+//! Program headers in memory, which the kernel and the loader use, too (System V ABI, chapter 5,
+//! for 64 bits).
 
 #![expect(unsafe_code, reason = "headers are read by address")]
 
 use std::ptr;
 
-// Where fields are, and the value that is looked for.
+// The offsets of fields, and a value of one.
 pub(super) const SEGMENT_VADDR: usize = 16;
 const SEGMENT_MEMSZ: usize = 40;
 const SEGMENT_ALIGN: usize = 48;
@@ -18,7 +19,7 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    /// Those of the program, as the kernel has told it.
+    /// Returns the headers of the program, from the kernel.
     pub(super) fn of_executable() -> Self {
         Self {
             first: auxiliary(libc::AT_PHDR),
@@ -27,22 +28,22 @@ impl Segments {
         }
     }
 
-    /// The first header of that type.
+    /// Returns the address of the first header of that type.
     pub(super) fn header(&self, kind: u32) -> Option<usize> {
         let mut headers = (0..self.count).map(|index| self.first + index * self.size);
         headers.find(|&header| read::<u32>(header) == kind)
     }
 
-    /// Whether so many bytes at that distance from the thread pointer are thread-locals of the executable,
-    /// whose headers these are.
+    /// Returns whether `bytes` at that distance from the thread pointer are thread-locals of the
+    /// executable with these headers.
     ///
-    /// The linker has put such distances into the code of the program, so they are the same in every thread.
+    /// Such distances are constants in the program's code, so they are the same in every thread.
     pub(super) fn have_locals(&self, distance: usize, bytes: usize) -> bool {
         let Some(header) = self.header(PT_TLS) else { return false };
         let [address, size, align] =
             [SEGMENT_VADDR, SEGMENT_MEMSZ, SEGMENT_ALIGN].map(|at| read::<usize>(header + at));
-        // The block of a thread begins as far from a boundary as the segment does. ELF's handling of
-        // thread-local storage has two variants of where that is.
+        // The block of a thread begins as far from a boundary as the segment does. ELF has two
+        // variants of where a block is.
         let beyond_boundary = |at: usize| at & (align.max(1) - 1);
         let start = if cfg!(target_arch = "aarch64") {
             // Above the thread pointer, which points to two words.
@@ -57,14 +58,15 @@ impl Segments {
     }
 }
 
-/// What the kernel has told the program.
+/// Returns a value of the auxiliary vector, from the kernel.
 pub(super) fn auxiliary(kind: libc::c_ulong) -> usize {
-    // SAFETY: `getauxval` has no requirement, and answers 0 for what there is not.
+    // SAFETY: `getauxval` has no requirements, and returns 0 for what it does not know.
     usize::try_from(unsafe { libc::getauxval(kind) }).unwrap_or(0)
 }
 
-/// What is at an address of an image, of a type for which any bytes will do.
+/// Reads a value from an image, of a type for which any bytes are valid.
 pub(super) fn read<T: Copy>(address: usize) -> T {
-    // SAFETY: callers go by the image's own tables, which the kernel and the loader have mapped, and which stay.
+    // SAFETY: callers take addresses from the image's own tables, which the kernel and the loader
+    // have mapped and never unmap.
     unsafe { ptr::with_exposed_provenance::<T>(address).read_unaligned() }
 }

@@ -1,4 +1,4 @@
-//! The area that glibc registers for every thread, since 2.35.
+//! The area that glibc registers for every thread, since version 2.35.
 
 #![expect(unsafe_code, reason = "glibc's variables are reached by address")]
 
@@ -7,7 +7,8 @@ use std::ffi::c_uint;
 #[cfg(not(target_feature = "crt-static"))]
 use {super::image::Image, std::ptr};
 
-/// Returns the area, or what is missing: [`Missing::Glibc`] if nothing says that glibc knows of areas at all.
+/// Returns the area, or what is missing: [`Missing::Glibc`] if there is no sign that glibc has
+/// areas at all.
 pub(super) fn area() -> Result<Area, Missing> {
     static ANSWER: Answer = Answer::new();
     ANSWER.or_find(|| {
@@ -25,20 +26,21 @@ pub(super) fn area() -> Result<Area, Missing> {
 /// glibc's variables, which glibc before 2.35 and musl lack: see rseq(2) and glibc's manual,
 /// "Restartable Sequences".
 pub(super) struct Symbols {
-    /// `__rseq_offset`: from the thread pointer to the area.
+    /// `__rseq_offset`: the distance from the thread pointer to the area.
     pub(super) offset: isize,
     /// `__rseq_size`: 0 if no area is registered.
     pub(super) size: c_uint,
 }
 
 impl Symbols {
-    /// `--cfg striped_counter_old_glibc` takes every glibc for one that has none. That is for tests of an area
-    /// of our own, where no such glibc is at hand; they have to tell glibc not to register one, too.
+    /// Returns the variables, if there are any. `--cfg striped_counter_old_glibc` treats every
+    /// glibc as one that has none. That is for tests of an area of our own on a machine without
+    /// such a glibc; they have to keep glibc from registering one, too.
     pub(super) fn found() -> Option<Self> {
         if cfg!(striped_counter_old_glibc) { None } else { Self::of_glibc() }
     }
 
-    /// As the loader's image has them, in a program that has a loader.
+    /// Finds them in the loader's image, in a program that has a loader.
     #[cfg(not(target_feature = "crt-static"))]
     fn of_glibc() -> Option<Self> {
         let image = Image::of_loader()?;
@@ -47,8 +49,8 @@ impl Symbols {
         Self::at(ptr::with_exposed_provenance(offset), ptr::with_exposed_provenance(size))
     }
 
-    /// As the linker has put them into a program without a loader: by weak references, which are null where
-    /// the C library lacks them.
+    /// Finds them by weak references in a program without a loader. The linker makes these null if
+    /// the C library lacks the variables.
     #[cfg(target_feature = "crt-static")]
     fn of_glibc() -> Option<Self> {
         let (offset, size) = super::arch::weak_symbols();
@@ -56,8 +58,8 @@ impl Symbols {
     }
 
     fn at(offset: *const isize, size: *const c_uint) -> Option<Self> {
-        // SAFETY: null, or glibc's variable of this type, as the manual has it, which is initialised
-        // before `main` and constant thereafter.
+        // SAFETY: null, or glibc's variable of this type, which according to the manual is
+        // initialised before `main` and constant afterwards.
         let offset = unsafe { offset.as_ref() }?;
         // SAFETY: as above.
         let size = unsafe { size.as_ref() }?;

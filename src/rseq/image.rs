@@ -1,17 +1,18 @@
 //! Symbols of the dynamic loader, found in its image in memory.
 //!
-//! `dlsym` would find them, but takes the loader's lock, which a first add must not wait for. A weak reference
-//! would find them without, but GNU ld notes the version of the symbol as needed, and the program would
-//! not start with an older glibc than it was built with. So this reads the loader's own tables: the
-//! kernel tells where it has put the loader, and the rest is fixed by the ABI of ELF files (System V ABI, chapters 4
-//! and 5; for the hash table, `DT_GNU_HASH` in glibc's `elf/dl-lookup.c`).
+//! `dlsym` would find them, but takes the loader's lock, which a first add must not wait for. A
+//! weak reference needs no lock, but GNU ld records the version of the symbol as required, and the
+//! program would not start with an older glibc than it was built with. So this reads the loader's
+//! own tables: the kernel says where it has mapped the loader, and the ABI of ELF files fixes the
+//! rest (System V ABI, chapters 4 and 5; for the hash table, `DT_GNU_HASH` in glibc's
+//! `elf/dl-lookup.c`).
 
 #![expect(unsafe_code, reason = "names are read by address")]
 
 use super::elf::{SEGMENT_VADDR, Segments, auxiliary, read};
 use std::{ffi::CStr, ptr};
 
-/// Where fields are in the structures of 64-bit ELF files, and the values that are looked for.
+/// The offsets of fields in the structures of 64-bit ELF files, and values of these fields.
 mod elf {
     pub(super) const MAGIC: u32 = u32::from_ne_bytes(*b"\x7fELF");
     pub(super) const HEADER_PHOFF: usize = 32;
@@ -39,7 +40,8 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// That of the program's loader, if it has one: a statically linked program has none.
+    /// Returns the image of the program's loader, if it has one: a statically linked program has
+    /// none.
     pub(super) fn of_loader() -> Option<Self> {
         let base = match auxiliary(libc::AT_BASE) {
             0 => base_of_debugged()?,
@@ -63,7 +65,7 @@ impl Image {
         })
     }
 
-    /// The address of the symbol of that name, if the image defines it.
+    /// Returns the address of the symbol with that name, if the image defines it.
     pub(super) fn symbol(&self, name: &CStr) -> Option<usize> {
         let word = |address: usize, index: usize| read::<u32>(address + 4 * index);
         let [buckets, first, filters] = [0, 1, 2].map(|index| word(self.hashes, index) as usize);
@@ -90,7 +92,7 @@ impl Image {
         self.symbols + index * elf::SYMBOL_SIZE
     }
 
-    /// Whether the symbol of that index has this name, and is defined.
+    /// Returns whether the symbol with that index has this name, and is defined.
     fn is_called(&self, index: usize, name: &CStr) -> bool {
         let theirs =
             ptr::with_exposed_provenance(self.strings + read::<u32>(self.at(index)) as usize);
@@ -101,7 +103,7 @@ impl Image {
 }
 
 impl Segments {
-    /// Those of the file that is mapped at `base`.
+    /// Returns the headers of the file that is mapped at `base`.
     fn of_file(base: usize) -> Self {
         Self {
             first: base + read::<usize>(base + elf::HEADER_PHOFF),
@@ -110,21 +112,21 @@ impl Segments {
         }
     }
 
-    /// The address, as the file has it, of the first segment of that type.
+    /// Returns the address, within the file, of the first segment of that type.
     fn address(&self, kind: u32) -> Option<usize> {
         Some(read::<usize>(self.header(kind)? + SEGMENT_VADDR))
     }
 }
 
-/// The value of that tag in a dynamic section, if there is one.
+/// Returns the value of that tag in a dynamic section, if there is one.
 fn entry(dynamic: usize, tag: usize) -> Option<usize> {
     let mut entries = (dynamic..).step_by(2 * size_of::<usize>());
     let found = entries.find(|&entry| [tag, 0].contains(&read::<usize>(entry)))?;
     (read::<usize>(found) == tag).then(|| read::<usize>(found + size_of::<usize>()))
 }
 
-/// Where the loader is, as it tells debuggers: for a program that was started by calling the loader, of which
-/// the kernel does not know that it is one.
+/// Returns where the loader is, from what it provides for debuggers. If a program was started by
+/// running the loader, the kernel does not know that it is one.
 fn base_of_debugged() -> Option<usize> {
     let segments = Segments::of_executable();
     let bias = segments.first.wrapping_sub(segments.address(elf::PT_PHDR)?);
@@ -133,7 +135,7 @@ fn base_of_debugged() -> Option<usize> {
     Some(read::<usize>(debug + elf::DEBUG_LDBASE)).filter(|&base| base != 0)
 }
 
-/// The hash of `DT_GNU_HASH`: Bernstein's.
+/// Returns the hash of `DT_GNU_HASH`, which is Bernstein's.
 fn hash(name: &CStr) -> u32 {
     name.to_bytes()
         .iter()

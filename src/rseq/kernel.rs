@@ -1,22 +1,24 @@
-//! Kernels that do not keep the promise that a critical section rests on.
+//! Kernels that do not abort critical sections as they should.
 //!
 //! Linux 6.19 moved aarch64 to the generic entry code. From then until "arm64/entry: Fix
-//! arm64-specific rseq brokenness", in 7.0.14 and 7.1-rc3, a section is not aborted when its thread is
-//! preempted and goes on on the same CPU: the adds of other threads in between are overwritten.
-//! `docs/internals/rseq.md` has what was seen, and why no test at run time takes the place of the release.
+//! arm64-specific rseq brokenness", in 7.0.14 and 7.1-rc3, a section is not aborted if its thread
+//! is preempted and continues on the same CPU: it then overwrites the adds that other threads made
+//! in between. `docs/internals/rseq.md` has what was seen, and why no test at run time can replace
+//! checking the release.
 
-/// The number of a release candidate of 7.1 that has the fix.
+/// The first release candidate of 7.1 that has the fix.
 const FIRST_GOOD_CANDIDATE: u32 = 3;
 
-/// Returns whether aarch64 Linux of this release, as uname(2) names it, may leave a preempted section
-/// alone. That of a release which cannot be read may.
+/// Returns whether aarch64 Linux of this release, as uname(2) returns it, may leave a preempted
+/// section alone. So may any release that cannot be parsed.
 pub(super) fn may_not_abort(release: &[u8]) -> bool {
     let Some((major, rest)) = number(release) else { return true };
     let Some((minor, rest)) = part(rest) else { return true };
-    // Without a third number it is that of a candidate.
+    // A release candidate has no third number.
     let (patch, rest) = part(rest).unwrap_or((0, rest));
     match (major, minor, patch) {
-        // None has restartable sequences. What `setarch --uname-2.6` makes of others says nothing.
+        // Up to 2, none has restartable sequences, and what `setarch --uname-2.6` reports for
+        // others reveals nothing.
         (..=2, ..) | (6, 19.., _) | (7, 0, ..=13) => true,
         (7, 0, 14) => candidate(rest).is_some(),
         (7, 1, 0) => candidate(rest).is_some_and(|number| number < FIRST_GOOD_CANDIDATE),
@@ -24,19 +26,20 @@ pub(super) fn may_not_abort(release: &[u8]) -> bool {
     }
 }
 
-/// The number that a text begins with, and what follows it.
+/// Returns the number that a text begins with, and what follows it.
 fn number(text: &[u8]) -> Option<(u32, &[u8])> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(digits);
     Some((std::str::from_utf8(digits).ok()?.parse().ok()?, rest))
 }
 
-/// The same behind a dot.
+/// Returns the number behind a dot, and what follows it.
 fn part(text: &[u8]) -> Option<(u32, &[u8])> {
     number(text.strip_prefix(b".")?)
 }
 
-/// The number of a release candidate: of `-rc2`, or of Fedora's `-0.rc2`. 0 if it cannot be read.
+/// Returns the number of a release candidate such as `-rc2`, or Fedora's `-0.rc2`, or 0 if it
+/// cannot be parsed.
 fn candidate(suffix: &[u8]) -> Option<u32> {
     let begins = |window: &[u8]| !window[0].is_ascii_alphanumeric() && window[1..] == *b"rc";
     let at = suffix.windows(3).position(begins)?;

@@ -1,4 +1,4 @@
-//! Linux: whose area is used, and what the critical section of every architecture does.
+//! Linux: which area is used, and what the critical section does on every architecture.
 //!
 //! ```text
 //! add(area, target, column, stride, n):
@@ -16,32 +16,34 @@
 //!     return false                              // nothing has been added
 //! ```
 //!
-//! `add_first` is the same for the first column and a stride known at compile time. `add_dense` goes by
-//! `mm_cid`, which the kernel keeps since Linux 6.3, and looks at `cpu_id` before.
+//! `add_first` does the same for the first column and a stride known at compile time. `add_dense`
+//! uses `mm_cid`, which the kernel keeps since Linux 6.3, and checks `cpu_id` before.
 //!
-//! The safety contract is that of all three: the area is from [`area`], and for `add_dense`
-//! [`has_dense`] is true; `target.first` points to as many rows as `target.limit` ever says,
-//! `stride` cells apart, with `column` in each; and these cells are written in no other way than through
-//! the same one of `add` or `add_first` on the one hand, and `add_dense` on the other.
+//! All three have the same safety contract. The area comes from [`area`], and for `add_dense`
+//! [`has_dense`] returns true. `target.first` points to as many rows as `target.limit` ever says,
+//! `stride` cells apart, with `column` in each. And these cells are written only through `add` and
+//! `add_first`, or only through `add_dense`.
 //!
 //! # Invariants
 //!
 //! 1. The commit is the last instruction of the section, and the only one that stores to anything
-//!    but the thread's own rseq area. Aborted means not committed.
+//!    but the thread's own rseq area. So an aborted section has not committed.
 //! 2. The id is loaded within the section. If the thread is still in the section at the commit, it
 //!    has not left the CPU since, so no other thread has that id now.
-//! 3. A row is written in such a section only, with the row's id, so the commit needs no
-//!    atomic read-modify-write.
-//! 4. A thread whose registration is gone has a negative `cpu_id`, beyond any limit as an unsigned
-//!    number; but its `mm_cid` reads 0, which is some other thread's: hence the look at `cpu_id`.
+//! 3. A row is written only in such a section, with the row's id, so the commit needs no atomic
+//!    read-modify-write.
+//! 4. A thread whose registration has ended has a negative `cpu_id`, which as an unsigned number is
+//!    beyond any limit. But its `mm_cid` is 0, which belongs to some other thread: hence the check
+//!    of `cpu_id`.
 //! 5. The descriptor, the section and the abort handler live as long as the code does. The area may
-//!    point to the descriptor long after the section: until the kernel next looks.
-//! 6. An aborted section does not try again: its add goes to the spill. That makes adds wait-free,
-//!    and stepping through one in a debugger, which aborts it each time, does not hang.
+//!    point to the descriptor long after the section, until the kernel looks next.
+//! 6. An aborted section is not retried: its add goes to the spill. That makes adds wait-free, and
+//!    a debugger that steps through one, aborting it each time, does not hang.
 //! 7. The commit is a release, for the acquire of a collect. The load of the limit is relaxed: the
-//!    section loads nothing that the limit would have to bring (`docs/internals/ordering.md`, sections 3 and 10).
+//!    section loads nothing that the limit would have to publish (`docs/internals/ordering.md`,
+//!    sections 3 and 10).
 
-#![expect(unsafe_code, reason = "asks the kernel and the C library")]
+#![expect(unsafe_code, reason = "calls the kernel and the C library")]
 
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
@@ -64,7 +66,8 @@ mod abi {
     pub(super) const RSEQ_CS: u32 = 8;
     pub(super) const MM_CID: u32 = 24;
 
-    /// `struct rseq` up to and with `mm_cid`, as the kernel reports it since Linux 6.3.
+    /// The size of `struct rseq` up to and including `mm_cid`, as the kernel reports it since Linux
+    /// 6.3.
     pub(super) const SIZE_WITH_MM_CID: u64 = 28;
     const _: () = assert!(SIZE_WITH_MM_CID == MM_CID as u64 + 4);
 
@@ -117,7 +120,8 @@ impl Missing {
     }
 }
 
-/// What a look-up has found, kept: the number of an area, or that of a [`Missing`] plus one; 0 before.
+/// The result of a look-up: the number of an area, or the number of a [`Missing`] plus one, or 0
+/// before the look-up.
 struct Answer(AtomicU32);
 
 impl Answer {
@@ -126,7 +130,7 @@ impl Answer {
     }
 
     fn known(&self) -> Option<Result<Area, Missing>> {
-        // Relaxed throughout: the number is all there is.
+        // Relaxed throughout: only the number itself matters.
         Self::read(self.0.load(Ordering::Relaxed))
     }
 
@@ -138,7 +142,8 @@ impl Answer {
         Some(Err(Missing::ALL[number].0))
     }
 
-    /// Of several that `find` at once, all get the answer of the first.
+    /// Returns the result, or calls `find` if there is none yet. If several threads do so at once,
+    /// all return the result of the first.
     fn or_find(&self, find: impl FnOnce() -> Result<Area, Missing>) -> Result<Area, Missing> {
         self.known().unwrap_or_else(|| {
             let found = find();
@@ -151,12 +156,13 @@ impl Answer {
     }
 }
 
-/// Returns where the area is that is registered for every thread, or what is missing: the same for the life of the
-/// process. Neither waits nor takes a lock.
+/// Returns where the registered area of every thread is, or what is missing: the same for the life
+/// of the process. Neither waits nor takes a lock.
 ///
-/// It is glibc's, if that knows of areas; else one of our own, for those that ask `by_name` where another
-/// library may want one, which the calling thread then registers. `watch` has [`leave`] called when the calling
-/// thread ends, and returns whether it will be.
+/// It is glibc's, if that has areas, or else one of our own, which the calling thread then
+/// registers. Where another library may want to register one, ours is only for counters that chose
+/// `PerCpu` `by_name`. `watch` arranges for [`leave`] to be called when the calling thread ends,
+/// and returns whether that was possible.
 pub(crate) fn area(by_name: bool, watch: fn() -> bool) -> Result<Area, &'static str> {
     let found = match glibc::area() {
         Err(Missing::Glibc) if own::is_for(by_name) => own::area(watch),
@@ -165,8 +171,8 @@ pub(crate) fn area(by_name: bool, watch: fn() -> bool) -> Result<Area, &'static 
     found.map_err(Missing::text)
 }
 
-/// Registers the calling thread's area if it is one of our own, and if that has not been tried; `watch` is as for
-/// [`area`]. Refused, the thread's adds miss.
+/// Registers the calling thread's area, if it is one of our own and that has not been tried;
+/// `watch` is as for [`area`]. If the kernel refuses, the thread's adds miss.
 pub(crate) fn enter(watch: fn() -> bool) {
     own::enter(watch);
 }
@@ -176,33 +182,33 @@ pub(crate) fn leave() {
     own::leave();
 }
 
-/// Whether the kernel keeps dense numbers, below both the number of the process's threads and that of
-/// CPUs.
+/// Returns whether the kernel keeps dense numbers, below both the number of the process's threads
+/// and the number of CPUs.
 pub(crate) fn has_dense() -> bool {
-    // SAFETY: `getauxval` has no requirement, and answers 0 for what it does not know.
+    // SAFETY: `getauxval` has no requirements, and returns 0 for what it does not know.
     let size = unsafe { libc::getauxval(abi::AT_RSEQ_FEATURE_SIZE) };
     size >= abi::SIZE_WITH_MM_CID
 }
 
-/// Whether the running kernel is one that may leave a preempted section alone, as far as its release
-/// tells: see `kernel.rs`. Only on aarch64.
+/// Returns whether, judging by its release, the running kernel may leave a preempted section alone;
+/// see `kernel.rs`. Only on aarch64.
 ///
-/// `--cfg striped_counter_any_kernel` believes every kernel. That is for `.ci/arm64`, which shows
+/// `--cfg striped_counter_any_kernel` accepts every kernel. That is for `.ci/arm64`, which shows
 /// that the tests fail on a bad one: with it, adds are lost there.
 fn kernel_may_not_abort() -> bool {
     if cfg!(not(target_arch = "aarch64")) || cfg!(striped_counter_any_kernel) {
         return false;
     }
-    // SAFETY: arrays of characters, of which all zeroes is a valid value.
+    // SAFETY: the fields are arrays of characters, for which all zeros is a valid value.
     let mut names: libc::utsname = unsafe { std::mem::zeroed() };
-    // SAFETY: `names` is valid for the write. In glibc this is the system call and nothing else: it
-    // neither allocates nor takes a lock. Where it fails, the release stays empty.
+    // SAFETY: `names` is valid for the write. In glibc this is only the system call: it neither
+    // allocates nor takes a lock. If it fails, the release stays empty.
     unsafe { libc::uname(&raw mut names) };
     let release = names.release.map(|char| char.to_ne_bytes()[0]);
     kernel::may_not_abort(release.split(|&byte| byte == 0).next().unwrap_or_default())
 }
 
-// Faults between the instructions, in unit tests; see `inject/`. Elsewhere these are nothing.
+// Faults between the instructions, in unit tests; see `inject/`. Elsewhere these expand to nothing.
 #[cfg(test)]
 mod inject;
 #[cfg(test)]

@@ -1,19 +1,19 @@
 //! Restartable sequences: an unsafe add, and where the kernel's area is.
 //!
-//! A restartable sequence (rseq) is a short run of instructions that the kernel promises to run
-//! without interruption on one CPU, or else to divert to an abort address. For every thread there is an area
-//! that has been registered with the kernel; in it the kernel keeps the number of the thread's CPU, and
-//! looks for the address of a descriptor of the sequence that the thread is in. `docs/internals/rseq.md`
-//! tells the whole story.
+//! A restartable sequence (rseq) is a short run of instructions. The kernel either lets a thread
+//! run it without interruption on one CPU, or diverts the thread to an abort address. Every thread
+//! has an area that is registered with the kernel. There the kernel keeps the number of the
+//! thread's CPU, and looks for the address of the descriptor of the sequence that the thread is in.
+//! `docs/internals/rseq.md` has the details.
 //!
-//! `linux.rs` says what a critical section does; one file per architecture
-//! holds it: [`add`], and two variants of it. `glibc.rs` finds the area that glibc has registered, by the
-//! symbols that `image.rs` finds; `own.rs` registers one of our own where the C library has none, but never over
-//! glibc's. `kernel.rs` knows the kernels that break their promise. `unsupported.rs` has the same names and
-//! answers that there is none.
+//! `linux.rs` says what a critical section does; one file per architecture has it: [`add`], and two
+//! variants. `glibc.rs` finds the area that glibc has registered, by the symbols that `image.rs`
+//! finds. `own.rs` registers one of our own if the C library has none, but never over glibc's.
+//! `kernel.rs` knows the kernels that do not abort sequences as they should. `unsupported.rs` has
+//! the same names for all other targets, without an area.
 
-// Loom and shuttle have no restartable sequences: under them this is an unsupported target. A
-// big-endian aarch64 would need its signature the other way round.
+// Loom and shuttle have no restartable sequences, so they are an unsupported target. A big-endian
+// aarch64 would need its signature in the other byte order.
 #[cfg(all(
     any(target_arch = "x86_64", target_arch = "aarch64"),
     target_pointer_width = "64",
@@ -36,7 +36,7 @@ mod imp;
 #[expect(dead_code, reason = "compiled everywhere so that it cannot rot")]
 mod unsupported;
 
-// Wherever `linux.rs` is, which asks it; and under test everywhere.
+// Used by `linux.rs`, and tested everywhere.
 #[cfg(any(
     test,
     all(
@@ -52,25 +52,25 @@ use crate::sync::{AtomicPtr, AtomicU32, AtomicU64};
 
 pub(crate) use imp::{add, add_dense, add_first, area, enter, has_dense, leave};
 
-/// Bytes of a cell.
+/// The bytes of a cell.
 #[allow(dead_code, reason = "used where there is a critical section")]
 const CELL: usize = 8;
 
-/// Where a thread's area is, seen from its thread pointer: the same for all threads. As a number it is
-/// [`Area::LEAST`] or more, and has a clear top bit.
+/// Where a thread's area is, relative to its thread pointer, which is the same for all threads. As
+/// a number it is at least [`Area::LEAST`], and its top bit is clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Area(u32);
 
 impl Area {
     /// Added to the distance, so that the number is positive.
     const BIAS: u32 = 1 << 30;
-    /// An area is less far than this from the thread pointer, in bytes.
+    /// The distance from the thread pointer, in bytes, is less than this.
     const FAR: u32 = 1 << 28;
-    /// The least number of an area, which is more than half of the largest.
+    /// The smallest number of an area, which is more than half of the largest.
     pub(crate) const LEAST: u32 = Self::BIAS - Self::FAR;
 
-    /// Returns the area at that distance from the thread pointer, in bytes, below 0 wrapping around; `None` if
-    /// that is 256 MiB or more.
+    /// Returns the area at that distance from the thread pointer, in bytes, where negative
+    /// distances wrap around, or `None` if that is 256 MiB or more away.
     #[allow(dead_code, reason = "used where there is a critical section")]
     const fn new(distance: usize) -> Option<Self> {
         let far = Self::FAR as usize;
@@ -93,7 +93,8 @@ impl Area {
         Self(raw)
     }
 
-    /// From the thread pointer to the area, below 0 wrapping around.
+    /// Returns the distance from the thread pointer to the area, in bytes, where negative distances
+    /// wrap around.
     #[allow(dead_code, reason = "used where there is a critical section")]
     #[cfg(any(test, target_arch = "aarch64"))]
     #[inline(always)]
@@ -102,13 +103,13 @@ impl Area {
     }
 }
 
-/// What a section loads of a counter, in 16 bytes. The fields are the caller's to write.
+/// What a section loads of a counter, in 16 bytes. The caller writes the fields.
 #[repr(C)]
 pub(crate) struct Target {
     /// The cell of the first row and column.
     pub(crate) first: AtomicPtr<AtomicU64>,
-    /// How many rows adds may go to.
+    /// The number of rows that adds may go to.
     pub(crate) limit: AtomicU32,
-    /// Not for the section.
+    /// Not used by the section.
     pub(crate) tag: AtomicU32,
 }

@@ -1,32 +1,35 @@
 //! An area of our own, for threads of a C library that registers none: musl, and glibc before 2.35.
 //!
-//! The kernel takes one area per thread, and the first who asks has it. So the crate asks only where the C
-//! library never will, and nobody else is to be expected: by itself with musl; with an old glibc, where
-//! Google's tcmalloc may want it, only for a counter that asks for `PerCpu` by name.
+//! The kernel accepts one area per thread, from whichever library registers first. So the crate
+//! registers one only where the C library never does, and no other library is expected to: by
+//! default with musl; with an old glibc, where Google's tcmalloc may want to, only for a counter
+//! that chose `PerCpu` by name.
 //!
-//! The area is a thread-local. Like glibc's it has to be equally far from the thread pointer in every
-//! thread, since a section reaches into it in threads that have registered nothing, too. Thread-locals
-//! of the executable are; those of a library that was loaded later are not. So there is an area only if
-//! it is within the executable's segment of thread-locals.
+//! The area is a thread-local. Like glibc's it has to be at the same distance from the thread
+//! pointer in every thread, since a section also accesses it in threads that have registered
+//! nothing. Thread-locals of the executable are; those of a library that was loaded later are not.
+//! So the area is used only if it is within the executable's segment of thread-locals.
 //!
-//! # No area is left registered in memory that is not there
+//! # No area stays registered in memory that is gone
 //!
-//! The kernel writes to a thread's area whenever it has interrupted the thread, and kills the process if
-//! the memory is gone. An area is part of its thread's memory, and so:
+//! The kernel writes to a thread's area whenever it has interrupted the thread, and kills the
+//! process if the memory is gone. An area is part of its thread's memory, and so:
 //!
-//! 1. A thread registers its area only after its end is being [watched](super::area), and not when it is already
-//!    ending, so that `leave` runs before the C library gets to the thread's memory. musl unmaps the memory
-//!    of a detached thread while that is still running, so there it matters; see [`is_ending`]. glibc never does:
-//!    it keeps the memory until the kernel says that the thread has ended, and then the kernel is through
-//!    with the area too.
-//! 2. [`leave`] bars the thread before it unregisters the area. Whatever adds after that spills.
-//! 3. Handlers of signals may interrupt any of this, and never return. They find the thread barred; and
-//!    the end of the thread, should they end it, is being watched before there is anything to unregister.
-//! 4. The child of a fork has its thread's area, registered, and the note of it; its other threads are
-//!    gone. A process that shares the memory, after vfork(2), has none registered; it must not count.
+//! 1. A thread registers its area only after its end is being [watched](super::area), and not if it
+//!    is already ending, so that `leave` runs before the C library releases the thread's memory.
+//!    musl unmaps the memory of a detached thread while that is still running, so there it matters;
+//!    see [`is_ending`]. glibc never does: it keeps the memory until the kernel says that the
+//!    thread has ended, and then the kernel no longer uses the area either.
+//! 2. [`leave`] bars the thread before it unregisters the area. Later adds go to the spill.
+//! 3. Signal handlers may interrupt any of this, and never return. They find the thread barred; and
+//!    if they end the thread, its end has been watched since before there was anything to
+//!    unregister.
+//! 4. The child of a fork has its thread's area, registered, and the flag that says so; its other
+//!    threads are gone. A process that shares the memory, after vfork(2), has none registered, and
+//!    must not count.
 //!
-//! What is beyond that: a filter of system calls that is put in place later, and does not let the
-//! thread unregister the area.
+//! One case remains: a filter of system calls that is installed later and does not let the thread
+//! unregister the area.
 
 #![expect(unsafe_code, reason = "the system call, and a function of the C library")]
 
@@ -38,8 +41,9 @@ use std::{
     sync::atomic::{AtomicBool, Ordering, compiler_fence},
 };
 
-/// `struct rseq` in its oldest length, which every kernel takes, and which one that knows of two modes takes
-/// for the compatible mode. `mm_cid` lies within, where the kernel keeps it.
+/// `struct rseq` with its original length, which every kernel accepts, and which selects the
+/// compatible mode of kernels that have two modes. `mm_cid` lies within it, if the kernel keeps
+/// one.
 #[repr(C, align(32))]
 pub(super) struct Own([AtomicU32; SIZE / 4]);
 
@@ -57,31 +61,32 @@ impl Own {
     }
 }
 
-// Both without a destructor, so that they are there to the very end of the thread. Atomic, since handlers
-// of this thread may count; relaxed, since no other thread sees them.
+// Both without a destructor, so that they exist to the very end of the thread. Atomic, since signal
+// handlers of this thread may count; relaxed, since no other thread sees them.
 thread_local! {
     static OWN: Own = const { Own::new() };
-    /// Whether the thread has asked for a registration, or is barred from it.
+    /// Whether the thread has tried to register, or is barred from it.
     static ASKED: AtomicBool = const { AtomicBool::new(false) };
 }
 
 /// Where the areas are, once that is known.
 static ANSWER: Answer = Answer::new();
 
-/// Whether an area of our own is for counters that have asked for `PerCpu` `by_name`, and those that have not.
+/// Returns whether counters may use an area of our own, depending on whether they chose `PerCpu`
+/// `by_name`.
 pub(super) const fn is_for(by_name: bool) -> bool {
     cfg!(target_env = "musl") || cfg!(target_env = "gnu") && by_name
 }
 
-/// Returns where the areas are, or what is missing: the same for the life of the process. To know, it has the
-/// calling thread [`enter`].
+/// Returns where the areas are, or what is missing: the same for the life of the process. To find
+/// out, the calling thread [`enter`]s.
 pub(super) fn area(watch: fn() -> bool) -> Result<Area, Missing> {
     ANSWER.or_find(|| {
         let area = place().ok_or(Missing::Executable)?;
         if kernel_may_not_abort() {
             return Err(Missing::Abort);
         }
-        // Of no area, the kernel says that it is none.
+        // The kernel rejects a null area as invalid, unless it rejects the system call itself.
         if rseq(ptr::null(), 0, 0) != Err(libc::EINVAL) {
             return Err(Missing::Kernel);
         }
@@ -90,43 +95,45 @@ pub(super) fn area(watch: fn() -> bool) -> Result<Area, Missing> {
     })
 }
 
-/// Registers the calling thread's area, if there are areas of our own, and the thread has not asked before.
+/// Registers the calling thread's area, if there are areas of our own and the thread has not tried
+/// before.
 pub(super) fn enter(watch: fn() -> bool) {
     if let Some(Ok(_)) = ANSWER.known() {
-        // Refused, the thread spills.
+        // If the kernel refuses, the thread's adds go to the spill.
         let _ = register(watch);
     }
 }
 
-/// Returns why the kernel refuses, the one time that it is asked.
+/// Registers the calling thread's area, if it has not tried before. Returns the kernel's error.
 fn register(watch: fn() -> bool) -> Result<(), c_int> {
-    // A signal handler that counts in the middle of this finds that it has been asked, and spills.
+    // A signal handler that counts in the middle of this finds that the thread has tried, and its
+    // add goes to the spill.
     if ASKED.with(|asked| asked.swap(true, Ordering::Relaxed)) {
         return Ok(());
     }
     compiler_fence(Ordering::SeqCst);
     if is_ending() {
-        // Not for good: a thread that has disabled its cancellation looks the same.
+        // It may try again later: a thread that has disabled its cancellation looks the same.
         ASKED.with(|asked| asked.store(false, Ordering::Relaxed));
         return Ok(());
     }
     if watch() { OWN.with(|own| rseq(own, SIZE, 0)) } else { Ok(()) }
 }
 
-/// The end of the thread: its area is the kernel's no longer, and never again.
+/// Ends the calling thread's registration, for good.
 pub(super) fn leave() {
     let asked = ASKED.with(|asked| asked.swap(true, Ordering::Relaxed));
     compiler_fence(Ordering::SeqCst);
     if asked {
-        // Refused where it is not registered, which is as well.
+        // Fails if the area is not registered, which is fine.
         let _ = OWN.with(|own| rseq(own, SIZE, UNREGISTER));
     }
 }
 
-/// The system call, for the calling thread.
+/// Makes the system call, for the calling thread.
 pub(super) fn rseq(own: *const Own, size: usize, flags: c_int) -> Result<(), c_int> {
-    // SAFETY: the kernel writes to the area, which is made of atomics, until it is unregistered; the head of
-    // this file says why that is before its memory goes. No area at all is refused.
+    // SAFETY: the kernel writes to the area, which consists of atomics, until it is unregistered;
+    // the head of this file says why that is before its memory is gone. A null area is rejected.
     let failed = unsafe { libc::syscall(libc::SYS_rseq, own, size, flags, arch::SIGNATURE) } != 0;
     if failed { Err(errno::get()) } else { Ok(()) }
 }
@@ -135,24 +142,24 @@ pub(super) fn address() -> usize {
     OWN.with(|own| ptr::from_ref(own).addr())
 }
 
-/// Whether the kernel keeps the number of the CPU in the calling thread's area.
+/// Returns whether the kernel keeps the number of the CPU in the calling thread's area.
 #[cfg(test)]
 pub(super) fn is_registered() -> bool {
     OWN.with(|own| own.0[abi::CPU_ID as usize / 4].load(Ordering::Relaxed)) < UNREGISTERED - 1
 }
 
-/// Returns where the area is, if that is among the thread-locals of the executable.
+/// Returns where the area is, if it is among the thread-locals of the executable.
 fn place() -> Option<Area> {
     let distance = address().wrapping_sub(arch::thread_pointer());
     if Segments::of_executable().have_locals(distance, SIZE) { Area::new(distance) } else { None }
 }
 
-/// Whether the calling thread is ending, so that a key's destructor may not be called any more if the value
-/// is set only now.
+/// Returns whether the calling thread is ending, so that a key's destructor may no longer be called
+/// if its value is set now.
 ///
-/// POSIX has a thread that ends disable its cancellation before anything else (2.9.5, "Thread Cancellation
-/// Cleanup Handlers"), and musl does since 1.1.7. One that has disabled it for reasons of its own spills
-/// until it enables it again.
+/// POSIX requires that a thread that ends disable its cancellation before anything else (2.9.5,
+/// "Thread Cancellation Cleanup Handlers"), and musl does since 1.1.7. If a thread has disabled it
+/// for other reasons, its adds go to the spill until it enables it again.
 #[cfg(target_env = "musl")]
 fn is_ending() -> bool {
     const DISABLE: c_int = 1;
@@ -163,12 +170,12 @@ fn is_ending() -> bool {
     let mut before = DISABLE;
     // SAFETY: `before` is valid for the write. A thread may disable its cancellation at any time.
     unsafe { pthread_setcancelstate(DISABLE, &raw mut before) };
-    // SAFETY: as it was; musl takes null for a place that nobody wants to know of.
+    // SAFETY: this is the state that it had; musl accepts null if the old state is not wanted.
     unsafe { pthread_setcancelstate(before, ptr::null_mut()) };
     before != ENABLE
 }
 
-/// With glibc it does not matter: see the head of this file.
+/// Returns `false`: with glibc it does not matter, as the head of this file explains.
 #[cfg(not(target_env = "musl"))]
 const fn is_ending() -> bool {
     false

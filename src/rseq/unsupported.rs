@@ -1,4 +1,4 @@
-//! Where there is no critical section written: `area` says so, and `add` is never called.
+//! Targets without a critical section: `area` returns an error, so `add` is never called.
 
 #![expect(unsafe_code, reason = "the same signatures on every platform")]
 

@@ -1,14 +1,16 @@
-//! The critical section for `x86_64`. What it does, and why that is right, heads `linux.rs`.
+//! The critical section for `x86_64`. What it does, and why that is correct, is at the head of
+//! `linux.rs`.
 //!
-//! An add to memory would do for a commit, but the processors measured so far forward a store to the
-//! next load of the same address at once only if both have their address in one register (see
-//! `docs/guide/benchmarks.md`). So the cell's address is put together first, and then loaded from, added to and
-//! stored to; the store is the commit. Being a store of `x86_64` it is a release.
+//! One add instruction to memory could be the commit, but the processors measured so far forward a
+//! store to the next load of the same address at once only if both have their address in one
+//! register (see `docs/guide/benchmarks.md`). So the cell's address is computed first, and then
+//! loaded from, added to and stored to; the store is the commit. As every store of `x86_64`, it is
+//! a release.
 //!
-//! To read the macro: `descriptor!` puts the section's descriptor elsewhere; `delay!`, `disarm!` and
-//! `count_abort!` are faults of unit tests, and nothing otherwise; labels 2 and 3 are the section's start
-//! and end, 4 is the abort address, behind the signature, 7 where a miss goes, and 9 the descriptor. The
-//! cell's address is left behind, or 0 after a miss.
+//! To read the macro: `descriptor!` puts the section's descriptor elsewhere; `delay!`, `disarm!`
+//! and `count_abort!` are faults for unit tests, and otherwise expand to nothing; labels 2 and 3
+//! are the section's start and end, 4 is the abort address, behind the signature, 7 is for misses,
+//! and 9 is the descriptor. The result is the cell's address, or 0 after a miss.
 
 #![expect(unsafe_code, reason = "the critical section")]
 
@@ -18,24 +20,25 @@ use std::ffi::c_uint;
 use std::{arch::asm, mem::offset_of};
 
 /// `RSEQ_SIG` in glibc `sysdeps/unix/sysv/linux/x86/bits/rseq.h`: the four bytes before an abort
-/// handler that the kernel checks against those given at the registration.
+/// handler, which the kernel compares with those given at the registration.
 pub(super) const SIGNATURE: u32 = 0x5305_3053;
 
-/// The section, with what loads the id into `{cell}`, what turns that into the cell's address, and
-/// further operands for these.
+/// The section. Its arguments are the code that loads the id into `{cell}`, the code that turns
+/// that into the cell's address, and further operands for both.
 macro_rules! section {
     ($load_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {{
         let cell: usize;
-        // SAFETY: the caller's, for the commit: the row is below the limit, so there is a cell. The
-        // thread may write its own descriptor's address to its area, whatever another library left there: that one's section is over, or this would not run.
-        // The stack is not touched.
+        // SAFETY: the caller ensures that the row of the commit has the cell, since the row is
+        // below the limit. The thread may write its own descriptor's address to its area, whatever
+        // another library left there: that library's section has ended, or this would not run. The
+        // stack is not touched.
         unsafe {
             asm!(
                 descriptor!(),
                 delay!(0),
                 // The descriptor's address, for a store that needs it in a register.
                 "lea {cell}, [rip + 9b]",
-                // Arm: from the very next instruction on, the kernel knows.
+                // Arm: the kernel watches from the next instruction on.
                 "mov fs:[{area} + {rseq_cs} - {bias}], {cell}",
                 "2:",
                 disarm!(),
@@ -43,16 +46,16 @@ macro_rules! section {
                 // The upper half of the register becomes 0.
                 $load_id,
                 delay!(4),
-                // Against the number of rows: 0 if adds are diverted.
+                // Compare with the number of rows, which is 0 if adds are diverted.
                 "cmp {cell:e}, [{target} + {limit}]",
                 delay!(5),
-                // No row of this number just now.
+                // There is no row with this number at the moment.
                 "jae 7f",
                 delay!(6),
-                // From the row's number to the cell.
+                // Compute the cell's address from the row's number.
                 $to_cell,
                 delay!(8),
-                // The register of the area is free by now.
+                // The register of the area is no longer needed.
                 "mov {area}, [{cell}]",
                 delay!(9),
                 "add {area}, {n}",
@@ -89,7 +92,7 @@ macro_rules! section {
     }};
 }
 
-/// The delay loops of unit tests need a register of their own.
+/// The delay loops of unit tests need one more register.
 #[cfg(not(test))]
 use section as section_here;
 #[cfg(test)]
@@ -99,16 +102,16 @@ macro_rules! section_here {
     };
 }
 
-/// The number of the thread's CPU. That of a thread which is not registered is negative, and so beyond
-/// any limit as an unsigned number.
+/// Loads the number of the thread's CPU. If the thread is not registered it is negative, and so
+/// beyond any limit as an unsigned number.
 macro_rules! load_cpu {
     () => {
         "mov {cell:e}, fs:[{area} + {cpu_id} - {bias}]"
     };
 }
 
-/// The dense number. That of a thread which is not registered is some other thread's, so the number of
-/// the CPU is looked at as well.
+/// Loads the dense number. If the thread is not registered it belongs to some other thread, so the
+/// number of the CPU is checked first.
 macro_rules! load_dense_cpu {
     () => {
         concat!(
@@ -121,14 +124,15 @@ macro_rules! load_dense_cpu {
     };
 }
 
-/// Rows a power of two of bytes apart that is known at compile time, and the first column.
+/// Computes the address for rows at a distance known at compile time, a power of two bytes, and the
+/// first column.
 macro_rules! to_cell {
     () => {
         concat!("shl {cell}, {shift}\n", delay!(7), "\nadd {cell}, [{target} + {first}]")
     };
 }
 
-/// Rows any number of bytes apart, and any column.
+/// Computes the address for rows at any distance, and any column.
 macro_rules! to_cell_of_column {
     () => {
         concat!(
@@ -139,7 +143,7 @@ macro_rules! to_cell_of_column {
     };
 }
 
-/// [`add`] to the first column, with rows `STRIDE` cells apart, a power of two.
+/// Does what [`add`] does for the first column, with rows `STRIDE` cells apart, a power of two.
 ///
 /// # Safety
 ///
@@ -149,9 +153,9 @@ pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target,
     section_here!(load_cpu!(), to_cell!(), area, target, n, shift = const (STRIDE * CELL).ilog2(),)
 }
 
-/// Adds `n` to the cell of `column` in the row of the calling thread's CPU, for as long as the thread stays
-/// on it; rows are `stride` cells apart. Returns false if it has not stayed, or there is no such row: then
-/// nothing has been added.
+/// Adds `n` to the cell of `column` in the row of the calling thread's CPU, if the thread stays on
+/// it during the add. Rows are `stride` cells apart. Returns false if the thread has not stayed
+/// there, or if there is no such row: then nothing has been added.
 ///
 /// # Safety
 ///
@@ -170,7 +174,7 @@ pub(crate) unsafe fn add(
     )
 }
 
-/// [`add`] to the row of the dense number.
+/// Does what [`add`] does for the row of the dense number.
 ///
 /// # Safety
 ///
@@ -189,11 +193,12 @@ pub(crate) unsafe fn add_dense(
     )
 }
 
-/// Where a static program has `__rseq_offset` and `__rseq_size`; null where the C library has none.
+/// Returns the addresses of `__rseq_offset` and `__rseq_size` in a static program, or null if the C
+/// library has none.
 #[cfg(target_feature = "crt-static")]
 pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
     let (offset, size);
-    // SAFETY: loads two addresses that the linker has put in place.
+    // SAFETY: loads two addresses that the linker has filled in.
     unsafe {
         asm!(
             ".weak __rseq_offset",
@@ -208,7 +213,7 @@ pub(super) fn weak_symbols() -> (*const isize, *const c_uint) {
     (offset, size)
 }
 
-/// Where the calling thread's control block is.
+/// Returns the address of the calling thread's control block.
 pub(super) fn thread_pointer() -> usize {
     let pointer;
     // SAFETY: reads the thread control block's pointer to itself.

@@ -5,20 +5,20 @@ use clap::Parser;
 use std::{path::PathBuf, time::Duration};
 use striped_counter::bench::lab::{options, text::number};
 
-/// Compares the counters of striped_counter with those that one would use instead.
+/// Compares the counters of striped_counter with the alternatives.
 ///
 /// Prints tables, and writes rivals.csv, rivals.svg and machine.txt. A default run takes about two
-/// minutes; leave the machine alone meanwhile. Exit code: 0, or 1 if one of ours had a wrong sum or
-/// a result could not be written, or 2 on a wrong option.
+/// minutes; leave the machine idle until it is done. Exit code: 0, or 1 if one of ours had a wrong
+/// sum or a result could not be written, or 2 for a wrong option.
 #[derive(Debug, Parser)]
 #[command(name = "rivals", allow_negative_numbers = true)]
 pub(crate) struct Args {
-    /// How many threads add: a list of numbers from 1 to 4096.
+    /// The numbers of threads that add: a list of numbers from 1 to 4096.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,2,4,8,32")]
     #[arg(value_parser = number(1..=4_096_usize))]
     pub(crate) threads: Vec<usize>,
 
-    /// How long one repeat of a point takes: 1 to 60000 milliseconds.
+    /// The length of one repeat of a point: 1 to 60000 milliseconds.
     #[arg(long, value_name = "MS", default_value = "50", value_parser = number(1..=60_000_u64))]
     ms: u64,
 
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "5", value_parser = number(1..=1_000_u16))]
     pub(crate) repeats: u16,
 
-    /// The directory in which the files are written, or replaced.
+    /// The directory for the files, which replace older ones.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) out: PathBuf,
 }
@@ -44,7 +44,7 @@ impl Args {
         Duration::from_millis(self.ms)
     }
 
-    /// How it was measured, for captions.
+    /// Returns how it was measured, for captions.
     pub(crate) fn method(&self) -> String {
         format!("median of {} repeats of {} ms", self.repeats, self.ms)
     }

@@ -1,18 +1,20 @@
-//! Every counter and histogram that one would use instead, side by side with ours, in one run on one machine.
+//! Compares the counters and histograms of this crate with all alternatives, in one run on one
+//! machine.
 //!
-//! `cargo run --release --manifest-path benches/rivals/Cargo.toml` measures an add on 1, 2, 4, 8 and
-//! 32 threads, a sum, both at once, adds to one of a thousand counters, records and snapshots of histograms,
-//! and bytes; checks every sum, and lists who loses counts. It prints tables, and writes `rivals.csv`, `rivals.svg` and
-//! `machine.txt`. `--help` has the options.
+//! `cargo run --release --manifest-path benches/rivals/Cargo.toml` measures an add on 1, 2, 4, 8
+//! and 32 threads, a sum, both at once, adds to one of a thousand counters, records and snapshots
+//! of histograms, and bytes. It checks every sum, and lists the subjects that lose counts. It
+//! prints tables, and writes `rivals.csv`, `rivals.svg` and `machine.txt`. `--help` lists the
+//! options.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `args` | the command line |
-//! | `subject` | what is asked of a counter, and how a run asks it |
-//! | `roster` | who takes part: ours, the rivals, and what is in the standard library |
-//! | `rounds` | all runs, round after round, and what they come to |
-//! | `report` | tables, CSV, picture, the machine |
-//! | `verdict` | who is the fastest, and by how much |
+//! | `subject` | the interface of a counter, and a run of one |
+//! | `roster` | the subjects: ours, the rivals, and those of the standard library |
+//! | `rounds` | all runs, round after round, and the results |
+//! | `report` | tables, CSV, plot, the machine |
+//! | `verdict` | which is the fastest, and by how much |
 
 mod args;
 mod report;
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let rows = rounds::measure(args)?;
-    // What was measured is shown even if it cannot be kept.
+    // The results are printed even if they cannot be written to files.
     let saved = files::save(&args.out, &report::files(args, &rows));
     print(&report::tables(args, &rows))?;
     saved?;

@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! The results, for people and for programs.
 
 use crate::{
     args::Args,
@@ -38,13 +38,13 @@ pub(crate) fn files(args: &Args, rows: &[Row]) -> Vec<File> {
 }
 
 pub(crate) fn tables(args: &Args, rows: &[Row]) -> String {
-    let mut text = format!("{}; {} a point\n", Machine::here(), args.method());
+    let mut text = format!("{}; {} per point\n", Machine::here(), args.method());
     for section in Section::ALL {
         let rows: Vec<_> = rows.iter().filter(|row| row.section == section).collect();
         text += &match section {
             Section::Add => {
                 against_threads("CPU ns per add, by threads", &rows, cpu)
-                    + &against_threads("Million adds a second, by threads", &rows, rate)
+                    + &against_threads("Million adds per second, by threads", &rows, rate)
             }
             Section::Set => {
                 against_threads("CPU ns per add to a random one of 1,000, by threads", &rows, cpu)
@@ -76,7 +76,8 @@ fn rate(costs: Costs) -> Spread {
     costs.rate
 }
 
-/// A row a subject, a column for each number of threads: the median, and the spread behind it.
+/// Returns one row per subject and one column per number of threads: the median, followed by the
+/// spread.
 fn against_threads(title: &str, rows: &[&Row], figure: fn(Costs) -> Spread) -> String {
     let mut threads: Vec<_> = rows.iter().map(|row| row.load.threads).collect();
     threads.sort_unstable();
@@ -109,7 +110,7 @@ fn reads(title: &str, cost: &str, rows: &[&Row]) -> String {
         lines.push(line);
     }
     format!(
-        "\n{title}: asked of the allocator or in place, and resident\n{}",
+        "\n{title}: requested from the allocator or in place, and resident\n{}",
         align(&lines, Some(0))
     )
 }
@@ -186,7 +187,7 @@ fn csv(args: &Args, rows: &[Row]) -> String {
     text
 }
 
-/// CPU time an add, against threads: those for one thread alone are not in it.
+/// Returns the plot of CPU time per add against threads, without the subjects for one thread.
 fn chart(args: &Args, rows: &[Row]) -> Chart {
     let shown = |row: &&Row| row.section == Section::Add && row.entry.family != Family::OneThread;
     let rows: Vec<_> = rows.iter().filter(shown).collect();
@@ -214,7 +215,7 @@ fn chart(args: &Args, rows: &[Row]) -> Chart {
     }
 }
 
-/// A colour a family, a shape each within it.
+/// Returns one colour per family, and one shape for each member.
 fn style(family: Family, member: usize) -> Style {
     const SHAPES: [Shape; 5] = [Shape::Disc, Shape::Square, Shape::Up, Shape::Diamond, Shape::Down];
     let shape = SHAPES[member % SHAPES.len()];
@@ -228,11 +229,11 @@ fn style(family: Family, member: usize) -> Style {
         Family::Atomic | Family::OneThread => Style::thin(BLACK, shape),
         Family::Lock => Style::thin(GREY, shape),
     };
-    // The second five of a family are hollow.
+    // The second five members of a family are hollow.
     if member < SHAPES.len() { style } else { style.hollow() }
 }
 
-/// What to keep beside the figures.
+/// Returns what to keep with the figures.
 fn machine() -> String {
     let command: Vec<_> = env::args().skip(1).collect();
     let first_line = |program, arguments: &[&str]| {

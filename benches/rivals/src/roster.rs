@@ -1,7 +1,7 @@
-//! Who takes part.
+//! The subjects.
 //!
-//! Sharded rivals that can be told have as many shards as our `Striped` has by default. Adds to one
-//! of many counters go to random ones of a thousand. Histograms record random latencies.
+//! Sharded rivals whose number of shards can be set have as many as our `Striped` by default. Adds
+//! to one of many counters go to random ones of a thousand. Histograms record random latencies.
 
 use crate::subject::{Family, Subject, bytes, run};
 use contatori::counters::Observable as _;
@@ -27,17 +27,19 @@ use striped_counter::{
 };
 use type_census::counter::{Counter as _, DistributedCounter};
 
-/// One who takes part.
+/// A subject.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) family: Family,
     pub(crate) run: fn(Load) -> io::Result<Sample>,
-    /// Of as many of it, and of as many threads; `None` if there is one for the whole process.
+    /// Measures the bytes of a number of instances and threads; `None` if there is only one
+    /// instance per process.
     pub(crate) bytes: Option<fn(usize, usize) -> Bytes>,
 }
 
-/// Defines a subject, and its entry: how it is made, what its adders call, and how it is summed.
+/// Defines a subject and its entry: how it is created, what threads that add call, and how it is
+/// summed.
 macro_rules! subject {
     ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident, $number:pat_param| $adder:expr, $sum:expr) => {{
         struct Rival($type);
@@ -64,14 +66,14 @@ macro_rules! subject {
     }};
 }
 
-/// One counter, to which one is added by `add`.
+/// Defines one counter, to which `add` adds one.
 macro_rules! entry {
     ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident| $add:expr, $sum:expr) => {
         subject!($name, $family, $type, $new, |$it, _| move || _ = $add, $sum)
     };
 }
 
-/// A thousand counters, of which an add goes to a random one.
+/// Defines a thousand counters, of which an add goes to a random one.
 macro_rules! set {
     ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident, $index:ident| $add:expr, $sum:expr) => {
         subject!(
@@ -91,7 +93,7 @@ macro_rules! set {
     };
 }
 
-/// A histogram, in which a random latency is recorded.
+/// Defines a histogram, in which a random latency is recorded.
 macro_rules! histogram {
     ($name:literal, $family:ident, $type:ty, $new:expr, |$it:ident, $value:ident| $record:expr, $count:expr) => {
         subject!(
@@ -117,7 +119,7 @@ pub(crate) use histograms::histograms;
 
 pub(crate) const COUNTERS: usize = 1_000;
 
-/// As many as `Striped` has.
+/// The default number of shards of `Striped`.
 static SHARDS: LazyLock<usize> =
     LazyLock::new(|| Counter::builder().backend(Backend::Striped).build().shards());
 
@@ -128,7 +130,7 @@ thread_local! {
     static EVENT: nm::Event = nm::Event::builder().name("rivals").build();
 }
 
-/// One counter each. Leaves out what this machine lacks.
+/// Returns the subjects with one counter, except those that do not work on this machine.
 pub(crate) fn counters() -> Vec<Entry> {
     let mut entries = ours();
     entries.extend(sharded());
@@ -150,14 +152,14 @@ fn ours() -> Vec<Entry> {
     works(Backend::PerCpu).is_ok().then_some(per_cpu).into_iter().chain(rest).collect()
 }
 
-/// nm's totals are those of the process: what there was before is not ours.
+/// The totals of `nm` belong to the process, so the total at the start is subtracted.
 struct Nm(u64);
 
 fn nm_total() -> u64 {
     nm::Report::collect().events().map(nm::EventMetrics::count).sum()
 }
 
-/// Flushed once a batch, as its documentation has it: until then its adds are in no sum.
+/// Flushed once per batch, as its documentation recommends: until then its adds are in no sum.
 struct PrometheusLocal(prometheus::IntCounter);
 
 impl Subject for PrometheusLocal {
@@ -275,7 +277,7 @@ fn sharded() -> Vec<Entry> {
     entries.into_iter().chain(numa).collect()
 }
 
-/// `metrics` has handles to whatever counts: here to the atomic that it brings.
+/// `metrics` has handles to any storage, here to its own atomic.
 struct Metrics(metrics::Counter, Arc<AtomicU64>);
 
 impl Metrics {
@@ -366,7 +368,7 @@ fn unsharded() -> Vec<Entry> {
     ]
 }
 
-/// For one thread: shared here by a promise that the plan keeps.
+/// A counter for one thread, which the plan uses on one thread only.
 struct Alone<T>(T);
 
 #[expect(unsafe_code, reason = "to measure what only one thread may use by the same loop")]
@@ -404,7 +406,7 @@ fn our_set(backend: Backend) -> CounterSet {
     CounterSet::builder(COUNTERS).backend(backend).build()
 }
 
-/// A thousand counters each.
+/// Returns the subjects with a thousand counters.
 pub(crate) fn sets() -> Vec<Entry> {
     let per_cpu = set!(
         "PerCpu CounterSet",

@@ -1,4 +1,4 @@
-//! What is measured, and what the repeats come to.
+//! What is measured, and the results of the repeats.
 
 use crate::{
     args::Args,
@@ -56,20 +56,20 @@ impl fmt::Display for Point {
     }
 }
 
-/// What the repeats of a point come to.
+/// A point, and the results of its repeats.
 pub(crate) struct Row {
     pub(crate) section: Section,
     pub(crate) entry: Entry,
     pub(crate) load: Load,
     pub(crate) measured: Measured,
-    /// Per counter: asked of the allocator or in place, and resident.
+    /// The bytes per counter: requested from the allocator or in place, and resident.
     pub(crate) bytes: Option<Bytes>,
 }
 
 fn points(args: &Args) -> Vec<Point> {
     let window = args.window();
     let load = |threads, readers| {
-        // A sum without adders still has to read what several threads have written.
+        // A sum without adds should still read what several threads have written.
         let fill = if threads == 0 { ADDERS } else { 0 };
         Load { threads, readers, fill, window }
     };
@@ -92,7 +92,7 @@ fn points(args: &Args) -> Vec<Point> {
     points
 }
 
-/// Runs every point as often as `args` say.
+/// Runs every point as often as `args` says.
 pub(crate) fn measure(args: &Args) -> Result<Vec<Row>, Box<dyn Error>> {
     let points = points(args);
     let measured =
@@ -106,14 +106,15 @@ pub(crate) fn measure(args: &Args) -> Result<Vec<Row>, Box<dyn Error>> {
     Ok(points.into_iter().zip(measured).map(row).collect())
 }
 
-/// All entries: how many of each are made to see what one takes, and how many that makes in all.
+/// Returns all entries, each with the number of instances that are made to measure its memory, and
+/// the number of counters that makes in all.
 fn sized() -> impl Iterator<Item = (Entry, usize, usize)> {
     let counters = counters().into_iter().map(|entry| (entry, MANY, MANY));
     let sets = sets().into_iter().map(|entry| (entry, 1, MANY));
     counters.chain(sets).chain(histograms().into_iter().map(|entry| (entry, FEW, FEW)))
 }
 
-/// What each entry takes, in a process of its own, which is told its name.
+/// Measures the memory of each entry, in its own process, which gets the name of the entry.
 fn sizes() -> Vec<(&'static str, Option<Bytes>)> {
     let size = |(entry, _, parts): (Entry, usize, usize)| {
         let each = |bytes: usize| bytes / parts;

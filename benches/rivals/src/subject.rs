@@ -1,4 +1,4 @@
-//! What is asked of a counter, and how a run asks it.
+//! The interface of a counter, and a run of one.
 
 use std::{hint::black_box, io, iter};
 use striped_counter::bench::lab::{
@@ -6,36 +6,36 @@ use striped_counter::bench::lab::{
     memory::{Bytes, growth},
 };
 
-/// Threads that have added to a counter whose sum, or memory, is measured.
+/// The number of threads that have added to a counter whose sum or memory is measured.
 pub(crate) const ADDERS: usize = 8;
 
-/// A counter. The loops are compiled for each on its own.
+/// A counter. The loops are compiled for each type separately.
 pub(crate) trait Subject: Sync + Sized {
     fn new() -> Self;
-    /// What one thread calls for each add of one; it may keep things of its own, but by the end of
-    /// a batch of [`STEPS`](measure::STEPS) calls all must be in the sum.
+    /// Returns what one thread calls for each add of one. It may keep state, but by the end of a
+    /// batch of [`STEPS`](measure::STEPS) calls all adds must be in the sum.
     fn adder(&self, number: usize) -> impl FnMut();
     fn sum(&self) -> u64;
 }
 
-/// How a counter comes to its sum, as far as it matters to what an add costs.
+/// How a counter counts, as far as that determines the cost of an add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
-    /// Ours, with an add that is no locked instruction.
+    /// Ours, with an add without a locked instruction.
     Ours,
-    /// Ours, with one that is.
+    /// Ours, with an atomic add.
     OursShared,
-    /// A cell a thread, written by its owner alone.
+    /// One cell per thread, written by its owner alone.
     OwnerStore,
-    /// A number that a thread keeps to itself for a while: no sum has it until then.
+    /// A number that a thread keeps to itself for a while, during which it is in no sum.
     Buffered,
     /// Several cells, written by atomic adds.
     Sharded,
-    /// One atomic for all, or the like.
+    /// One atomic for all threads, or the like.
     Atomic,
     /// A lock.
     Lock,
-    /// Not for several threads: the limit.
+    /// Only for one thread: the limit.
     OneThread,
 }
 
@@ -79,14 +79,15 @@ pub(crate) fn run<S: Subject>(load: Load) -> io::Result<Sample> {
     shared(Measured(S::new()), load)
 }
 
-/// How many counters are made to see what one takes.
+/// The number of counters that are made to measure the memory of one.
 pub(crate) const MANY: usize = 1_000;
 
-/// How many histograms.
+/// The number of histograms that are made to measure the memory of one.
 pub(crate) const FEW: usize = 16;
 
-/// What `instances` subjects take once `threads` threads, all alive at the same time, have added to them:
-/// to each so often that of a subject of [`MANY`] counters all have been met. For a process of its own.
+/// Returns the memory of `instances` subjects once `threads` threads, all alive at the same time,
+/// have added to them, often enough to reach all counters of a subject of [`MANY`]. For a process
+/// that does nothing else.
 pub(crate) fn bytes<S: Subject + Send>(instances: usize, threads: usize) -> Bytes {
     let make = || iter::repeat_with(S::new).take(instances).collect::<Vec<S>>();
     let touch = |subjects: &Vec<S>| {

@@ -1,4 +1,5 @@
-//! Who is the fastest, and by how much, at each number of threads: by CPU time an add, in medians.
+//! Which subject is the fastest, and by how much, at each number of threads: by CPU time per add,
+//! in medians.
 
 use crate::{
     rounds::{Row, Section},
@@ -7,7 +8,7 @@ use crate::{
 
 pub(crate) fn text(rows: &[Row]) -> String {
     let mut text =
-        String::from("\nAgainst the rivals, in CPU time an add (below 1: ours is faster)\n");
+        String::from("\nCompared with the rivals, in CPU time per add (below 1: ours is faster)\n");
     for section in [Section::Add, Section::Set, Section::Record] {
         let rows: Vec<_> = rows.iter().filter(|row| row.section == section).collect();
         let mut threads: Vec<_> = rows.iter().map(|row| row.load.threads).collect();
@@ -20,7 +21,7 @@ pub(crate) fn text(rows: &[Row]) -> String {
     text
 }
 
-/// What `rows`, all of the same load, come to.
+/// Returns the verdict on `rows`, which all have the same load.
 fn line(section: Section, threads: usize, rows: &[&Row]) -> String {
     let rivals = |sharing: &dyn Fn(Family) -> bool| {
         let able = rows.iter().filter(|row| {

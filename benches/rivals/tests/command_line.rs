@@ -1,4 +1,4 @@
-//! The comparison with bad arguments, and with nowhere to write.
+//! The comparison, with wrong options, and without a place to write to.
 
 #![cfg(unix)]
 

@@ -22,6 +22,8 @@ pub(super) struct Group {
 type Read = fn(&Matrix<Many>, Span, &mut [u64]);
 
 impl Group {
+    /// Creates the group.
+    ///
     /// # Panics
     ///
     /// Panics on what the builder refuses, at compile time in a `static`.
@@ -40,7 +42,7 @@ impl Group {
         }
     }
 
-    /// The number of histograms.
+    /// Returns the number of histograms.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
         self.len as usize

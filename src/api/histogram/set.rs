@@ -101,7 +101,8 @@ impl HistogramSet {
         self.record_n(index, value, 1);
     }
 
-    /// Records `value` `times` times in the histogram at `index`, at the cost of once.
+    /// Records the same `value` several times in the histogram at `index`, at the cost of a single
+    /// record.
     ///
     /// # Panics
     ///
@@ -237,6 +238,12 @@ impl HistogramSet {
         self.group.matrix.backend()
     }
 
+    /// Returns whether this was built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn has_read_lock(&self) -> bool {
+        self.group.matrix.settings().is_linearizable()
+    }
+
     /// Returns the number of shards, or before the first record the number that there will be.
     ///
     /// It is a power of two with [`Striped`](Backend::Striped), and grows with the number of live
@@ -317,7 +324,7 @@ impl<'a> HistogramRef<'a> {
         self.record_n(value, 1);
     }
 
-    /// Records `value` `times` times, at the cost of once.
+    /// Records the same `value` several times, at the cost of a single record.
     #[inline]
     pub fn record_n(&self, value: u64, times: u64) {
         self.set.group.record(self.index, value, times);

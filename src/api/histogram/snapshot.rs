@@ -21,9 +21,9 @@ use std::{error::Error, fmt, ops::RangeInclusive};
 ///
 /// # Errors of quantiles
 ///
-/// A histogram knows of each value only the bucket. [`quantile_bounds`](Self::quantile_bounds)
+/// A histogram keeps only the bucket of each value. [`quantile_bounds`](Self::quantile_bounds)
 /// returns the bucket that has the quantile: the exact quantile always lies in it. With log-linear
-/// buckets of grouping power `g` it is one value wide below 2^`g`, and narrower than 2^-`g` of the
+/// buckets of grouping power `g` it is one value wide below `2^g`, and narrower than `2^-g` of the
 /// quantile from there to the end of the range. [`quantile`](Self::quantile) is an estimate within
 /// the bucket, which for smooth distributions is much closer.
 ///

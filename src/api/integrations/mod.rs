@@ -15,7 +15,7 @@
 //! # Which number is exported
 //!
 //! Exporters show the [`total`](crate::Counter::total), which never decreases, whatever has been
-//! taken. Only `serde`, and the types of `prometheus` that are stored here, show the
+//! taken. Only `serde`, and the sharded versions of `prometheus`' own types, show the
 //! [`sum`](crate::Counter::sum), which starts again from 0 after a [`take`](crate::Counter::take).
 //!
 //! # Versions

@@ -1,4 +1,4 @@
-//! Integration with the crate [`opentelemetry`]: callbacks for observable instruments.
+//! Integration with the crate `opentelemetry`: callbacks for observable instruments.
 //!
 //! A counter is observed by its [`total`](crate::Counter::total), which never decreases, whatever
 //! has been taken. A callback keeps its counter for as long as the meter's provider lives, even if

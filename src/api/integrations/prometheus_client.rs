@@ -1,4 +1,4 @@
-//! Integration with the crate [`prometheus_client`]: metrics to register.
+//! Integration with the crate `prometheus-client`: metrics to register.
 //!
 //! [`Counter`] and [`UpDownCounter`] encode themselves, as a counter and a gauge, so they can be
 //! registered directly, or in a [`Family`](prometheus_client::metrics::family::Family). [`ByRef`]

@@ -19,82 +19,83 @@ use clap::{ArgAction, Parser, ValueEnum};
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 use values::{COUNTERS, COUNTS, NANOSECONDS, ascending, backend, doubling};
 
-/// Shorter than this, a window is a lottery; longer, it tells nothing new.
+/// Shorter than this, a window is a lottery; longer, it adds nothing.
 const DEFAULT_WINDOW: RangeInclusive<u64> = 20..=250;
 
-/// Ticks of the CPU clock in a window, at the least: one more or less is some percent.
+/// The least ticks of the CPU clock in a window: one more or less is some percent.
 const TICKS: u32 = 25;
 
-// The lines below are what `--help` says, indented by ten: they are to fit a terminal of 80 columns.
+// The lines below are the text of `--help`, which indents them by ten: they have to fit a terminal of
+// 80 columns.
 
-/// Measures the contention curve of this machine: what an add costs, with how
-/// many threads, on every backend of striped_counter, against AtomicU64 and
+/// Measures the contention curve of this machine: the cost of an add against
+/// the number of threads, for every backend of striped_counter, AtomicU64 and
 /// other alternatives.
 ///
 /// Prints tables, and ends with the builder line that it recommends for this
-/// machine. Writes contention.html, a page with all of it; contention.svg, the
+/// machine. Writes contention.html, a page with all results; contention.svg, the
 /// curve; and contention.csv, the figures. With --type UpDownCounter,
 /// CounterSet or Histogram these are called contention-CounterSet.html and so
 /// on. Checks the exact sum after every run. A default run takes about a minute;
-/// leave the machine alone meanwhile.
+/// leave the machine idle until it is done.
 ///
 /// Exit code: 0; 1 if a sum was wrong, nothing could be measured, or a result
-/// could not be written; 2 on a wrong option; 130 after an interrupt whose
+/// could not be written; 2 for a wrong option; 130 after an interrupt whose
 /// results were kept.
 #[derive(Debug, Parser)]
 #[command(name = "contention", version, verbatim_doc_comment, allow_negative_numbers = true)]
 #[command(disable_help_flag = true)]
 #[expect(clippy::doc_markdown, reason = "these comments are the text of --help")]
 struct Args {
-    /// Which type of counter to measure.
+    /// The type of counter to measure.
     #[arg(long = "type", value_name = "TYPE", value_enum, ignore_case = true)]
     #[arg(verbatim_doc_comment, default_value = "Counter")]
     kind: Kind,
 
-    /// How many threads add: a list of numbers from 1 to 4096.
+    /// The numbers of threads that add: a list of numbers from 1 to 4096.
     /// The sweep over shards and the mixed load use the largest, batches the
     /// smallest.
-    /// [default: 1,2,4 and so on to twice the number of CPUs; 1,2 of a
+    /// [default: 1,2,4 and so on to twice the number of CPUs; 1,2 for a
     /// CounterSet]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
     #[arg(verbatim_doc_comment)]
     threads: Vec<usize>,
 
-    /// How many shards Striped has: a list of numbers from 1 to 4096, rounded
-    /// up to powers of two. Not of a CounterSet.
+    /// The numbers of shards of Striped: a list of numbers from 1 to 4096,
+    /// rounded up to powers of two. Not for a CounterSet.
     /// [default: 1,2,4 and so on to four times the number of CPUs, or to 16;
-    /// 1,8,64 of a Histogram]
+    /// 1,8,64 for a Histogram]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
     #[arg(verbatim_doc_comment)]
     shards: Vec<usize>,
 
-    /// How many counters there are, of a CounterSet only: a list of numbers
-    /// from 1 to 100000.
+    /// The numbers of counters, only for a CounterSet: a list of numbers from
+    /// 1 to 100000.
     /// [default: 1,1000,10000,100000]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTERS))]
     #[arg(verbatim_doc_comment)]
     counters: Vec<usize>,
 
-    /// Which backends to measure: a list of PerCpu, PerThread, Striped.
-    /// The sweeps over shards are of Striped, and left out without it.
-    /// [default: all that work here]
+    /// The backends to measure: a list of PerCpu, PerThread, Striped.
+    /// The sweeps over shards measure Striped, and are left out without it.
+    /// [default: all that work on this machine]
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = backend)]
     #[arg(verbatim_doc_comment)]
     backends: Vec<Backend>,
 
-    /// How many threads sum in the mixed load: a list of numbers from 1 to
-    /// 4096. They never pause, which is the worst case. Not of a CounterSet
-    /// or a Histogram.
+    /// The numbers of threads that sum in the mixed load: a list of numbers
+    /// from 1 to 4096. They never pause, which is the worst case. Not for a
+    /// CounterSet or a Histogram.
     /// [default: 1]
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number(COUNTS))]
     #[arg(verbatim_doc_comment)]
     readers: Vec<usize>,
 
-    /// How long one repeat of a point takes: 1 to 60000 milliseconds. Longer
-    /// by itself where the CPU clock is too coarse for that.
-    /// [default: as long as all together take 48 seconds, or 24 seconds of a
-    /// CounterSet or a Histogram, which takes as much again to set up and to
-    /// check, but 20 to 250 milliseconds]
+    /// The length of one repeat of a point: 1 to 60000 milliseconds. It is
+    /// raised if the CPU clock is too coarse for it.
+    /// [default: 20 to 250 milliseconds, so that all repeats together take 48
+    /// seconds, or 24 for a CounterSet or a Histogram, which takes as long
+    /// again to set up and to check]
     #[arg(long, value_name = "MS", value_parser = number(1..=60_000_u64), verbatim_doc_comment)]
     ms: Option<u64>,
 
@@ -104,47 +105,45 @@ struct Args {
     #[arg(default_value = "5")]
     repeats: u16,
 
-    /// Forecasts the curves for a machine with this many CPUs, 2 to 4096,
-    /// from a model of two costs: that of an add by a thread alone, and that
-    /// of moving a cache line. Both are measured here, if 1 and a number from
-    /// 2 to that of the CPUs are among --threads. Not of a CounterSet or a
+    /// Forecast the curves for a machine with this many CPUs, 2 to 4096, by a
+    /// model with two costs: an uncontended add, and the transfer of a cache
+    /// line between CPUs. Both are measured here, if --threads has 1 and a
+    /// number from 2 to the number of CPUs. Not for a CounterSet or a
     /// Histogram.
     #[arg(long, value_name = "CPUS", value_parser = number(2..=4_096_usize), verbatim_doc_comment)]
     forecast: Option<usize>,
 
-    /// For the forecast: what an add to an AtomicU64 takes a thread alone,
-    /// 0.01 to 10000 ns. What the backends take is scaled with it.
+    /// For the forecast: the cost of an uncontended AtomicU64 add, 0.01 to
+    /// 10000 ns. The costs of the backends are scaled with it.
     #[arg(long, value_name = "NS", value_parser = number(NANOSECONDS), verbatim_doc_comment)]
     #[arg(requires = "forecast")]
     local_ns: Option<f64>,
 
-    /// For the forecast: what it takes to move a cache line between CPUs,
-    /// 0.01 to 10000 ns.
+    /// For the forecast: the cost of the transfer of a cache line between
+    /// CPUs, 0.01 to 10000 ns.
     #[arg(long, value_name = "NS", value_parser = number(NANOSECONDS), verbatim_doc_comment)]
     #[arg(requires = "forecast")]
     transfer_ns: Option<f64>,
 
-    /// What goes to the standard output.
+    /// What is written to the standard output.
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "table", verbatim_doc_comment)]
     format: Format,
 
-    /// The directory in which the files are written, or replaced. It is made
-    /// if it is not there.
+    /// The directory for the files, which replace older ones. It is created
+    /// if it does not exist.
     #[arg(long, value_name = "DIR", default_value = ".", verbatim_doc_comment)]
     out: PathBuf,
 
-    /// Write no pictures and no page; with --format csv or json, no file at
-    /// all.
+    /// Write no plots and no page; with --format csv or json, write no file.
     #[arg(long, verbatim_doc_comment)]
     no_plot: bool,
 
-    /// When interrupted, as by Ctrl-C, end with what has been measured by
-    /// then. Otherwise, and at a second interrupt, nothing is kept. Linux
-    /// only.
+    /// When interrupted, as by Ctrl-C, report what has been measured so far.
+    /// Otherwise, and at a second interrupt, nothing is kept. Linux only.
     #[arg(long, verbatim_doc_comment)]
     keep: bool,
 
-    /// Print this.
+    /// Print this help.
     #[arg(short, long, action = ArgAction::HelpLong)]
     help: Option<bool>,
 }
@@ -153,7 +152,7 @@ struct Args {
 pub(crate) enum Format {
     /// Aligned tables, and the recommendation
     Table,
-    /// A row for each point and statistic, and no recommendation
+    /// One row per point and statistic, without the recommendation
     Csv,
     /// The same rows as objects, and the recommendation
     Json,
@@ -178,12 +177,12 @@ pub(crate) struct Settings {
     pub(crate) endings: Vec<&'static str>,
     /// Whether an interrupt is caught.
     pub(crate) keep: bool,
-    /// The names of subjects that the program has brought along.
+    /// The names of the program's own subjects.
     pub(crate) own: Vec<&'static str>,
 }
 
 impl Args {
-    /// Refuses what does not apply to the type.
+    /// Refuses options that do not apply to the type.
     fn check_type(&self) -> Result<(), clap::Error> {
         let single = matches!(self.kind, Kind::Counter | Kind::UpDownCounter);
         let inapplicable = [
@@ -199,21 +198,21 @@ impl Args {
 }
 
 impl Args {
-    /// What is to be forecast from what is measured with `threads` threads.
+    /// Returns what to forecast from measurements with these numbers of threads.
     fn forecast(&self, threads: &[usize], cpus: usize) -> Result<Option<Request>, clap::Error> {
         let Some(forecast) = self.forecast else { return Ok(None) };
         if !threads.contains(&1) {
             return Err(refuse("'--forecast <CPUS>' needs 1 among '--threads <N,...>'"));
         }
-        let told = threads.iter().any(|&threads| tells_transfer(threads, cpus));
+        let is_measured = threads.iter().any(|&threads| tells_transfer(threads, cpus));
         if cpus == 1 && self.transfer_ns.is_none() {
             return Err(refuse(
-                "'--forecast <CPUS>' needs '--transfer-ns <NS>' here: with one CPU no line ever moves",
+                "'--forecast <CPUS>' needs '--transfer-ns <NS>' here: with one CPU no line is ever transferred",
             ));
         }
-        if !told && self.transfer_ns.is_none() {
+        if !is_measured && self.transfer_ns.is_none() {
             return Err(refuse(&format!(
-                "'--forecast <CPUS>' needs a number from 2 to {cpus}, that of the CPUs, among \
+                "'--forecast <CPUS>' needs a number from 2 to {cpus}, the number of CPUs, among \
                  '--threads <N,...>', or '--transfer-ns <NS>'"
             )));
         }
@@ -226,7 +225,7 @@ impl Settings {
         let settings = Self::new(options::parse()?, own)?;
         options::check_out::<Args>(&settings.out, &settings.names())?;
         if settings.keep {
-            let refuse = |why| refuse(&format!("'--keep' is not to be had: {why}"));
+            let refuse = |why| refuse(&format!("'--keep' is not possible: {why}"));
             interrupt::catch().map_err(refuse)?;
         }
         Ok(settings)
@@ -264,7 +263,7 @@ impl Settings {
             repeats: args.repeats,
             format: args.format,
             out: args.out,
-            // What a program reads is on the standard output then.
+            // The output is then for a program, which reads it from the standard output.
             endings: endings(
                 !args.no_plot || args.format == Format::Table,
                 !args.no_plot,
@@ -280,7 +279,7 @@ impl Settings {
         Self::new(Args::try_parse_from([&["contention"], arguments].concat())?, Vec::new())
     }
 
-    /// The names of the files to write.
+    /// Returns the names of the files to write.
     pub(crate) fn names(&self) -> Vec<String> {
         self.endings.iter().map(|ending| self.kind.file(ending)).collect()
     }
@@ -289,7 +288,8 @@ impl Settings {
         self.threads.last().copied().unwrap_or(1)
     }
 
-    /// How long one of `points` points is measured each time, by a CPU clock that goes `tick` at a time.
+    /// Returns how long each of `points` points is measured in each repeat, by a CPU clock that
+    /// ticks every `tick`.
     pub(crate) fn window(&self, points: usize, tick: Duration) -> Duration {
         let runs = points as u64 * u64::from(self.repeats);
         let fitting =

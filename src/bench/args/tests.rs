@@ -112,7 +112,7 @@ fn a_forecast_needs_what_it_is_made_from() {
         let request = args(arguments).unwrap().forecast(threads, 4);
         request.map(Option::unwrap).map_err(|error| error.to_string())
     };
-    // With one CPU there is nothing to name among the threads.
+    // With one CPU no number of threads would help.
     let message = args(&["--forecast=64"]).unwrap().forecast(&[1, 2], 1).unwrap_err().to_string();
     assert!(message.contains("--transfer-ns") && !message.contains("from 2 to 1"), "{message}");
     let request = made(&["--forecast=128"], &[1, 4, 8]).unwrap();
@@ -156,7 +156,7 @@ fn the_window_fits_the_budget() {
     assert_eq!(settings.window(100_000, fine), Duration::from_millis(20));
     let settings = Settings::parse(&["--ms=7"]).unwrap();
     assert_eq!(settings.window(48, fine), Duration::from_millis(7));
-    // Of a clock that ticks every 10 ms, some percent.
+    // With a clock that ticks every 10 ms, one tick is some percent.
     assert_eq!(settings.window(48, Duration::from_millis(10)), Duration::from_millis(250));
 }
 

@@ -1,4 +1,4 @@
-//! How the values of options are read, and what they may be.
+//! How the values of options are parsed, and their ranges.
 
 use crate::{
     Backend, Counter,
@@ -6,28 +6,28 @@ use crate::{
 };
 use std::{iter, ops::RangeInclusive};
 
-/// What to say to another name.
+/// The message for an unknown name.
 const ONE_OF: &str = "name one or more of PerCpu, PerThread, Striped";
 
-/// Numbers of threads and of shards; the latter as the library limits them.
+/// The range for numbers of threads and of shards; for the latter it is the library's.
 pub(super) const COUNTS: RangeInclusive<usize> = 1..=4096;
 
-/// Numbers of counters: a hundred thousand padded ones are 166 MB on eight shards.
+/// The range for numbers of counters: a hundred thousand padded ones take 166 MB with eight shards.
 pub(super) const COUNTERS: RangeInclusive<usize> = 1..=100_000;
 
-/// Costs of a forecast.
+/// The range for the costs of a forecast.
 pub(super) const NANOSECONDS: RangeInclusive<f64> = 0.01..=10_000.0;
 
-/// Reads the name of a backend that can be measured here.
+/// Parses the name of a backend that works on this machine.
 pub(super) fn backend(name: &str) -> Result<Backend, String> {
     match name.parse() {
         Ok(backend) if BACKENDS.contains(&backend) => works(backend).map(|()| backend),
-        Ok(_) => Err(format!("here that is {}: {ONE_OF}", Counter::new().backend())),
+        Ok(_) => Err(format!("on this machine that is {}: {ONE_OF}", Counter::new().backend())),
         Err(_) => Err(ONE_OF.to_owned()),
     }
 }
 
-/// Sorted, each once; `None` for none.
+/// Returns the numbers sorted and without duplicates, or `None` if there are none.
 pub(super) fn ascending(counts: impl IntoIterator<Item = usize>) -> Option<Vec<usize>> {
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_unstable();
@@ -35,7 +35,7 @@ pub(super) fn ascending(counts: impl IntoIterator<Item = usize>) -> Option<Vec<u
     (!counts.is_empty()).then_some(counts)
 }
 
-/// 1, 2, 4 and so on below `last`, and `last`.
+/// Returns 1, 2, 4 and so on below `last`, and `last`.
 pub(super) fn doubling(last: usize) -> Vec<usize> {
     let last = last.min(*COUNTS.end());
     let below = iter::successors(Some(1), |n| Some(n * 2)).take_while(|&n| n < last);

@@ -1,17 +1,17 @@
-//! The CPU time of the calling thread: what an add costs, whoever else wants the CPU meanwhile.
+//! The CPU time of the calling thread: what an add costs, whatever else runs on the CPU in between.
 
 use std::time::{Duration, Instant};
 
-/// What a reader of the results has to know about this clock.
+/// A warning about this clock for readers of the results.
 #[cfg(target_os = "linux")]
 pub const NOTE: Option<&str> = None;
 
-/// What a reader of the results has to know about this clock.
+/// A warning about this clock for readers of the results.
 #[cfg(not(target_os = "linux"))]
 pub const NOTE: Option<&str> =
     Some("no CPU clock of a thread is read on this platform: CPU times are wall times");
 
-/// The time that the calling thread has run, from an origin of its own.
+/// Returns the time that the calling thread has run, since an arbitrary origin.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "std has no clock of a thread's CPU time")]
 pub fn thread_time() -> Duration {
@@ -24,7 +24,7 @@ pub fn thread_time() -> Duration {
     Duration::new(seconds, nanos)
 }
 
-/// The time that the calling thread has run, from an origin of its own.
+/// Returns the time that the calling thread has run, since an arbitrary origin.
 #[cfg(not(target_os = "linux"))]
 pub fn thread_time() -> Duration {
     use std::sync::LazyLock;
@@ -32,14 +32,15 @@ pub fn thread_time() -> Duration {
     ORIGIN.elapsed()
 }
 
-/// How far the clock goes at a time, at the least: nanoseconds, or some 10 ms where the kernel only counts its own
-/// ticks, as in gVisor. `None` if it does not move at all.
+/// Returns the shortest tick of the clock: nanoseconds, or about 10 ms if the kernel only counts
+/// its own ticks, as in gVisor. Returns `None` if the clock does not move at all.
 pub fn tick() -> Option<Duration> {
     let next = |before: Duration| {
         const READS: u32 = 10_000;
         const PATIENCE: Duration = Duration::from_millis(500);
         let begin = Instant::now();
-        // Who is kept waiting by others reads seldom, and is to wait on.
+        // A thread that other programs keep from running reads the clock seldom, and should not
+        // give up.
         for read in 0_u32.. {
             let now = thread_time();
             if now != before {
@@ -51,7 +52,7 @@ pub fn tick() -> Option<Duration> {
         }
         None
     };
-    // From one change to another: the first one ends a tick that had begun before.
+    // Measured from one change to another: the first one ends a tick that had begun before.
     let mut last = next(thread_time())?;
     let mut tick = Duration::MAX;
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! Files that are there whole, or not at all.
+//! Files that are written as a whole, or not at all.
 
 use std::{
     fs, io,
@@ -12,8 +12,8 @@ pub struct File {
     pub text: String,
 }
 
-/// Whether files of these names can be written to `directory`, which is made if it is not there, as far as can
-/// be told before.
+/// Checks, as far as possible in advance, that files with these names can be written to
+/// `directory`, which is created if it does not exist.
 pub fn check(directory: &Path, names: &[String]) -> io::Result<()> {
     if !names.is_empty() && !directory.as_os_str().is_empty() {
         fs::create_dir_all(directory)?;
@@ -29,13 +29,13 @@ pub fn check(directory: &Path, names: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes all files under other names, and then gives them theirs.
+/// Writes all files under temporary names, and then renames them.
 pub fn save(directory: &Path, files: &[File]) -> io::Result<()> {
     let saved = files.iter().try_for_each(|file| write(directory, file));
     let saved = saved.and_then(|()| files.iter().try_for_each(|file| publish(directory, file)));
     if saved.is_err() {
         for file in files {
-            // Those already renamed, or never written, are not there.
+            // Fails for those that were already renamed or never written.
             let _ = fs::remove_file(temporary(directory, &file.name));
         }
     }
@@ -46,7 +46,7 @@ fn write(directory: &Path, file: &File) -> io::Result<()> {
     let path = temporary(directory, &file.name);
     let written = fs::File::create(&path).and_then(|mut output| {
         output.write_all(file.text.as_bytes())?;
-        // A full disk may show only now.
+        // A full disk may be reported only now.
         output.sync_all()
     });
     written.map_err(|error| cannot_write(&directory.join(&file.name), &error))
@@ -61,7 +61,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()))
 }
 
-/// In the same directory, so that it can be renamed.
+/// Returns a name in the same directory, so that the file can be renamed.
 fn temporary(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!(".{name}.{}", process::id()))
 }
@@ -73,11 +73,11 @@ mod tests {
 
     const NAMES: [&str; 2] = ["results.csv", "results.svg"];
 
-    /// An empty directory of the calling test's own.
+    /// Creates an empty directory for the calling test.
     fn directory() -> PathBuf {
         let test = thread::current().name().unwrap_or("test").replace(':', "_");
         let path = env::temp_dir().join(format!("contention.{}.{test}", process::id()));
-        // A run that was killed may have left one, with the same process id.
+        // A killed run with the same process id may have left one.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         path
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_failure_leaves_no_partial_file() {
         let directory = directory();
-        // A name in a directory that does not exist: the second file cannot be written.
+        // The second file cannot be written, since its directory does not exist.
         let missing = File { name: "missing/results.svg".to_owned(), text: String::new() };
         let [csv, _] = results();
         let error = save(&directory, &[csv, missing]).unwrap_err();

@@ -1,6 +1,6 @@
 //! Which of many counters the next add goes to.
 //!
-//! Drawn anew for every add, so that no cache and no branch predictor can know it; and by
+//! It is drawn for every add, so that no cache and no branch predictor can know it, and by
 //! arithmetic alone, so that no table takes room in the cache.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use std::fmt;
 /// How an index is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Index {
-    /// Each is as likely as another.
+    /// All are equally likely.
     Random,
     /// n u^8 rounded down, where u is uniform: an index below k has the probability (k/n)^(1/8),
     /// which is Zipf's law with the exponent 7/8. Half of all adds go to 1 counter in 256.
@@ -18,11 +18,11 @@ pub enum Index {
 impl Index {
     pub const ALL: [Self; 2] = [Self::Random, Self::Skewed];
 
-    /// What a reader of the results has to know.
+    /// A note for readers of the results.
     pub const NOTE: &str = "index: random is uniform; skewed is n u^8 rounded down, where u \
         is uniform, so that\nhalf of all adds go to 1 counter in 256 (Zipf's law with the exponent \
-        7/8). To draw one\ntakes what \"index alone\" does, which overlaps with the adds: it is in \
-        all figures.\n";
+        7/8). All figures\ninclude drawing an index, at the cost of \"index alone\", which overlaps \
+        with the adds.\n";
 }
 
 impl fmt::Display for Index {
@@ -34,7 +34,7 @@ impl fmt::Display for Index {
     }
 }
 
-/// Draws indexes: the same ones again from the same seed.
+/// Draws indexes, the same ones for the same seed.
 #[derive(Clone, Copy, Debug)]
 pub struct Draw {
     state: u64,
@@ -43,9 +43,10 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// Of `counters` counters, at most 2^32, for the adder of this number.
+    /// Draws from `counters` counters, at most 2^32, for the thread with this number.
     pub fn new(counters: usize, index: Index, adder: usize) -> Self {
-        // Far apart, so that no two adders draw the same ones shortly after one another.
+        // Seeds are far apart, so that no two threads draw the same indexes shortly after one
+        // another.
         Self { state: (adder as u64) << 56 | adder as u64, counters: counters as u64, index }
     }
 
@@ -59,10 +60,10 @@ impl Draw {
         ((drawn * self.counters) >> 32) as usize
     }
 
-    /// Of 2^32 equal steps from 0 to 1, one. By Wang Yi's wyrand: one multiplication, and none
-    /// waits for that of the number before.
+    /// Returns one of 2^32 equal steps from 0 to 1, by Wang Yi's wyrand: one multiplication, which
+    /// does not depend on that of the previous number.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+    #[expect(clippy::cast_possible_truncation, reason = "only the low half is used")]
     fn uniform(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0xa076_1d64_78bd_642f);
         let product = u128::from(self.state) * u128::from(self.state ^ 0xe703_7ed1_a0b4_28db);
@@ -85,16 +86,17 @@ pub static BOUNDS: [u64; 11] = [
     10_000_000_000,
 ];
 
-/// Draws latencies in nanoseconds: from 50 microseconds to 10 milliseconds, half of them below 90 microseconds.
+/// Draws latencies in nanoseconds, from 50 microseconds to 10 milliseconds, half of them below 90
+/// microseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Latencies(Draw);
 
 impl Latencies {
-    /// What a reader of the results has to know.
+    /// A note for readers of the results.
     pub const NOTE: &str = "values: latencies from 50 us to 10 ms, half of them below 90 us, drawn anew for \
-        every record, which is in all figures and takes what \"value alone\" does.";
+        every record. All figures include that, at the cost of \"value alone\".";
 
-    /// For the adder of this number.
+    /// Draws for the thread with this number.
     pub fn new(adder: usize) -> Self {
         Self(Draw::new(10_000_000, Index::Skewed, adder))
     }
@@ -105,7 +107,7 @@ impl Latencies {
     }
 }
 
-/// Of a fraction in 2^32ths.
+/// Squares a fraction in units of 2^-32.
 #[inline(always)]
 fn square(fraction: u64) -> u64 {
     (fraction * fraction) >> 32
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
     use crate::bench::lab::stats::float;
 
-    /// How many of 100,000 draws of 1,000 counters are below `k`.
+    /// Returns the share of 100,000 draws from 1,000 counters that are below `k`.
     fn share(index: Index, k: usize) -> f64 {
         let mut draw = Draw::new(1_000, index, 3);
         float((0..100_000).filter(|_| draw.index() < k).count() as u64) / 100_000.0

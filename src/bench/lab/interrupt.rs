@@ -1,16 +1,17 @@
-//! Ctrl-C as a wish to end soon, with what there is by then.
+//! Ctrl-C as a request to end soon, with the results so far.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// Whether an interrupt has been caught.
+/// Returns whether an interrupt has been caught.
 pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)
 }
 
-/// Catches the next interrupt, or request to end, of this process. The one after that ends it as usual. What was
-/// ignored before, as by a job in the background of a script, stays so.
+/// Catches the next interrupt or termination signal of this process. The one after that ends the
+/// process as usual. Signals that were ignored before, as for a background job of a script, stay
+/// ignored.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "std catches no signals")]
 pub fn catch() -> Result<(), &'static str> {
@@ -19,18 +20,18 @@ pub fn catch() -> Result<(), &'static str> {
     }
     let handler: extern "C" fn(libc::c_int) = ask;
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: all zeros are an action.
+        // SAFETY: all zeros is a valid action.
         let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
-        // SAFETY: there is room for an action, and none is set.
+        // SAFETY: there is room for the old action, and no new one is set.
         unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut before) };
         if before.sa_sigaction == libc::SIG_IGN {
             continue;
         }
-        // SAFETY: all zeros are an action.
+        // SAFETY: all zeros is a valid action.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         action.sa_sigaction = handler as libc::sighandler_t;
         action.sa_flags = libc::SA_RESTART | libc::SA_RESETHAND;
-        // SAFETY: the action is whole, and its handler stores to an atomic, which is all it does.
+        // SAFETY: the action is valid, and its handler only stores to an atomic.
         if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
             return Err("the system lets no signals be caught");
         }
@@ -38,7 +39,7 @@ pub fn catch() -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Catches nothing.
+/// Returns an error: signals are caught on Linux only.
 #[cfg(not(target_os = "linux"))]
 pub fn catch() -> Result<(), &'static str> {
     Err("it is for Linux only")

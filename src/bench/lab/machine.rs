@@ -1,10 +1,10 @@
-//! The name of the machine, for captions and for the rows of files of several machines.
+//! The name of the machine, for captions and for rows of files that combine several machines.
 
 use std::{env::consts::ARCH, fmt, fs};
 
 pub struct Machine {
     pub model: String,
-    /// How many CPUs this process may use.
+    /// The number of CPUs that this process may use.
     pub cpus: usize,
 }
 
@@ -15,12 +15,12 @@ impl Machine {
     }
 }
 
-/// As the library counts them, so that default shard counts agree.
+/// Returns the number of CPUs as the library counts them, so that default numbers of shards agree.
 pub fn cpus() -> usize {
     num_cpus::get()
 }
 
-/// The model that `/proc/cpuinfo` gives the first CPU; many platforms give none.
+/// Returns the model of the first CPU in `/proc/cpuinfo`, which many platforms do not have.
 fn model(cpuinfo: &str) -> Option<String> {
     let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
     let words: Vec<_> = line.split_once(':')?.1.split_whitespace().collect();

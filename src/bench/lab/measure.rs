@@ -1,6 +1,6 @@
 //! One run: threads that add, threads that read, and the check of the sums.
 //!
-//! Nothing is pinned: the scheduler moves threads as it would in a service.
+//! Threads are not pinned: the scheduler moves them as it would in a service.
 
 use super::{
     race::{Race, Tally, join, join_all, team},
@@ -9,22 +9,24 @@ use super::{
 use crossbeam_utils::CachePadded;
 use std::{fmt, hint::black_box, io, iter, thread, time::Duration};
 
-/// Steps between two looks at the stop flag, and sums: a sum may walk thousands of shards.
+/// The number of steps, or of sums, between two checks of the stop flag: a sum may walk thousands
+/// of shards.
 pub const STEPS: u64 = 256;
 const SUMS: u64 = 16;
 
-/// Something to add to and to read. The loops are compiled for each type on its own.
+/// Something to add to and to read. The loops are compiled for each type separately.
 pub trait Subject {
-    /// How many adds a step is.
+    /// The number of adds in a step.
     const ADDS: u64 = 1;
-    /// What the adder of this number calls for each step. It may keep things of its own, and do now
-    /// what only a first add has to do; by the end of a batch of [`STEPS`] all must be in the sum.
+    /// Returns what the thread with this number calls for each step. It may keep state, and do in
+    /// advance what only a first add has to do. By the end of a batch of [`STEPS`] all adds must be
+    /// in the sum.
     fn adder(&self, number: usize) -> impl FnMut();
-    /// What a reader does.
+    /// Performs one read.
     fn read(&self);
-    /// Whether it has the exact sums, given the number of steps that each adder did.
+    /// Checks that the sums are exact, given the number of steps of each thread.
     fn verify(&self, steps: &[u64]) -> Result<(), Wrong>;
-    /// How many shards there are, for subjects that have any.
+    /// Returns the number of shards, if the subject has any.
     fn shards(&self) -> Option<usize> {
         None
     }
@@ -33,11 +35,12 @@ pub trait Subject {
 /// What the threads of a run do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// Threads that add.
+    /// The number of threads that add.
     pub threads: usize,
-    /// Threads that sum.
+    /// The number of threads that sum.
     pub readers: usize,
-    /// Threads that add before the window, each to its own shard as long as there is one.
+    /// The number of threads that add before the window, each to its own shard as long as there is
+    /// one.
     pub fill: usize,
     pub window: Duration,
 }
@@ -48,14 +51,14 @@ pub struct Sample {
     pub shards: Option<usize>,
     pub adds: Option<Cost>,
     pub sums: Option<Cost>,
-    /// What the check of the sums has found.
+    /// The result of checking the sums.
     pub wrong: Option<Wrong>,
 }
 
 /// A sum that is not exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wrong {
-    /// Which one, of many.
+    /// The index of the counter, if there are many.
     pub counter: Option<usize>,
     pub expected: u64,
     pub found: u64,
@@ -67,7 +70,7 @@ impl Wrong {
         if found == expected { Ok(()) } else { Err(Self { counter: None, expected, found }) }
     }
 
-    /// How many adds are missing, or too many.
+    /// Returns how many adds are missing, or too many.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.expected.abs_diff(self.found)
@@ -87,20 +90,20 @@ impl fmt::Display for Wrong {
 
 impl std::error::Error for Wrong {}
 
-/// What an operation costs.
+/// The cost of an operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
-    /// Millions of operations a second, of all threads together.
+    /// Millions of operations per second, of all threads together.
     pub rate: f64,
-    /// Wall time in ns that an operation takes its thread, waiting for a CPU included.
+    /// Wall time of an operation in ns, including the time that its thread waits for a CPU.
     pub wall: f64,
-    /// CPU time in ns that an operation takes its thread; NaN if the clock has not moved meanwhile.
+    /// CPU time of an operation in ns, or NaN if the clock has not moved in between.
     pub cpu: f64,
 }
 
 impl Cost {
-    /// What all threads did, over the time from the first start to the last end, where a thread's
-    /// tally is of so many operations `each`.
+    /// Returns the cost over the time from the first start to the last end of all threads, where
+    /// each count in a tally stands for `each` operations.
     fn of(tallies: &[Tally], each: u64) -> Option<Self> {
         let start = tallies.iter().map(|tally| tally.start).min()?;
         let end = tallies.iter().map(|tally| tally.end).max()?;
@@ -119,7 +122,7 @@ impl Cost {
 /// Measures a subject that threads share.
 pub fn shared<S: Subject + Sync>(subject: S, load: Load) -> io::Result<Sample> {
     let subject = CachePadded::new(subject);
-    // The compiler is not to know what it is.
+    // Hides from the compiler what the subject is.
     let subject: &S = black_box(&subject);
     fill(subject, load.fill)?;
     let race = &Race::new(load.window);
@@ -144,7 +147,7 @@ pub fn shared<S: Subject + Sync>(subject: S, load: Load) -> io::Result<Sample> {
     })
 }
 
-/// Measures a subject that cannot be shared: the one thread makes its own.
+/// Measures a subject that cannot be shared: the only thread makes its own.
 pub fn alone<S: Subject>(make: impl Fn() -> S + Sync, load: Load) -> io::Result<Sample> {
     let race = &Race::new(load.window);
     let job = |_| {
@@ -163,8 +166,8 @@ pub fn alone<S: Subject>(make: impl Fn() -> S + Sync, load: Load) -> io::Result<
     Ok(Sample { shards: None, adds: Cost::of(&[tally], S::ADDS), sums: None, wrong })
 }
 
-/// A batch of steps, each as it would be done once: the compiler may neither merge them nor keep in
-/// a register what they read or write.
+/// Performs a batch of steps. The compiler may neither merge them nor keep in a register what they
+/// read or write.
 #[inline(always)]
 fn batch(add: &mut impl FnMut()) {
     for _ in 0..STEPS {
@@ -173,7 +176,7 @@ fn batch(add: &mut impl FnMut()) {
     }
 }
 
-/// A batch of sums, measured the same way.
+/// Performs a batch of sums, in the same way.
 fn read(subject: &impl Subject) {
     for _ in 0..SUMS {
         subject.read();
@@ -181,8 +184,8 @@ fn read(subject: &impl Subject) {
     }
 }
 
-/// Adds from `threads` threads. Each lives until the next has ended, so that no two of them go by
-/// the same number.
+/// Adds from `threads` threads. Each lives until the next one has ended, so that no two of them
+/// have the same number.
 fn fill<S: Subject + Sync>(subject: &S, threads: usize) -> io::Result<()> {
     let Some(number) = threads.checked_sub(1) else { return Ok(()) };
     let job = |_| {

@@ -1,11 +1,12 @@
-//! Memory: bytes asked of the allocator, and how much more of it is resident.
+//! Memory: the bytes requested from the allocator, and the growth of resident memory.
 //!
 //! The allocator is the system's, and counts per thread, so that counting is one plain addition per
-//! allocation, and what other threads allocate meanwhile is not in it.
+//! allocation, and other threads' allocations are not included.
 //!
-//! What a library maps by itself, no allocator sees; `striped_counter` does so on Linux. [`growth`]
-//! therefore looks at what is resident as well. For that it needs a process of its own, a [`fresh`] one:
-//! memory that was used before, and given back, is still resident, and would look like none.
+//! Memory that a library maps directly is invisible to an allocator; `striped_counter` does that on
+//! Linux. So [`growth`] also measures resident memory. For that it needs its own process, a
+//! [`fresh`] one: memory that was used before and freed is still resident, so using it again would
+//! look like no growth.
 
 #![expect(unsafe_code, reason = "an allocator is unsafe to implement")]
 
@@ -24,36 +25,38 @@ use std::{
 };
 
 thread_local! {
-    /// Bytes allocated by this thread, less those freed by it, modulo 2^64. Needs no destructor
-    /// and no initialisation, so that it can be used at any time.
+    /// The bytes allocated by this thread, less those freed by it, modulo 2^64. Without a
+    /// destructor or initialisation, so that it can be used at any time.
     static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-/// What `make` makes, and how many bytes the calling thread allocated for it and did not free.
+/// Returns what `make` makes, and how many bytes the calling thread allocated for it and did not
+/// free.
 pub fn allocated<T>(make: impl FnOnce() -> T) -> (T, usize) {
     let before = BYTES.get();
     let thing = make();
     (thing, BYTES.get().wrapping_sub(before))
 }
 
-/// Whether allocations are counted: in a program whose allocator is not [`Counting`] they are not.
+/// Returns whether allocations are counted, which requires that the program's allocator is
+/// [`Counting`].
 pub fn counts() -> bool {
     allocated(|| black_box(Box::new(0_u8))).1 > 0
 }
 
-/// What a thing takes.
+/// The memory of a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bytes {
-    /// Asked of the allocator, and where the caller says so in place.
+    /// The bytes requested from the allocator, and in place if the caller adds them.
     pub asked: usize,
-    /// How much more of the process is resident, in whole pages; `None` where the system does not say, or
-    /// where that is none, since it found room in a page that was resident anyway.
+    /// The growth of the process's resident memory, in whole pages; `None` if the system does not
+    /// provide it, or if there was none because a resident page had room.
     pub resident: Option<usize>,
 }
 
-/// Makes a thing, has as many threads as `threads` touch it, all of them alive at the same time, and
-/// returns it with what it takes then. For a process that has done nothing else; ends it if there are
-/// no such threads to be had.
+/// Makes a thing, lets `threads` threads touch it, all alive at the same time, and returns it with
+/// its memory then. For a process that has done nothing else; ends the process if the threads
+/// cannot be started.
 pub fn growth<T: Send + Sync>(
     threads: usize,
     make: impl FnOnce() -> T,
@@ -63,20 +66,21 @@ pub fn growth<T: Send + Sync>(
     let together = Barrier::new(threads + 1);
     let job = || {
         deepen();
-        // All are alive.
+        // All threads are alive.
         together.wait();
-        // It is made.
+        // The thing is made.
         together.wait();
         if let Some(thing) = thing.get() {
             let ((), bytes) = allocated(|| touch(thing));
-            // All have touched it. Once more: the first time, some may have been in the way of others.
+            // All have touched it. They do so once more, since they may have interfered with each
+            // other the first time.
             together.wait();
             let ((), more) = allocated(|| touch(thing));
             asked.fetch_add(bytes.wrapping_add(more), Ordering::Relaxed);
         }
         // All are done.
         together.wait();
-        // What is resident has been looked up.
+        // Resident memory has been measured.
         together.wait();
     };
     let resident = thread::scope(|scope| {
@@ -88,12 +92,12 @@ pub fn growth<T: Send + Sync>(
             }
         }
         together.wait();
-        // To look takes memory as well, the first time.
+        // The first measurement itself takes memory.
         let _ = resident();
         let before = resident();
         let (new, bytes) = allocated(make);
         asked.fetch_add(bytes, Ordering::Relaxed);
-        assert!(thing.set(new).is_ok(), "nobody else makes it");
+        assert!(thing.set(new).is_ok(), "only one thread makes it");
         (0..3).for_each(|_| _ = together.wait());
         let after = resident();
         together.wait();
@@ -103,43 +107,43 @@ pub fn growth<T: Send + Sync>(
     (thing, Bytes { asked: asked.into_inner(), resident })
 }
 
-/// Has a thread's stack resident as deep as it will be needed.
+/// Touches the thread's stack as deep as it will be needed, so that it is resident.
 fn deepen() {
     black_box([1_u8; 16_000]);
 }
 
-/// Bytes of this process's memory that belong to no file and are resident. The file's own are left out:
-/// the first call of a function has its code read, which is not memory of what is called.
+/// Returns the bytes of this process's resident memory that belong to no file. Memory of files is
+/// left out: the first call of a function loads its code, which is not the callee's memory.
 pub fn resident() -> Option<usize> {
     let rollup = fs::read_to_string("/proc/self/smaps_rollup").ok()?;
     let line = rollup.lines().find(|line| line.starts_with("Anonymous:"))?;
     line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib << 10)
 }
 
-/// What a reader of the results has to know about these figures.
+/// Returns a note about these figures for readers of the results.
 pub fn note() -> Option<&'static str> {
     let unknown =
-        "what is resident is not known on this system: bytes asked of the allocator are all";
+        "resident memory is not known on this system: only bytes requested from the allocator are";
     resident().is_none().then_some(unknown)
 }
 
-/// The environment variable with what a fresh process is to measure.
+/// The environment variable with the job of a fresh process.
 const JOB: &str = "STRIPED_COUNTER_JOB";
 
-/// What this process was started to measure, if it is a [`fresh`] one.
+/// Returns the job of this process, if it is a [`fresh`] one.
 pub fn job() -> Option<String> {
     env::var(JOB).ok()
 }
 
-/// Ends this process, which was started by [`fresh`], with its result.
+/// Prints the result of this process, which [`fresh`] started.
 pub fn done(bytes: Bytes) -> io::Result<()> {
     use io::Write as _;
     let resident = bytes.resident.map_or_else(|| "-".to_owned(), |bytes| bytes.to_string());
     writeln!(io::stdout(), "{} {resident}", bytes.asked)
 }
 
-/// Starts this program once more, with the same options, to do `job` and nothing else, and returns what
-/// it has measured; `None` if it could not.
+/// Starts this program once more, with the same options, to do only `job`, and returns what it has
+/// measured, or `None` if it could not.
 pub fn fresh(job: &str) -> Option<Bytes> {
     let mut command = Command::new(env::current_exe().ok()?);
     command.args(env::args_os().skip(1)).env(JOB, job).stdin(Stdio::null()).stderr(Stdio::null());
@@ -149,35 +153,35 @@ pub fn fresh(job: &str) -> Option<Bytes> {
     Some(Bytes { asked: asked.parse().ok()?, resident: resident.parse().ok() })
 }
 
-/// The system's allocator, which counts. A program that wants to know what is asked makes it its own:
+/// The system's allocator, with counting. A program that measures requests installs it:
 /// `#[global_allocator] static ALLOCATOR: Counting = Counting;`
 #[derive(Debug)]
 pub struct Counting;
 
-// SAFETY: every method hands its arguments to the system's allocator, as they are, and returns what
+// SAFETY: every method passes its arguments unchanged to the system's allocator, and returns what
 // that returns; counting neither allocates nor unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(0, layout.size());
-        // SAFETY: the caller's promise is the one that is asked for.
+        // SAFETY: the caller ensures what the system's allocator requires.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(0, layout.size());
-        // SAFETY: the caller's promise is the one that is asked for.
+        // SAFETY: the caller ensures what the system's allocator requires.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(layout.size(), 0);
-        // SAFETY: the caller's promise is the one that is asked for.
+        // SAFETY: the caller ensures what the system's allocator requires.
         unsafe { System.dealloc(pointer, layout) };
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(layout.size(), size);
-        // SAFETY: the caller's promise is the one that is asked for.
+        // SAFETY: the caller ensures what the system's allocator requires.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
@@ -213,7 +217,7 @@ mod tests {
         let read = |thing: &Vec<u8>| _ = black_box(thing[7]);
         let (_, taken) = growth(3, || make(0), read);
         assert_eq!(taken.asked, bytes);
-        // Nobody wrote to it.
+        // It was never written to.
         assert!(taken.resident.is_none_or(|resident| resident < bytes), "{taken:?}");
         let (_, taken) = growth(1, || make(1), read);
         assert_eq!(taken.asked, bytes);

@@ -1,21 +1,22 @@
-//! What measuring takes, whatever is measured: clocks, threads, memory, statistics, pictures, files.
+//! Measuring, independent of what is measured: clocks, threads, memory, statistics, plots, files.
 //!
-//! But for the list of backends, nothing in here knows what a counter is. The contention tool is built of it, and so are the comparison with
-//! other crates and the growth benchmark, which is why it can be named; it promises nothing to others.
+//! Apart from the list of backends, nothing in here knows what a counter is. The contention tool
+//! uses it, and so do the comparison with other crates and the growth benchmark. That is why it is
+//! public; it makes no promises to other programs.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `backends` | those that work here |
+//! | `backends` | the backends that work on this machine |
 //! | `race` | threads that start and stop together, and their clocks |
-//! | `measure` | one run: who adds, who reads, and the check of the sums |
-//! | `rounds` | all runs, round after round, and what they come to |
-//! | `clock` | CPU time of a thread |
-//! | `memory` | bytes asked of the allocator, and resident |
+//! | `measure` | one run: threads that add, threads that read, and the check of the sums |
+//! | `rounds` | all runs, round after round, and the results |
+//! | `clock` | the CPU time of a thread |
+//! | `memory` | bytes requested from the allocator, and resident |
 //! | `machine`, `stats` | the name of the machine; median and spread |
 //! | `index` | which of many counters the next add goes to |
-//! | `chart` | curves as a picture |
-//! | `files` | files that are there whole, or not at all |
-//! | `options` | the command line, as far as all programs' are alike |
+//! | `chart` | plots of curves |
+//! | `files` | files that are written as a whole, or not at all |
+//! | `options` | the parts of the command line that all programs share |
 //! | `interrupt` | Ctrl-C |
 //! | `output` | the standard output, and the exit code |
 //! | `text` | aligned tables, CSV, and numbers from the command line |

@@ -1,4 +1,4 @@
-//! What a program tells: on the standard output, and by its exit code.
+//! The output of a program: the standard output, and the exit code.
 
 use std::{
     error::Error,
@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-/// Writes to the standard output. A reader that has gone away, as `head` does, is no error.
+/// Writes to the standard output. It is no error if the reader has stopped reading, as `head` does.
 pub fn print(text: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
@@ -17,12 +17,13 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// The exit code of what has come to `result`: 0, or 1 after its error has been told.
+/// Returns the exit code for `result`: 0, or 1 after printing the error.
 pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
     result.map_or_else(|error| fail(ExitCode::FAILURE, &error), |()| ExitCode::SUCCESS)
 }
 
-/// Tells `error`. Where the error output is gone too, the exit code has to do.
+/// Prints `error` and returns `code`. If the error output is closed as well, the exit code has to
+/// suffice.
 pub fn fail(code: ExitCode, error: &impl Display) -> ExitCode {
     let _ = writeln!(io::stderr(), "error: {error}");
     code

@@ -1,7 +1,6 @@
-//! Threads that start together and run until they are told to stop.
+//! Threads that start together and run until they are stopped.
 //!
-//! Neither spawning nor joining is in the time that is taken: each thread reads its own clocks
-//! around its own loop.
+//! Spawning and joining are not measured: each thread reads its own clocks around its own loop.
 
 use super::clock;
 use crossbeam_utils::CachePadded;
@@ -19,16 +18,16 @@ use std::{
 /// What one thread did.
 #[derive(Clone, Copy, Debug)]
 pub struct Tally {
-    /// Operations before its clocks were started: the first touch of a counter may allocate.
+    /// The operations before its clocks were started: the first touch of a counter may allocate.
     pub before: u64,
-    /// Operations between its clocks' readings.
+    /// The operations between the readings of its clocks.
     pub timed: u64,
     pub start: Instant,
     pub end: Instant,
     pub cpu: Duration,
 }
 
-/// How many batches a thread does between two looks at the clock.
+/// The number of batches between two looks at the clock.
 const PATIENCE: u64 = 64;
 
 /// A gate at which threads assemble, and a flag that stops them.
@@ -55,8 +54,8 @@ impl Race {
         Start { race: self, gate: Some(gate) }
     }
 
-    /// A thread's part: as many batches as there is time for, at least one of them timed. A call of
-    /// `batch` is `size` operations, so that what the call costs is not seen.
+    /// Does one thread's part: as many batches as there is time for, at least one of them timed. A
+    /// call of `batch` performs `size` operations, so that the cost of the call does not matter.
     #[inline(always)]
     pub fn run(&self, size: u64, mut batch: impl FnMut()) -> Tally {
         self.assembled.fetch_add(1, Ordering::Relaxed);
@@ -68,7 +67,7 @@ impl Race {
             batch();
             timed += size;
             if timed % (PATIENCE * size) == 0 && start.elapsed() > self.window {
-                // Among thousands of threads, the one that sleeps may be slow to wake.
+                // Among thousands of threads, the sleeping one may be slow to wake.
                 self.stop();
             }
         }
@@ -81,14 +80,14 @@ impl Race {
     }
 }
 
-/// A closed gate. Dropping it stops the race: should a thread fail to spawn, the others end too.
+/// A closed gate. Dropping it stops the race, so that all threads end if one could not be spawned.
 pub struct Start<'a> {
     race: &'a Race,
     gate: Option<RwLockWriteGuard<'a, ()>>,
 }
 
 impl Start<'_> {
-    /// Lets `threads` threads go as soon as all of them are there, and stops them after the window.
+    /// Opens the gate as soon as `threads` threads are there, and stops them after the window.
     pub fn go(mut self, threads: usize) {
         while self.race.assembled.load(Ordering::Relaxed) < threads {
             thread::yield_now();
@@ -104,7 +103,7 @@ impl Drop for Start<'_> {
     }
 }
 
-/// Spawns `threads` threads with the same job, which is told how many came before.
+/// Spawns `threads` threads with the same job, which gets the number of each.
 pub fn team<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     threads: usize,
@@ -118,7 +117,7 @@ pub fn team<'scope, T: Send + 'scope>(
     (0..threads).map(spawn).collect()
 }
 
-/// What the thread returned; its panic goes on here.
+/// Returns what the thread returned, or resumes its panic.
 pub fn join<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }

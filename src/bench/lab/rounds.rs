@@ -1,7 +1,7 @@
-//! All runs, round after round, and what they come to.
+//! All runs, round after round, and the results.
 //!
-//! A round runs every point once. So the repeats of a point are spread over the whole time, and
-//! a machine that drifts, or has a bad moment, does it to all subjects alike.
+//! A round runs every point once. So the repeats of a point are spread over the whole time, and a
+//! machine that drifts or has a slow moment affects all subjects equally.
 
 use super::{
     interrupt,
@@ -11,16 +11,16 @@ use super::{
 use indicatif::{ProgressBar, ProgressStyle};
 use std::{error::Error, fmt::Display};
 
-/// What the repeats of a point come to.
+/// The results of the repeats of a point.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
     pub shards: Option<usize>,
     pub adds: Option<Costs>,
     pub sums: Option<Costs>,
-    /// CPU time in ns that an add took, of each repeat.
+    /// The CPU time of an add in ns, in each repeat.
     pub add_cpus: Vec<f64>,
     pub repeats: usize,
-    /// Adds that were missing from sums, or too many, in all repeats together.
+    /// The number of adds that were missing from sums, or too many, in all repeats together.
     pub lost: u64,
 }
 
@@ -59,8 +59,8 @@ impl Costs {
     }
 }
 
-/// Runs every point `rounds` times, or until an interrupt that is [caught](interrupt::catch): then some have
-/// fewer repeats, or none, but at least one has one.
+/// Runs every point `rounds` times, or until an interrupt is [caught](interrupt::catch): then some
+/// points have fewer repeats or none, but at least one has one.
 pub fn measure<P: Display>(
     points: &[P],
     rounds: u16,
@@ -82,7 +82,8 @@ pub fn measure<P: Display>(
     Ok(samples.iter().map(|samples| Measured::of(samples)).collect())
 }
 
-/// On the error output if that is a terminal, else nowhere. It is drawn between runs only.
+/// Returns a progress bar on the error output, if that is a terminal. It is drawn only between
+/// runs.
 fn progress_bar(runs: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:20} {pos}/{len}, {eta} left  {wide_msg}");
     ProgressBar::new(runs as u64).with_style(style.expect("the template is well formed"))

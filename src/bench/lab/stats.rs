@@ -8,7 +8,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// The spread of at least one value.
+    /// Returns the spread of at least one value.
     pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
@@ -16,7 +16,7 @@ impl Spread {
     }
 }
 
-/// A count as a figure to calculate with: beyond 2^53 the last digits are lost.
+/// Converts a count for calculations. Beyond 2^53 the last digits are lost.
 #[expect(clippy::cast_precision_loss, reason = "a ratio of counts needs no 16th digit")]
 pub fn float(count: u64) -> f64 {
     count as f64

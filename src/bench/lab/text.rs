@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, ops::RangeInclusive, str::FromStr};
 
-/// Reads a number within `range`.
+/// Returns a parser of numbers within `range`.
 pub fn number<T>(range: RangeInclusive<T>) -> impl Fn(&str) -> Result<T, String> + Clone
 where
     T: FromStr + PartialOrd + fmt::Display + Clone,
@@ -13,14 +13,16 @@ where
     }
 }
 
-/// What to say of arguments of this process that are not text, as no option but a directory's may be.
+/// Returns the message for arguments of this process that are not UTF-8, which only a directory may
+/// be.
 pub fn not_text(arguments: impl Iterator<Item = OsString>) -> String {
     let wrong = arguments.filter(|argument| argument.to_str().is_none());
     let wrong: Vec<_> = wrong.map(|argument| format!("'{}'", argument.display())).collect();
     format!("invalid UTF-8 in {}: only '--out <DIR>' takes it", wrong.join(" and "))
 }
 
-/// Pads cells to the width of their columns: to the left in column `left`, else to the right.
+/// Pads cells to the width of their columns. Column `left` is aligned to the left, all others to
+/// the right.
 pub fn align(lines: &[Vec<String>], left: Option<usize>) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -38,8 +40,8 @@ pub fn align(lines: &[Vec<String>], left: Option<usize>) -> String {
     text
 }
 
-/// The words of `text` in lines of at most `width` letters, but for words that are longer by themselves. Lines
-/// that end in the text end here as well.
+/// Wraps `text` into lines of at most `width` letters, except for words that are longer. Keeps the
+/// line breaks of the text.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
@@ -58,7 +60,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A cell of a CSV file: quoted where it has to be.
+/// Returns a cell of a CSV file, quoted if necessary.
 pub fn csv_cell(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))

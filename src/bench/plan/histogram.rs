@@ -6,14 +6,14 @@ use crate::{
     bench::{args::Settings, kind::Kind, subjects::Name},
 };
 
-/// All points, in the order of the table.
+/// Returns all points, in the order of the tables.
 pub(super) fn points(settings: &Settings) -> Vec<Point> {
     let mut points = records(settings);
     points.extend(snapshots(settings));
     points
 }
 
-/// Records against the number of threads.
+/// Returns the points for records against the number of threads.
 fn records(settings: &Settings) -> Vec<Point> {
     let mut points = Vec::new();
     for &threads in &settings.threads {
@@ -31,7 +31,8 @@ fn names(settings: &Settings) -> impl Iterator<Item = Name> {
     ours.chain([Name::AtomicU64, Name::ValueAlone])
 }
 
-/// Snapshots of a histogram at rest against the number of rows, of which `Striped` has as many as it is told.
+/// Returns the points for snapshots of a histogram at rest against the number of rows, which
+/// `Striped` lets us choose.
 fn snapshots(settings: &Settings) -> Vec<Point> {
     const STRIPED: Backend = Backend::Striped;
     let point = |name| Point::new(Kind::Histogram, Section::Snapshots, name, 0).readers(1);
@@ -55,7 +56,8 @@ mod tests {
     #[test]
     fn every_section_has_its_points() {
         let points = planned(&["--threads=1,8", "--shards=1,64", "--backends=PerThread,Striped"]);
-        // With a sum, without one, and a counter of the values, of both; atomics, and alone the value.
+        // For both: with a sum, without one, and a counter of the values; then atomics, and the
+        // value alone for one thread.
         assert_eq!(count(&points, Section::Records), 2 * (2 * 3 + 1) + 1);
         assert_eq!(count(&points, Section::Snapshots), 2 * 3);
         assert_eq!(points.len(), 15 + 6);

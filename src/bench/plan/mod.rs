@@ -47,7 +47,7 @@ impl Section {
         Self::Snapshots,
     ];
 
-    /// Whether it has the curves that the plot and the recommendation are about.
+    /// Returns whether the plot and the recommendation are based on this section.
     pub(crate) fn is_main(self) -> bool {
         matches!(self, Self::Threads | Self::Counters | Self::Records)
     }
@@ -69,22 +69,22 @@ impl fmt::Display for Section {
     }
 }
 
-/// One thing to measure, as often as there are repeats.
+/// One thing to measure, in every repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Point {
     pub(crate) kind: Kind,
     pub(crate) section: Section,
     pub(crate) subject: Name,
-    /// Threads that add.
+    /// The number of threads that add.
     pub(crate) threads: usize,
-    /// Threads that sum.
+    /// The number of threads that sum.
     pub(crate) readers: usize,
-    /// Set for the counter; its default where there is none.
+    /// The number of shards to set, or `None` for the default.
     pub(crate) shards: Option<usize>,
     pub(crate) read_lock: bool,
-    /// How many counters there are.
+    /// The number of counters.
     pub(crate) counters: usize,
-    /// Which of them an add goes to.
+    /// How an add chooses one of them.
     pub(crate) index: Index,
 }
 
@@ -103,19 +103,19 @@ impl Point {
         Self { readers, ..self }
     }
 
-    /// Without and with the read lock.
+    /// Returns the point without and with the read lock.
     fn both_reads(self) -> [Self; 2] {
         [false, true].map(|read_lock| Self { read_lock, ..self })
     }
 
-    /// What the threads of a run of this point do.
+    /// Returns what the threads of a run of this point do.
     pub(crate) fn load(&self, window: Duration) -> Load {
-        // A sum without adds still has to read cells that were written.
+        // A sum without adds should still read cells that were written to.
         let fill = if self.threads == 0 { self.shards.unwrap_or(1) } else { 0 };
         Load { threads: self.threads, readers: self.readers, fill, window }
     }
 
-    /// Whether both are to be compared: same section, same threads at work, on as many counters.
+    /// Returns whether both can be compared: same section, same threads, same number of counters.
     fn comparable(&self, other: &Self) -> bool {
         self.section == other.section
             && self.threads == other.threads
@@ -124,7 +124,7 @@ impl Point {
             && self.index == other.index
     }
 
-    /// Whether `other` is what the ratio of this one is to.
+    /// Returns whether the ratio of this point is relative to `other`.
     pub(crate) fn is_measured_by(&self, other: &Self) -> bool {
         let yardstick = match (self.section, self.subject) {
             (Section::Batch, Name::Backend(backend) | Name::Batch(backend)) => {
@@ -161,7 +161,7 @@ impl fmt::Display for Point {
     }
 }
 
-/// All points, in the order of the table.
+/// Returns all points, in the order of the tables.
 pub(crate) fn points(settings: &Settings) -> Vec<Point> {
     match settings.kind {
         Kind::Counter | Kind::UpDownCounter => single(settings),
@@ -227,7 +227,7 @@ fn subjects(settings: &Settings) -> impl Iterator<Item = Name> {
     settings.backends.iter().copied().map(Name::Backend).chain(own).chain(baselines)
 }
 
-/// What one would use instead, the yardstick first.
+/// Returns the alternatives, the yardstick first.
 fn baselines(kind: Kind) -> &'static [Name] {
     match kind {
         Kind::UpDownCounter => &[Name::AtomicI64],

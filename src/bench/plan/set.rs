@@ -3,10 +3,10 @@
 use super::{Point, Section};
 use crate::bench::{args::Settings, kind::Kind, lab::index::Index, subjects::Name};
 
-/// Counters in the sections on batches and on sums.
+/// The number of counters in the sections on batches and on sums.
 const THOUSAND: usize = 1_000;
 
-/// All points, in the order of the table.
+/// Returns all points, in the order of the tables.
 pub(super) fn points(settings: &Settings) -> Vec<Point> {
     let mut points = counters(settings);
     points.extend(batch(settings));
@@ -18,11 +18,11 @@ fn point(section: Section, subject: Name, threads: usize, counters: usize) -> Po
     Point { counters, ..Point::new(Kind::CounterSet, section, subject, threads) }
 }
 
-/// Adds against the number of counters, for each number of threads.
+/// Returns the points for adds against the number of counters, for each number of threads.
 fn counters(settings: &Settings) -> Vec<Point> {
     let mut points = Vec::new();
     for &counters in &settings.counters {
-        // There are not two ways to draw the only one.
+        // With one counter there is only one way to draw.
         for index in Index::ALL.into_iter().take(counters.min(2)) {
             for &threads in &settings.threads {
                 let names = names(settings).filter(|name| threads == 1 || !name.single_thread());
@@ -37,13 +37,14 @@ fn counters(settings: &Settings) -> Vec<Point> {
 fn names(settings: &Settings) -> impl Iterator<Item = Name> {
     let backends = || settings.backends.iter().copied();
     let ours = backends().map(Name::Backend).chain(backends().map(Name::Counters));
-    // What a handle or padding costs does not depend on the backend: of the first one.
+    // The cost of a handle or of padding does not depend on the backend, so it is measured for the
+    // first one.
     let first = backends().take(1).flat_map(|first| [Name::Arcs(first), Name::Padded(first)]);
     let atomics = [Name::AtomicU64, Name::PaddedAtomics, Name::ArcAtomics, Name::IndexAlone];
     ours.chain(first).chain(atomics)
 }
 
-/// Three adds one by one, and in a batch.
+/// Returns the points for three adds one by one, and in a batch.
 fn batch(settings: &Settings) -> Vec<Point> {
     let mut points = Vec::new();
     for &backend in &settings.backends {
@@ -56,7 +57,7 @@ fn batch(settings: &Settings) -> Vec<Point> {
     points
 }
 
-/// All sums of a set at rest.
+/// Returns the points for all sums of a set at rest.
 fn sums(settings: &Settings) -> Vec<Point> {
     let point = |name| point(Section::Sums, name, 0, THOUSAND).readers(1);
     let of = |&backend| {
@@ -78,8 +79,8 @@ mod tests {
     #[test]
     fn every_section_has_its_points() {
         let points = planned(&["--threads=1,8", "--counters=1,10", "--backends=PerThread,Striped"]);
-        // Two sets, as many counters of both and two more ways, three ways of atomics; alone, the
-        // index as well.
+        // Two sets, single counters of both backends and of the first in two more ways, three kinds
+        // of atomics; with one thread, the index alone as well.
         assert_eq!(count(&points, Section::Counters), 3 * (10 + 9));
         assert_eq!(count(&points, Section::Batch), 2 * 2 * 2);
         assert_eq!(count(&points, Section::Sums), 2 * 3);

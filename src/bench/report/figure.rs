@@ -1,8 +1,8 @@
-//! What the pictures of each type show: CPU time, which is what is compared, and of the main one only what
-//! is to be chosen from. What was forecast has a picture of its own.
+//! What the plots of each type show: CPU time, which is what is compared, and in the main plot only
+//! the subjects to choose from. A forecast has its own plot.
 //!
-//! Backends are thick and bright, alternatives thinner; as many counters of a backend have its
-//! colour, and its shape hollow; a forecast is dashed.
+//! Backends are thick and bright, alternatives thinner. Single counters have the colour and the
+//! shape of their backend, but hollow; a forecast is dashed.
 
 use super::{Report, predictions};
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// What is to be chosen from.
+/// Returns the plot of the subjects to choose from.
 pub(super) fn main(report: &Report) -> Chart {
     let figure = Figure::of(report.kind);
     let chosen = |name: Name| {
@@ -36,14 +36,14 @@ pub(super) fn main(report: &Report) -> Chart {
     figure.chart(report, chosen)
 }
 
-/// All that was measured, where the main picture leaves something out.
+/// Returns the plot of all subjects, if the main plot leaves some out.
 pub(super) fn all(report: &Report) -> Option<Chart> {
     let chart = Figure::of(report.kind).chart(report, |_| true);
     let title = format!("{}: all subjects", chart.title);
     (chart.curves.len() > main(report).curves.len()).then_some(Chart { title, ..chart })
 }
 
-/// What was forecast.
+/// Returns the plot of the forecast.
 pub(super) fn forecast(report: &Report) -> Option<Chart> {
     let forecast = report.forecast.as_ref()?;
     let subjects = forecast.rows.chunk_by(|a, b| a.subject == b.subject);
@@ -73,7 +73,7 @@ struct Figure {
     title: &'static str,
     x_title: &'static str,
     y_title: &'static str,
-    /// Behind the name of a backend.
+    /// Appended to the name of a backend.
     backends: &'static str,
     section: Section,
     x: fn(&Point) -> usize,
@@ -144,7 +144,7 @@ impl Figure {
         let mut own = 0;
         for row in rows.iter().filter(|row| self.shows(&row.point, rows)) {
             let (name, cost) = (row.point.subject, row.measured.adds.map(|costs| costs.cpu.median));
-            // What took no time was not measured.
+            // A time of 0 was not measured.
             let cost = cost.filter(|cost| chosen(name) && cost.is_finite() && *cost > 0.0);
             let Some(cost) = cost else { continue };
             let point = (float((self.x)(&row.point) as u64), cost);
@@ -160,7 +160,7 @@ impl Figure {
         curves.into_iter().map(|(_, curve)| curve).collect()
     }
 
-    /// What to say behind the machine and the method.
+    /// Returns a remark that follows the machine and the method.
     fn remark(&self, rows: &[Row]) -> String {
         if self.section != Section::Counters {
             return String::new();
@@ -170,7 +170,8 @@ impl Figure {
         format!("; {threads} thread{plural}, random index")
     }
 
-    /// Curves against the number of counters are of the most threads, and of one index.
+    /// Returns whether the curves include the point: those against the number of counters are for
+    /// the most threads and for one kind of index.
     fn shows(&self, point: &Point, rows: &[Row]) -> bool {
         let one = point.section != Section::Counters
             || (point.threads, point.index) == (most_threads(rows), Index::Random);
@@ -200,7 +201,7 @@ fn style(name: Name) -> Style {
     }
 }
 
-/// Of the program's own subject of this number.
+/// Returns the style of the program's own subject with this number.
 fn own_style(number: usize) -> Style {
     let colors = [PURPLE, SKY_BLUE, ORANGE];
     let shapes = [Shape::Diamond, Shape::Down, Shape::Square];

@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! The results, for people and for programs.
 
 mod figure;
 mod page;
@@ -21,7 +21,7 @@ use crate::bench::{
 };
 use std::time::Duration;
 
-/// As wide as what goes to a terminal may be.
+/// The width of a terminal.
 const COLUMNS: usize = 80;
 
 pub(crate) struct Report {
@@ -32,11 +32,11 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     pub(crate) forecast: Option<Forecast>,
     pub(crate) advice: Advice,
-    /// What to bear in mind, a sentence or two each.
+    /// Warnings about the figures, a sentence or two each.
     pub(crate) notes: Vec<String>,
 }
 
-/// The endings of the names of the files that a run writes.
+/// Returns the endings of the names of the files that a run writes.
 pub(crate) fn endings(csv: bool, plot: bool, forecast: bool) -> Vec<&'static str> {
     let all = [
         (".csv", csv),
@@ -49,7 +49,7 @@ pub(crate) fn endings(csv: bool, plot: bool, forecast: bool) -> Vec<&'static str
 }
 
 impl Report {
-    /// The files with these `endings`, as far as there is something to be in them.
+    /// Returns the files with these `endings`, except those that would be empty.
     pub(crate) fn files(&self, endings: &[&str]) -> Vec<File> {
         let file = |ending: &&str| {
             let text = match *ending {
@@ -64,7 +64,7 @@ impl Report {
         endings.iter().filter_map(file).collect()
     }
 
-    /// What is written to the standard output.
+    /// Returns what is written to the standard output.
     pub(crate) fn render(&self, format: Format) -> String {
         match format {
             Format::Table => self.text(),
@@ -83,15 +83,15 @@ impl Report {
         parts.join("\n")
     }
 
-    /// What was measured, and what the figures mean, a paragraph each.
+    /// Returns what was measured and what the figures mean, one paragraph each.
     fn heading(&self) -> Vec<String> {
         let mut heading =
-            vec![format!("{}; {} a point, and its spread", self.machine, self.method())];
+            vec![format!("{}; {} per point, and its spread", self.machine, self.method())];
         heading.extend(table::legend(self.kind));
         heading
     }
 
-    /// How it was measured, for captions.
+    /// Returns how it was measured, for captions.
     fn method(&self) -> String {
         let plural = if self.repeats == 1 { "" } else { "s" };
         format!("median of {} repeat{plural} of {} ms", self.repeats, self.window.as_millis())

@@ -1,4 +1,4 @@
-//! The page: all of a run to look at, in one file that needs no other.
+//! The page: all results of a run, in one file that needs no other.
 
 use super::{Report, figure, table};
 use crate::bench::lab::chart::{Chart, Size, escape, svg};
@@ -47,7 +47,8 @@ fn advice(report: &Report) -> String {
     format!("<section class=\"advice\">\n{line}{}</section>\n", why.concat())
 }
 
-/// Once for each kind of screen, of which one is shown. Without the notes, which the page has already.
+/// Returns the plot once for each kind of screen, of which one is shown. Leaves out the notes,
+/// which the page already has.
 fn picture(chart: &Chart) -> String {
     let mut chart = chart.clone();
     chart.captions.retain(|caption| !caption.starts_with("Note: "));

@@ -1,4 +1,4 @@
-//! A forecast, in a table and a file of its own: predicted and measured never stand in one row.
+//! A forecast, in its own table and file: predictions and measurements never share a row.
 
 use super::{
     Report,
@@ -24,11 +24,11 @@ pub(super) fn table(forecast: &Forecast) -> Table {
     }
 }
 
-/// What it is, what of, and whether to trust it.
+/// Returns what is forecast, from what, and a warning if it should not be trusted.
 pub(super) fn title(forecast: &Forecast) -> String {
     let title = format!(
-        "Forecast, not measured: adds on a machine with {} CPUs, a thread on each, where moving a \
-         line takes {:.2} ns",
+        "Forecast, not measured: adds on a machine with {} CPUs, one thread on each, where the \
+         transfer of a line takes {:.2} ns",
         forecast.cpus, forecast.transfer,
     );
     [title].into_iter().chain(forecast.warning.clone()).collect::<Vec<_>>().join(". ")

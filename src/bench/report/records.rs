@@ -1,4 +1,4 @@
-//! Tidy rows for programs, as CSV and JSON: one for each point and statistic.
+//! Tidy rows for programs, as CSV and JSON: one row per point and statistic.
 
 use super::{Report, predictions};
 use crate::bench::{
@@ -18,13 +18,13 @@ enum Cell {
     Nothing,
 }
 
-/// A row: the columns' names, and what is in them.
+/// A row: the names of the columns, and their values.
 type Record = Vec<(&'static str, Cell)>;
 
 /// The name of a statistic, and how to get it.
 type Statistic = (&'static str, fn(&Spread) -> f64);
 
-/// The statistics over the repeats; each column's own.
+/// The statistics over the repeats, computed for each column separately.
 const STATISTICS: [Statistic; 3] = [
     ("median", |spread| spread.median),
     ("min", |spread| spread.min),
@@ -99,7 +99,7 @@ fn record(report: &Report, row: &Row, (name, statistic): Statistic) -> Record {
         ("cpu_ns_per_sum", figure(row.measured.sums, |costs| costs.cpu)),
         ("repeats", Cell::Count(row.measured.repeats as u64)),
         ("ms", Cell::Count(report.window.as_millis().try_into().unwrap_or(u64::MAX))),
-        // So that files of several machines can be put together.
+        // This allows combining the files of several machines.
         ("cpus", Cell::Count(report.machine.cpus as u64)),
         ("machine", Cell::Text(report.machine.model.clone())),
         ("type", Cell::Text(point.kind.to_string())),
@@ -127,13 +127,13 @@ impl Cell {
             Self::Text(text) => quote(text),
             Self::Figure(figure) if !figure.is_finite() => "null".to_owned(),
             Self::Nothing => "null".to_owned(),
-            // Numbers and truth values are written alike.
+            // Numbers and truth values are written in the same way.
             Self::Count(_) | Self::Figure(_) | Self::Truth(_) => self.csv(),
         }
     }
 }
 
-/// A JSON string.
+/// Returns a JSON string.
 pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::from('"');
     for letter in text.chars() {

@@ -1,4 +1,4 @@
-//! Tables, one for each section, narrow enough for a terminal.
+//! Tables, one per section, narrow enough for a terminal.
 
 use super::{COLUMNS, Report, predictions};
 use crate::bench::{
@@ -22,7 +22,7 @@ pub(super) struct Table {
     pub(super) groups: Vec<Group>,
 }
 
-/// Lines that belong together, such as those of one number of threads.
+/// Lines that belong together, such as those for one number of threads.
 pub(super) struct Group {
     pub(super) title: Option<String>,
     pub(super) lines: Vec<Vec<String>>,
@@ -69,11 +69,11 @@ struct Layout {
     title: &'static str,
     keys: &'static [Key],
     measures: &'static [Measure],
-    /// What the lines of a group have in common, where that is no column.
+    /// What the lines of a group have in common, if that is not a column.
     group: fn(&Point) -> Option<String>,
 }
 
-/// A column before those that are measured with a spread.
+/// A column before the measured ones.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
     Threads,
@@ -148,7 +148,7 @@ fn threads(threads: usize) -> String {
     format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
 }
 
-/// All tables that there is something for.
+/// Returns all tables that are not empty.
 pub(super) fn tables(report: &Report) -> Vec<Table> {
     let sections = Section::ALL.into_iter().filter_map(|section| {
         let rows: Vec<_> = report.rows.iter().filter(|row| row.point.section == section).collect();
@@ -157,12 +157,11 @@ pub(super) fn tables(report: &Report) -> Vec<Table> {
     sections.chain(report.forecast.as_ref().map(predictions::table)).collect()
 }
 
-/// What the columns mean.
+/// Returns what the columns mean.
 pub(super) fn legend(kind: Kind) -> Vec<String> {
     let mut legend = vec![
-        "ns/add, ns/sum: CPU time that one takes its thread, in ns: the median, and the least and the \
-         most of the repeats. Madds/s: millions of adds a second, of all threads together. locked: with \
-         read_lock(true)."
+        "ns/add, ns/sum: CPU time of one operation in ns: median, minimum and maximum of the repeats. \
+         Madds/s: millions of adds per second, of all threads together. locked: with read_lock(true)."
             .to_owned(),
     ];
     let to = match kind {
@@ -170,15 +169,15 @@ pub(super) fn legend(kind: Kind) -> Vec<String> {
         Kind::UpDownCounter => "ratio: to AtomicI64 at the same load.",
         Kind::CounterSet => {
             "ratio: to AtomicU64 at the same load, of a batch to single adds, of sums to a bare loop over \
-             as much memory. asked, resident: bytes per counter, measured in a process of its own: asked \
-             of the allocator or in place; and resident, in whole pages, which has what the library maps \
-             by itself as well."
+             as much memory. asked, resident: bytes per counter, measured in a separate process. asked: \
+             requested from the allocator or in place. resident: in whole pages, including what the \
+             library maps directly."
         }
         Kind::Histogram => {
             "ratio: of records to an AtomicU64 per bucket, which has no sum; of snapshots to a bare loop over \
              as much memory. Counter: the values added to a counter. asked, resident: bytes, measured in a \
-             process of its own: asked of the allocator or in place; and resident, in whole pages, which has \
-             what the library maps by itself as well."
+             separate process. asked: requested from the allocator or in place. resident: in whole pages, \
+             including what the library maps directly."
         }
     };
     legend.push(to.to_owned());
@@ -216,10 +215,10 @@ fn line(layout: &Layout, row: &Row, rows: &[&Row]) -> Vec<String> {
     cells
 }
 
-/// Where there is nothing to show.
+/// Shown for a missing figure.
 const NOTHING: &str = "-";
 
-/// Three digits, or all before the point.
+/// Formats three digits, or all before the decimal point.
 pub(super) fn figure(figure: f64) -> String {
     match figure.abs() {
         size if !size.is_finite() => NOTHING.to_owned(),

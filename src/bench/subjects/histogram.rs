@@ -1,4 +1,4 @@
-//! A histogram of latencies: [`Histogram`] with a sum and without, what one would use instead, and the parts of
+//! A histogram of latencies: [`Histogram`] with a sum and without, an alternative, and the parts of
 //! its cost.
 
 use super::{
@@ -27,16 +27,17 @@ use std::{
     },
 };
 
-/// The lowest value of each bucket. Each adder begins with all of them, so that all memory is in use.
+/// The lowest value of each bucket. Each thread begins with all of them, so that all memory is in
+/// use.
 static VALUES: LazyLock<Vec<u64>> = LazyLock::new(|| {
     Histogram::new().snapshot().buckets().map(|(values, _)| *values.start()).collect()
 });
 
-/// Where latencies go.
+/// Something that records latencies.
 trait Record {
     fn record(&self, value: u64);
     fn read(&self);
-    /// How many there are, and their sum, as far as it knows.
+    /// Returns the count and the sum, if known.
     fn found(&self) -> [Option<u64>; 2];
     fn shards(&self) -> Option<usize> {
         None
@@ -55,7 +56,7 @@ impl<R: Record> Record for Box<R> {
     }
 }
 
-/// It as a subject.
+/// A recorder as a subject.
 struct Recorded<R>(R);
 
 impl<R: Record> Recorded<R> {
@@ -111,7 +112,7 @@ impl Record for Histogram {
     }
 }
 
-/// The sum alone.
+/// Only the sum.
 impl Record for Counter {
     #[inline(always)]
     fn record(&self, value: u64) {
@@ -128,7 +129,7 @@ impl Record for Counter {
     }
 }
 
-/// An atomic for each bucket, shared by all threads, and no sum: as the crate `histogram` does it.
+/// One atomic per bucket, shared by all threads, without a sum, like the crate `histogram`.
 struct Atomics {
     shape: Shape,
     counts: Box<[AtomicU64]>,
@@ -158,7 +159,7 @@ impl Record for Atomics {
     }
 }
 
-/// What it takes to draw a value, and to do nothing with it.
+/// Draws a value and does nothing with it.
 struct ValueAlone;
 
 impl Subject for ValueAlone {
@@ -170,13 +171,13 @@ impl Subject for ValueAlone {
 
     fn read(&self) {}
 
-    /// There is nothing to verify.
+    /// Succeeds: there is nothing to verify.
     fn verify(&self, _steps: &[u64]) -> Result<(), Wrong> {
         Ok(())
     }
 }
 
-/// As many cells as a histogram has, all written to, and what is in them is of no interest.
+/// The number of cells that a histogram has, all written to; their values do not matter.
 struct Rows(Bare, usize);
 
 impl Subject for Rows {
@@ -197,7 +198,7 @@ impl Subject for Rows {
     }
 }
 
-/// One run.
+/// Performs one run.
 pub(super) fn run(point: &Point, load: Load) -> io::Result<Sample> {
     let histogram = |backend| settings(Histogram::builder(), backend, point);
     match (point.section, point.subject) {
@@ -211,7 +212,7 @@ pub(super) fn run(point: &Point, load: Load) -> io::Result<Sample> {
         (Section::Records, Name::AtomicU64) => shared(Recorded(Atomics::new()), load),
         (Section::Records, Name::ValueAlone) => alone(|| ValueAlone, load),
         (Section::Snapshots, Name::Loop(_)) => {
-            // A column for each bucket and one for the sum; the row of the spill is memory as well.
+            // One column per bucket and one for the sum; the row of the spill is memory as well.
             let shards = point.shards.unwrap_or(1);
             shared(Rows(Bare::new(VALUES.len() + 1, shards + 1), shards), load)
         }
@@ -219,14 +220,15 @@ pub(super) fn run(point: &Point, load: Load) -> io::Result<Sample> {
     }
 }
 
-/// Whether it has memory of its own that is of interest.
+/// Returns whether the memory of `point` is of interest.
 pub(super) fn sized(point: &Point) -> bool {
     matches!(point.subject, Name::Backend(_) | Name::NoSum(_) | Name::AtomicU64) && !point.read_lock
 }
 
-/// What a histogram takes, once as many threads as it has rows, or as add to it, have recorded in each bucket.
+/// Returns the memory of a histogram once one thread per row, or all threads that add, have
+/// recorded in each bucket.
 pub(super) fn bytes(point: &Point) -> Option<Bytes> {
-    // Not to be found resident only now.
+    // Made resident before the measurement.
     LazyLock::force(&VALUES);
     let histogram = |backend| settings(Histogram::builder(), backend, point);
     match point.subject {

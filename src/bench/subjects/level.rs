@@ -1,7 +1,7 @@
 //! A level: [`UpDownCounter`], and one atomic.
 //!
-//! Of four operations three are ups and one is a down, so that the level to expect tells both from
-//! neither.
+//! Three of four operations are ups and one is a down, so the expected level shows whether either
+//! of them is missing.
 
 use super::{Name, settings, single::Single, unplanned};
 use crate::UpDownCounter;
@@ -28,7 +28,7 @@ pub(super) fn run(point: &Point, load: Load) -> io::Result<Sample> {
     }
 }
 
-/// One atomic for all.
+/// One atomic for all threads.
 #[derive(Default)]
 struct AtomicLevel(AtomicI64);
 
@@ -46,7 +46,7 @@ impl AtomicLevel {
     }
 }
 
-/// Both have the same methods.
+/// Implements the subject for a type with these methods.
 macro_rules! level {
     ($level:ty, $shards:expr) => {
         impl Single for $level {

@@ -1,4 +1,4 @@
-//! What is measured: the backends of each type, and what one would use instead.
+//! What is measured: the backends of each type, and the alternatives.
 
 mod histogram;
 mod level;
@@ -16,14 +16,14 @@ use crate::bench::{
 use crate::{Backend, Builder};
 use std::{fmt, io, time::Duration};
 
-/// The name of a subject, as it stands in table, CSV column and legend.
+/// A subject, whose name appears in tables, CSV columns and legends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
-    /// The type that the run is about.
+    /// The type that the run measures.
     Backend(Backend),
-    /// The yardstick: every ratio is to this one.
+    /// The yardstick: every ratio is relative to this one.
     AtomicU64,
-    /// The same for a level.
+    /// The yardstick for a level.
     AtomicI64,
     Mutex,
     ThreadLocal,
@@ -31,29 +31,29 @@ pub(crate) enum Name {
     FastWrite,
     SingleThread,
     Plain,
-    /// One that the program has brought along.
+    /// A subject of the program's own.
     Own(&'static str),
-    /// As many counters as there are in the set.
+    /// Single counters, as many as the set has.
     Counters(Backend),
-    /// The same, each behind a reference count of its own.
+    /// The same, each in an `Arc`.
     Arcs(Backend),
-    /// The same, each with lines of its own.
+    /// The same, padded.
     Padded(Backend),
     /// Padded atomics.
     PaddedAtomics,
-    /// Atomics behind a reference count each.
+    /// Atomics, each in an `Arc`.
     ArcAtomics,
     /// Adds to a set in batches.
     Batch(Backend),
     /// A bare loop over as much memory as the set has.
     Loop(Backend),
-    /// No counter: what it takes to draw an index.
+    /// No counter: only drawing an index.
     IndexAlone,
     /// A histogram without a sum.
     NoSum(Backend),
     /// A sum without a histogram: a counter to which the values are added.
     Sum(Backend),
-    /// No histogram: what it takes to draw a value.
+    /// No histogram: only drawing a value.
     ValueAlone,
 }
 
@@ -68,24 +68,24 @@ impl Name {
         Self::Plain,
     ];
 
-    /// Whether `name` is that of a backend or a baseline, with the read lock too.
+    /// Returns whether `name` is the name of a backend or a baseline, possibly with the read lock.
     pub(crate) fn is_known(name: &str) -> bool {
         let name = name.strip_suffix(" locked").unwrap_or(name);
         let backends = BACKENDS.map(Self::Backend);
         backends.iter().chain(&Self::BASELINES).any(|known| known.to_string() == name)
     }
 
-    /// Whether only the thread that made it can use it.
+    /// Returns whether only the thread that made it can use it.
     pub(crate) fn single_thread(self) -> bool {
         matches!(self, Self::SingleThread | Self::Plain | Self::IndexAlone | Self::ValueAlone)
     }
 
-    /// Whether it is one plain atomic a counter.
+    /// Returns whether it is one plain atomic per counter.
     pub(crate) fn atomic(self) -> bool {
         matches!(self, Self::AtomicU64 | Self::AtomicI64)
     }
 
-    /// Whether it can be built with a read lock.
+    /// Returns whether it can be built with a read lock.
     pub(crate) fn lockable(self) -> bool {
         matches!(self, Self::Backend(_) | Self::Batch(_))
     }
@@ -119,7 +119,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Whether it is worth knowing what `point` takes.
+/// Returns whether the memory of `point` is of interest.
 pub(crate) fn sized(point: &Point) -> bool {
     match point.kind {
         Kind::Counter | Kind::UpDownCounter => false,
@@ -128,7 +128,8 @@ pub(crate) fn sized(point: &Point) -> bool {
     }
 }
 
-/// What the counters of `point` take together, if it is [`sized`]. For a process of its own.
+/// Returns the memory of all counters of `point` together, if it is [`sized`]. For a process that
+/// does nothing else.
 pub(crate) fn bytes(point: &Point) -> Option<Bytes> {
     match point.kind {
         Kind::Counter | Kind::UpDownCounter => None,
@@ -137,7 +138,7 @@ pub(crate) fn bytes(point: &Point) -> Option<Bytes> {
     }
 }
 
-/// One run of `point`, on a counter of its own.
+/// Performs one run of `point`, on a fresh counter.
 pub(crate) fn run(point: &Point, window: Duration, own: &[Own]) -> io::Result<Sample> {
     let load = point.load(window);
     let brought = own.iter().find(|own| point.subject == Name::Own(own.name));
@@ -152,13 +153,13 @@ pub(crate) fn run(point: &Point, window: Duration, own: &[Own]) -> io::Result<Sa
     }
 }
 
-/// `builder` with what `point` says.
+/// Returns `builder` with the settings of `point`.
 fn settings<T>(builder: Builder<T>, backend: Backend, point: &Point) -> Builder<T> {
     let builder = builder.backend(backend).read_lock(point.read_lock);
     point.shards.map_or(builder, |shards| builder.shards(shards))
 }
 
-/// Names that the plan of another type has.
+/// Panics for a subject that belongs to the plan of another type.
 fn unplanned(point: &Point) -> ! {
     unreachable!("not in the plan: {point}")
 }

@@ -1,10 +1,10 @@
-//! Subjects that a program brings along.
+//! Subjects of a program's own.
 
 use super::single::Single;
 use crate::bench::lab::measure::{Load, Sample, shared};
 use std::{fmt, io};
 
-/// A counter of a program's own: its name, and one run on a fresh one.
+/// A counter of a program's own: its name, and how to perform one run on a fresh one.
 pub(crate) struct Own {
     pub(crate) name: &'static str,
     run: Box<dyn Fn(Load) -> io::Result<Sample>>,

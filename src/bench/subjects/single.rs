@@ -1,4 +1,4 @@
-//! One counter: [`Counter`], and what one would use instead.
+//! One counter: [`Counter`], and the alternatives.
 
 use super::{Name, settings, unplanned};
 use crate::bench::{
@@ -21,7 +21,7 @@ use std::{
 
 /// A subject that is one counter.
 pub(crate) trait Single {
-    /// How many adds [`add`](Self::add) is, and what they come to.
+    /// The number of adds in one call of [`add`](Self::add), and their sum.
     const ADDS: u64 = 1;
     const COME_TO: u64 = 1;
     fn add(&self);
@@ -82,7 +82,7 @@ impl Single for Counter {
     }
 }
 
-/// One atomic for all.
+/// One atomic for all threads.
 #[derive(Default)]
 pub(crate) struct AtomicCounter(AtomicU64);
 
@@ -111,7 +111,7 @@ impl Single for MutexCounter {
     }
 }
 
-/// Not atomic: the limit, since no counter can do with less.
+/// Not atomic: the limit, since no counter can do less.
 #[derive(Default)]
 pub(crate) struct Plain(Cell<u64>);
 
@@ -126,7 +126,8 @@ impl Single for Plain {
     }
 }
 
-/// The counters of `crate::classic`, which all have the same two methods.
+/// Implements the subject for the counters of `crate::classic`, which all have the same two
+/// methods.
 macro_rules! classic {
     ($($counter:ty),*) => {$(
         impl Single for $counter {

@@ -1,4 +1,4 @@
-//! A lease that is published while a reader has adds diverted.
+//! A lease that is published while a reader diverts adds.
 
 use super::support::*;
 use crate::matrix::{Span, columns::Demand, many::Many, rows::Lease};
@@ -16,7 +16,8 @@ impl Columns for Unlocked {
 
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>> {
         let lease = self.0.lease(demand)?;
-        // The first one is born taken; for others the oldest one's lock is held.
+        // The lock of the first lease is taken from the start; for later ones the lock of the
+        // oldest is held.
         drop(lease.oldest().adopt_lock());
         Some(lease)
     }
@@ -34,7 +35,7 @@ impl Columns for Unlocked {
     }
 }
 
-/// A thread leases, with its add as the holder of `number`, while a reader diverts.
+/// A thread with `number` leases in an add, while a reader diverts.
 fn a_divert_lasts<C: Columns + Send + Sync + 'static>(counter: &Arc<Matrix<C>>, number: usize) {
     let reader = spawn(counter, |counter| {
         // Before there is a lease there is nothing to divert.
@@ -81,12 +82,12 @@ fn seeded_growth_without_the_lock_ends_a_divert() {
     model(|| a_divert_lasts(&of_two_rows(Unlocked(One::new())), 2));
 }
 
-/// What a divert that is ended would do to a cut: a thread leases and then adds, while another cuts.
+/// Shows what ending a divert would do to a cut: a thread leases and then adds, while another cuts.
 fn a_cut_is_whole(set: &Arc<Matrix<Many>>, number: usize, lease: fn(&Matrix<Many>)) {
     let adding = spawn(set, move |set| {
         assume(number);
         lease(set);
-        set.add_all(&[(0, 1), (1, 1)]);
+        set.add_all([(0, 1), (1, 1)].into_iter());
     });
     let mut totals = [0; 2];
     set.totals(Span::ALL, &mut totals);
@@ -102,8 +103,8 @@ fn a_cut_is_whole_while_its_set_leases_and_grows() {
     within(2, || a_cut_is_whole(&of_two_rows(Many::new(2, true)), 2, Matrix::prepare));
 }
 
-/// All that publication does once the lease is in place is to store the limit, as the end of a divert
-/// does: here one of a thread that does not have the lock.
+/// Stores the limit, as a publication and the end of a divert do, on a thread that does not have
+/// the lock.
 fn publish_without_the_lock(set: &Matrix<Many>) {
     let lock = set.oldest().unwrap().adopt_lock();
     drop(set.divert(&lock));

@@ -1,16 +1,16 @@
-//! Before the lease, and over its moment: the early spill, and takes without memory.
+//! Before and during the first lease: the early spill, and takes without memory.
 
 use super::support::*;
 use crate::matrix::leases::Early;
 
-/// A fresh counter for which there is no memory yet.
+/// Returns a fresh counter for which there is no memory yet.
 fn without_memory(backend: Backend, read_lock: bool) -> Arc<Counter> {
     grant_memory(false);
     fresh(backend, read_lock)
 }
 
-/// One thread adds 1, and then, once it knows of that, another adds [`HIGH`]: as told, while a reader
-/// sums.
+/// One thread adds 1, and another, once it knows of that, adds [`HIGH`], by the given functions,
+/// while a reader sums.
 fn no_sum_is_torn(
     counter: &Arc<Counter>,
     first: fn(&Counter),
@@ -44,7 +44,7 @@ fn add_high(counter: &Counter) {
     counter.add(COLUMN, HIGH);
 }
 
-/// An add that looked for the lease before there was one, whatever there is now.
+/// Adds as if the look for the lease had come before there was one.
 fn spill_early(counter: &Counter) {
     counter.columns().spill(None, COLUMN, 1);
 }
@@ -66,7 +66,7 @@ fn a_locked_sum_over_the_moment_of_the_lease_has_the_adds_before_those_it_has() 
     }
 }
 
-/// The seeded bug: the early spill is loaded before the lease's. One round will do.
+/// The seeded bug: the early spill is loaded before the lease's. One round is enough.
 fn sum_with_the_early_spill_first(counter: &Counter) -> u64 {
     let _lock = lock(counter);
     let before = counter.collect(COLUMN);
@@ -84,8 +84,8 @@ fn seeded_the_early_spill_loaded_before_the_leases_is_torn() {
     });
 }
 
-/// Two threads add, one of them before there is a lease, and two sum: not each of the sums has an add
-/// that the other lacks.
+/// Two threads add, one of them before there is a lease, and two sum. It must not happen that each
+/// sum has an add that the other lacks.
 fn two_sums_agree(sum: fn(&Counter) -> u64) {
     let counter = without_memory(Backend::PerThread, true);
     let other = spawn(&counter, |counter| {
@@ -107,7 +107,7 @@ fn locked_sums_before_and_after_the_lease_agree_on_an_order_of_the_adds() {
     within(1, || two_sums_agree(sum));
 }
 
-/// The seeded bug: only loads the word, to see that there is still no lease.
+/// The seeded bug: only loads the word to see that there is still no lease.
 fn sum_with_a_look(counter: &Counter) -> u64 {
     let Err(before) = counter.lock() else { return counter.sum(COLUMN) };
     let early = counter.columns().spilled(None, COLUMN);
@@ -123,7 +123,7 @@ fn seeded_a_look_that_only_loads_has_locked_sums_in_no_order() {
     within(1, || two_sums_agree(sum_with_a_look));
 }
 
-/// Two take as told while another thread adds, and may find memory in between.
+/// Two threads take, by `take`, while another adds and may find memory in between.
 fn two_take(read_lock: bool, granted: bool, take: fn(&Counter) -> u64) {
     let counter = without_memory(Backend::PerThread, read_lock);
     let takers = [spawn(&counter, take), spawn(&counter, take)];
@@ -155,7 +155,7 @@ fn two_takers_share_all_adds_over_the_moment_of_the_lease() {
     }
 }
 
-/// The seeded bug: does not care whether another taker was faster.
+/// The seeded bug: ignores that another take was faster.
 fn take_unasked(counter: &Counter) -> u64 {
     let Err(before) = counter.lock() else { return counter.take(COLUMN) };
     let after = Early::of(counter.spilled(COLUMN), false);
@@ -183,7 +183,7 @@ fn a_sum_without_memory_is_never_negative_while_another_thread_takes() {
     }
 }
 
-/// What is taken of a level may be less than 0.
+/// What is taken from a level may be negative.
 #[test]
 fn levels_are_taken_without_memory_too() {
     for read_lock in [false, true] {

@@ -1,15 +1,15 @@
-//! Every add is in the sum: through first use, sharing and growth.
+//! Every add is in the sum, through first use, sharing and growth.
 
 use super::support::*;
 use crate::matrix::striped;
 
-/// Whether a sum may be what it is while 1 and then 2 are added: a locked one
-/// never has the second without the first.
+/// Returns whether `sum` is possible while 1 and then 2 are added: a locked sum never has the
+/// second without the first.
 fn is_a_sum_of_1_and_2(sum: u64, locked: bool) -> bool {
     sum <= 3 && !(locked && sum == 2)
 }
 
-/// Each thread adds twice: the first add may still spill, the second need not.
+/// Each thread adds twice: the first add may still go to the spill, the second need not.
 fn two_adders_lose_nothing(counter: &Arc<Counter>, numbers: [usize; 2]) {
     let other = adder(counter, numbers[1], [4, 8]);
     add_as(counter, numbers[0], [1, 2]);
@@ -24,7 +24,7 @@ fn adds_to_two_shards_are_all_in_the_sum() {
 
 #[test]
 fn threads_that_share_a_stripe_lose_no_add() {
-    // Modulo two shards, both have shard 0.
+    // Modulo two shards, both threads have shard 0.
     model(|| two_adders_lose_nothing(&touched(Backend::Striped, false), [0, 2]));
 }
 
@@ -40,7 +40,7 @@ fn two_share_a_cell(add: fn(&AtomicU64, u64)) {
     assert_eq!(cell.load(Ordering::Relaxed), 3, "an add is lost");
 }
 
-/// The seeded bug: somebody else may add in between.
+/// The seeded bug: another thread may add in between.
 fn add_with_the_store_split_from_the_load(cell: &AtomicU64, n: u64) {
     let before = cell.load(Ordering::Relaxed);
     cell.store(before + n, Ordering::Release);
@@ -57,7 +57,7 @@ fn seeded_a_store_split_from_its_load_loses_an_add() {
     model(|| two_share_a_cell(add_with_the_store_split_from_the_load));
 }
 
-/// The same seeded from above: two threads with one number.
+/// The same bug seeded from above: two threads with one number.
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn seeded_two_owners_of_one_row_are_noticed() {
@@ -80,8 +80,8 @@ fn the_first_use_during_a_sum_is_in_the_next_one() {
     });
 }
 
-/// The one finds no row, spills and grows the matrix; the other may add to its row in the
-/// older block or to that in the newer.
+/// One thread finds no row, adds to the spill and grows the matrix; the other may add to its row in
+/// the older lease or in the newer.
 #[test]
 fn growth_loses_no_add_of_this_or_another_thread() {
     for read_lock in [false, true] {
@@ -92,8 +92,8 @@ fn growth_loses_no_add_of_this_or_another_thread() {
     }
 }
 
-/// A thread that finds its row thanks to another's growth must find the memory behind it, too,
-/// also if it is a reader that has told it so, at the end of a divert.
+/// A thread that finds its row because another thread grew the matrix must find the memory behind
+/// it, too, even if it learns of the row from a reader that ends a divert.
 #[test]
 fn growth_by_one_thread_serves_another() {
     for read_lock in [false, true] {
@@ -127,13 +127,13 @@ fn growth_is_not_seen_by_a_reader_but_for_its_adds() {
 mod rows {
     use super::super::support::*;
 
-    /// The cells of the newest lease.
+    /// Returns the cells of the newest lease.
     fn cells(counter: &Counter) -> Vec<u64> {
         let lease = counter.newest().ok().unwrap();
         (0..lease.rows()).map(|row| lease.cell(row, COLUMN).load(Ordering::Relaxed)).collect()
     }
 
-    /// A sum would not notice: an add that goes astray goes to the spill.
+    /// A sum would not show this: an add without a row goes to the spill.
     #[test]
     fn every_number_has_a_row_of_its_own_as_long_as_there_are_any() {
         on_every_setting(touched, |counter| {
@@ -151,7 +151,7 @@ mod rows {
             let (shared, grown) = (counter.rows() == rows, counter.rows() == 2 * rows);
             let row = if counter.backend() == Backend::Striped { 0 } else { rows };
             assert!(if row == 0 { shared } else { grown }, "{rows}, then {}", counter.rows());
-            // The first add may have spilled.
+            // The first add may have gone to the spill.
             assert!([2, 3].contains(&cells(counter)[row]), "{:?}", cells(counter));
         });
     }
@@ -160,7 +160,8 @@ mod rows {
 mod adds_never_wait {
     use super::super::support::*;
 
-    /// An add that waits for the lock here waits for its own thread, which loom reports as a deadlock.
+    /// An add that waits for the lock here waits for its own thread, which loom reports as a
+    /// deadlock.
     #[test]
     fn an_add_does_not_wait_for_the_lock_even_to_grow() {
         on_every_setting(fresh, |counter| {

@@ -2,7 +2,8 @@
 
 use super::support::*;
 
-/// A counter whose next lease, of twice the rows, has a base of [`HIGH`]: what another one left there.
+/// Returns a counter whose next lease, of twice the rows, has a base of [`HIGH`], which another
+/// counter left there.
 fn about_to_reuse(read_lock: bool) -> Arc<Counter> {
     let before = touched(Backend::PerThread, false);
     let rows = before.rows();
@@ -22,7 +23,7 @@ fn grows_while_totalled(read_lock: bool, kept: bool) {
         let first = if kept { total(counter) } else { counter.sum(COLUMN) };
         [first, total(counter)]
     });
-    // Spills and grows, and then adds to the new row.
+    // The first add goes to the spill and grows the matrix, the second to the new row.
     let rows = counter.rows();
     add_as(&counter, rows, [1]);
     assert_eq!(bases(&counter), HIGH, "not reused");
@@ -37,7 +38,7 @@ fn bases(counter: &Counter) -> u64 {
     counter.newest().ok().unwrap().with_older().map(|lease| lease.base(COLUMN)).sum()
 }
 
-/// The seeded bug: a base that the counter keeps, for all its leases.
+/// The seeded bug: the counter keeps one base for all its leases.
 fn total_by(counter: &Counter, base: &AtomicU64) -> u64 {
     let spilled = counter.spilled(COLUMN);
     let leases = counter.newest().ok().unwrap().with_older();

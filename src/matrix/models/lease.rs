@@ -1,4 +1,4 @@
-//! Leases: of two counters at once, and of a column that another counter has had.
+//! Leases of two counters at once, and of a column that another counter had before.
 
 use super::support::*;
 use crate::{
@@ -22,15 +22,15 @@ fn real() -> Matrix<One> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bug {
     None,
-    /// A claim that loads the bitmap and then stores it.
+    /// A claim loads the bitmap and then stores it.
     Split,
-    /// Claims and releases that order nothing.
+    /// Claims and releases order nothing.
     Relaxed,
-    /// A reuse that does not note what the column holds.
+    /// A reuse does not record what the column holds.
     NoBase,
 }
 
-/// Two columns of one chunk, and who has them: instead of the pool's bitmap.
+/// Two columns of one chunk, and which are taken, instead of the pool's bitmap.
 struct Chunk {
     columns: [NonNull<AtomicU64>; 2],
     pool: u8,
@@ -39,7 +39,7 @@ struct Chunk {
 }
 
 #[expect(unsafe_code, reason = "sends pointers to cells")]
-// SAFETY: the cells live as long as the pools, and are only ever shared.
+// SAFETY: the cells live as long as the pools, and are never borrowed mutably.
 unsafe impl Send for Chunk {}
 #[expect(unsafe_code, reason = "shares pointers to cells")]
 // SAFETY: as above.
@@ -83,7 +83,7 @@ impl Chunk {
     }
 }
 
-/// A counter whose column is of a [`Chunk`].
+/// A counter whose column is in a [`Chunk`].
 struct Twin {
     one: One,
     chunk: Arc<Chunk>,
@@ -99,7 +99,8 @@ impl Columns for Twin {
     #[expect(unsafe_code, reason = "a claim becomes a lease")]
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>> {
         let first = self.chunk.columns[self.chunk.claim()];
-        // SAFETY: the column is of a pool with that many rows, which lives until the model is over.
+        // SAFETY: the column is from a pool with that many rows, which lives until the model is
+        // over.
         let lease = unsafe { Lease::new(first, STRIDE) };
         lease.begin(demand.plan.rows, self.chunk.pool, demand.older);
         if self.chunk.bug != Bug::NoBase {
@@ -121,7 +122,7 @@ impl Columns for Twin {
     }
 }
 
-/// Makes counters of one chunk.
+/// Returns a function that makes counters in one chunk.
 fn twins(bug: Bug) -> impl Fn() -> Matrix<Twin> {
     let chunk = Arc::new(Chunk::new(bug));
     move || Matrix::new(Twin { one: One::new(), chunk: Arc::clone(&chunk) }, SETTINGS())
@@ -132,7 +133,7 @@ fn add_all<C: Columns>(counter: &Matrix<C>, number: usize, adds: [u64; 2]) {
     adds.into_iter().for_each(|n| counter.add(COLUMN, n));
 }
 
-/// Leases taken from the pool that `counter` is of.
+/// Returns the number of leases taken from that pool.
 fn leases_taken(pool: usize) -> usize {
     pools().get(pool).taken()
 }
@@ -155,7 +156,7 @@ fn two_first_adds_to_one_counter_take_one_lease_and_its_drop_gives_it_back() {
     }
 }
 
-/// Of each counter the first add may spill, and the second is in its column.
+/// Each counter's first add may go to the spill, and the second goes to its column.
 fn two_counters_at_once<C: Columns + Send + Sync + 'static>(make: impl Fn() -> Matrix<C>) {
     let (one, two) = (make(), Arc::new(make()));
     let other = spawn(&two, |two| add_all(two, 1, [HIGH, HIGH]));
@@ -189,7 +190,7 @@ fn a_column_passes_on<C: Columns + Send + Sync + 'static>(make: impl Fn() -> Mat
     assert_eq!(two.sum(COLUMN), 3, "not its own adds");
     join(other);
     assert_eq!(two.sum(COLUMN), 3, "not its own adds");
-    // One of the two columns is free, and this counter's.
+    // This counter gets the one of the two columns that is free.
     let three = make();
     assert!(three.warm_up());
     assert_eq!(three.sum(COLUMN), 0, "not its own adds");

@@ -1,13 +1,13 @@
-//! A level: ups and downs of one row, and what a sum may be while they are added.
+//! A level: ups and downs of one row, and the possible sums while they are added.
 
 use super::support::*;
 
 type Level = Matrix<UpDown>;
 
-/// A thread's number; that without one has every operation go to the spill.
+/// A thread's number. Without one, every operation of the thread goes to the spill.
 type Number = Option<usize>;
 
-/// Where an increment and its decrement go: to shards of their own, or either to the spill.
+/// Where an increment and its decrement go: to different shards, or one of them to the spill.
 const PLACES: [[Number; 2]; 3] = [[Some(0), Some(1)], [None, Some(0)], [Some(0), None]];
 
 fn count_as(level: &Level, number: Number, column: usize, n: u64) {
@@ -17,7 +17,7 @@ fn count_as(level: &Level, number: Number, column: usize, n: u64) {
     level.add(column, n);
 }
 
-/// One thread goes up, and then, once it knows of that, another goes down, during `read`.
+/// One thread increments, and another, once it knows of that, decrements, during `read`.
 fn an_up_and_its_down(level: &Arc<Level>, [up, down]: [Number; 2], read: fn(&Level) -> i64) {
     let handed_on = Arc::new(AtomicU64::new(0));
     let other = {
@@ -41,7 +41,7 @@ fn sum(level: &Level) -> i64 {
     level.sum(UpDown::UPS).cast_signed()
 }
 
-/// Looks a few times and then locks, never locks, and always does.
+/// A sum that looks a few times and then locks, one that never locks, and one that always does.
 const READ_LOCKS: [Option<bool>; 3] = [None, Some(false), Some(true)];
 
 #[test]
@@ -59,7 +59,7 @@ fn a_level_is_never_negative_while_each_down_comes_after_its_up() {
     }
 }
 
-/// One thread, which wanders: the level is 0, 1, 1 + `HIGH` and then `HIGH` - 1.
+/// One thread that wanders between rows: the level is 0, 1, 1 + `HIGH` and then `HIGH` - 1.
 fn a_wanderers_level(level: &Arc<Level>) {
     let reader = spawn(level, sum);
     count_as(level, Some(0), UpDown::UPS, 1);
@@ -78,7 +78,7 @@ fn a_locked_level_is_that_of_one_moment() {
     }
 }
 
-// The twins: a single collect, and the ups read before the downs.
+// The seeded twins: a single collect, and the ups read before the downs.
 
 #[test]
 #[should_panic(expected = "torn")]
@@ -98,18 +98,18 @@ fn seeded_ups_read_before_downs_come_to_a_negative_level() {
     });
 }
 
-// A busy level: that of a thread which goes up, down and up again is 0 or 1.
+// A busy level: while one thread goes up, down and up again, the level is 0 or 1.
 
-/// As [`count_as`], by a thread that had another number before.
+/// Does what [`count_as`] does, on a thread that had another number before.
 fn count_at(level: &Level, number: Number, column: usize) {
     match number {
         Some(_) => count_as(level, number, column, 1),
-        // As an add that may not touch a shard just now.
+        // As an add does that may not touch a shard at the moment.
         None => level.columns().spill(level.oldest(), column, 1),
     }
 }
 
-/// The same as told, each time to the row of that number or to the spill, during `read`.
+/// Goes up, down and up, each time in the row of that number or in the spill, during `read`.
 fn up_down_up(level: &Arc<Level>, places: [Number; 3], read: fn(&Level) -> i64) {
     let reader = spawn(level, read);
     let [up, down, again] = places;
@@ -121,7 +121,7 @@ fn up_down_up(level: &Arc<Level>, places: [Number; 3], read: fn(&Level) -> i64) 
     assert_eq!(sum(level), 1);
 }
 
-/// To shards alone, and with the spill in between, before or after.
+/// Only to shards, and with the spill in between, before or after.
 const BUSY_PLACES: [[Number; 3]; 4] = [
     [Some(0), Some(1), Some(0)],
     [Some(0), None, Some(1)],
@@ -151,7 +151,7 @@ fn a_busy_level_is_read_as_one_that_was_while_it_is_leased_and_grows() {
             up_down_up(&level, [Some(0), Some(0), Some(1)], sum);
         });
     }
-    // The first spills, and makes room for the next.
+    // The first operation goes to the spill, and makes rows for the next.
     for again in [0, 2] {
         within(2, move || {
             let level = in_place(UpDown::new(), Backend::PerThread, None);
@@ -161,7 +161,7 @@ fn a_busy_level_is_read_as_one_that_was_while_it_is_leased_and_grows() {
     }
 }
 
-/// What is read without a look at what went down meanwhile, from `level`: as for a counter.
+/// Reads `level` without checking what went down in between, as for a counter.
 fn one_look(level: &Level) -> i64 {
     level.unlocked_total(UpDown::UPS).cast_signed()
 }
@@ -175,7 +175,7 @@ fn seeded_a_busy_level_read_with_one_look_is_one_that_never_was() {
     });
 }
 
-/// Looks again at the downs, but not at the spill.
+/// Checks the downs again, but not the spill.
 fn without_the_spill(level: &Level) -> i64 {
     let downs = level.collect(UpDown::DOWNS);
     let spilled = level.spilled(UpDown::UPS);
@@ -192,7 +192,7 @@ fn seeded_a_look_that_leaves_out_the_spill_reads_a_level_that_never_was() {
     });
 }
 
-/// What comes of the later look at what goes down: its downs, or its spill.
+/// Returns a sum with the downs, or the spill, of the second look.
 fn with_the_later(level: &Level, downs: bool) -> i64 {
     let before = [level.collect(UpDown::DOWNS), level.spilled(UpDown::UPS)];
     let ups = level.collect(UpDown::UPS);
@@ -220,7 +220,7 @@ fn seeded_the_later_spill_in_the_result_comes_to_a_negative_level() {
     });
 }
 
-/// A level of 1 that is taken, and goes up again: 0 or 1 at any time.
+/// A level of 1 that is taken, and goes up again: it is 0 or 1 at any time.
 fn up_take_up(read: fn(&Level) -> i64) {
     let level = in_place(UpDown::new(), Backend::Striped, None);
     let reader = spawn(&level, read);
@@ -247,7 +247,7 @@ fn seeded_a_look_that_does_not_see_a_take_reads_a_level_that_never_was() {
     });
 }
 
-/// What is taken is put back, so that the end is as ever.
+/// What is taken is added back, so that the final level is as usual.
 #[test]
 fn a_take_of_a_busy_level_is_of_one_moment() {
     for read_lock in READ_LOCKS {

@@ -1,4 +1,4 @@
-//! Models of the matrix: of all interleavings of a few threads, by loom, and of some interleavings of
+//! Models of the matrix: all interleavings of a few threads, by loom, and some interleavings of
 //! more threads, by shuttle.
 //!
 //! ```text
@@ -6,9 +6,9 @@
 //! RUSTFLAGS="--cfg shuttle" cargo test --release --target-dir target/shuttle --lib models::shuttle
 //! ```
 //!
-//! Neither has restartable sequences, so `PerCpu` has no model; the stress tests in `tests/` have
-//! it. A model that finds nothing proves little unless it could find something: those that matter
-//! most have a twin with a seeded bug, of which the consequence must be found.
+//! Neither has restartable sequences, so `PerCpu` has no model; the stress tests in `tests/` cover
+//! it. A model that finds nothing proves little unless it could find something: the most important
+//! ones have a twin with a seeded bug, whose consequence must be found.
 
 #[cfg(loom)]
 mod divert;
@@ -43,11 +43,11 @@ use crate::settings::{Backend, Settings};
 
 const BACKENDS: [Backend; 2] = [Backend::PerThread, Backend::Striped];
 
-/// An add that is told from those of 1 in a sum.
+/// An add that can be distinguished from adds of 1 in a sum.
 const HIGH: u64 = 1 << 32;
 
-/// Two rows at first on either backend: `PerThread` takes their number from the machine, which has two
-/// CPUs here.
+/// Returns settings that begin with two rows on either backend: `PerThread` has as many as the
+/// machine has CPUs, which is two here.
 fn settings(backend: Backend, read_lock: impl Into<Option<bool>>) -> Settings {
     let shards = (backend == Backend::Striped).then_some(2);
     Settings::new(backend, shards).with_read_lock(read_lock.into())

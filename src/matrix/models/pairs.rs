@@ -1,23 +1,23 @@
-//! A histogram's two adds: the value to the sum, then one to the bucket.
+//! A histogram's two adds: the value to the sum, and then one to the bucket.
 
 use super::support::*;
 use crate::matrix::{Span, many::Many};
 
 type Histogram = Matrix<Many>;
 
-/// One bucket, and behind it the sum.
+/// The column of the only bucket; the sum's is the next one.
 const BUCKET: usize = 0;
 const SUM: usize = 1;
 const BOTH: Span = Span { first: BUCKET, last_is_late: true };
 
-/// What is recorded, each time.
+/// The value that is recorded each time.
 const VALUE: u64 = 5;
 
 /// Where an add goes: to the row of a number, or to the spill.
 type Place = Option<usize>;
 
-/// A record's sum and its bucket: a thread that stays where it is, one that migrates in between, and one
-/// that is aborted in either section.
+/// Where a record adds to the sum and to the bucket: on a thread that stays where it is, one that
+/// migrates in between, and one that is aborted in either section.
 const PLACES: [[Place; 2]; 5] =
     [[Some(0), Some(0)], [Some(0), Some(1)], [Some(1), Some(0)], [None, Some(0)], [Some(0), None]];
 
@@ -66,7 +66,7 @@ fn assert_all_counted_is_in_the_sum([count, sum]: [u64; 2]) {
     assert!(sum >= count * VALUE, "{count} counted, and a sum of {sum}");
 }
 
-/// Two records during `read`.
+/// Records twice during `read`.
 fn while_recorded(
     histogram: &Arc<Histogram>,
     record: fn(&Histogram, [Place; 2]),
@@ -99,7 +99,7 @@ fn a_snapshot_has_whatever_it_counts_in_its_sum_where_nobody_takes() {
     on_every_place(record_at, snapshot);
 }
 
-/// The record as it is: both adds by one look at the limit.
+/// The record as it is: both adds after one check of the limit.
 #[test]
 fn a_pair_is_two_adds_in_that_order() {
     for backend in BACKENDS {
@@ -138,7 +138,8 @@ fn a_first_pair_has_whatever_it_counts_in_its_sum() {
     }
 }
 
-/// Two rows are not enough for the number 2: its first record makes the matrix grow.
+/// Records during growth: two rows are not enough for the number 2, so its first record makes the
+/// matrix grow.
 fn record_during_growth(read: Read) {
     let histogram = touched(Backend::PerThread);
     let reader = spawn(&histogram, read);
@@ -154,7 +155,7 @@ fn a_total_during_growth_has_whatever_it_counts_in_its_sum() {
     model(|| record_during_growth(total));
 }
 
-/// Between them, takes have everything once, whatever the one lacks of a record.
+/// Together the takes have everything once, even if one lacks a part of a record.
 #[test]
 fn takes_share_all_records_without_overlap() {
     fn take(histogram: &Histogram) -> [u64; 2] {
@@ -180,7 +181,7 @@ fn takes_share_all_records_without_overlap() {
     }
 }
 
-/// A cut has both of a record's adds, or neither.
+/// A cut has both adds of a record, or neither.
 #[test]
 fn a_cut_has_a_pair_wholly_or_not_at_all() {
     for backend in BACKENDS {
@@ -199,7 +200,7 @@ fn a_cut_has_a_pair_wholly_or_not_at_all() {
     }
 }
 
-// The twins.
+// The seeded twins.
 
 #[test]
 #[should_panic(expected = "1 counted, and a sum of 0")]
@@ -229,7 +230,7 @@ fn seeded_rows_walked_with_both_at_once_lack_what_is_counted() {
     });
 }
 
-/// The rows in two passes, but the bucket's spill only with the sum's, after both.
+/// The rows in two passes, but the bucket's spill only after both, with the sum's.
 #[test]
 #[should_panic(expected = "counted, and a sum of")]
 fn seeded_a_buckets_spill_read_late_lacks_what_is_counted() {
@@ -255,7 +256,7 @@ fn seeded_leases_looked_up_once_lack_what_is_counted() {
     });
 }
 
-/// Without release there is nothing for the reader's acquire.
+/// Without release there is nothing for the reader's acquire to partner.
 #[test]
 #[should_panic(expected = "1 counted, and a sum of 0")]
 fn seeded_a_bucket_added_to_without_release_is_counted_without_its_value() {

@@ -1,11 +1,11 @@
-//! Adders that have loaded the route of a fresh counter, and then the limit of a published lease.
+//! Adds that load the route of a fresh counter, and then the limit of a published lease.
 
 use super::support::*;
 use crate::matrix::{Span, many::Many, per_thread, route::Path};
 
 type Set = Matrix<Many>;
 
-/// The holder of number 0 makes the first adds, and another thread adds as told.
+/// The thread with number 0 makes the first adds, and another thread adds by `add`.
 fn two_first_adds(add: fn(&Counter, u64)) {
     let counter = fresh(Backend::PerThread, false);
     let other = spawn(&counter, move |counter| {
@@ -39,7 +39,7 @@ fn seeded_a_route_of_0_taken_for_a_mask_adds_to_another_threads_row() {
     model(|| two_first_adds(add_by_any_route));
 }
 
-/// A tracked set is leased and cut while a thread makes its first add, and then another.
+/// A tracked set is leased and cut while a thread makes its first add, and then a second one.
 fn a_cut_with_the_first_add(add: fn(&Set)) {
     let set = Arc::new(Set::new(Many::new(2, true), settings(Backend::PerThread, true)));
     let adding = spawn(&set, move |set| {
@@ -61,7 +61,8 @@ fn an_operation_by_the_route_of_a_fresh_set_is_announced() {
     within(1, || a_cut_with_the_first_add(|set| set.add_one(0, 1)));
 }
 
-/// The seeded bug: takes the route of a fresh set, 0, for `PerCpu`, whose adds need no announcement.
+/// The seeded bug: takes the route of a fresh set, 0, for `PerCpu`, whose adds need no
+/// announcement.
 fn add_unannounced(set: &Set) {
     if matches!(set.path(), Path::Unknown) {
         set.add(0, 1);

@@ -1,12 +1,12 @@
-//! Shuttle models: what loom's cannot have, more threads and longer lives.
+//! Shuttle models: what loom's cannot have, which is more threads and longer lives.
 //!
-//! Loom goes through every interleaving of two or three threads with two or three operations each,
-//! and through every value that the memory orderings allow. Shuttle picks schedules at random, or by
-//! priorities that change at a few random points (PCT), and knows sequential consistency only. So
-//! it proves nothing, and says nothing of orderings; but here up to nine threads add, take, look and
-//! come and go at once, a `PerThread` matrix grows twice during locked sums, counters come and go and
-//! have each other's columns, and a snapshot meets several batches, sums and takes. And it has the
-//! shells as they are: its atomics are `const`.
+//! Loom explores every interleaving of two or three threads with two or three operations each, and
+//! every value that the memory orderings allow. Shuttle picks schedules at random, or by priorities
+//! that change at a few random points (PCT), and knows only sequential consistency. So it proves
+//! nothing, and says nothing about orderings. But here up to nine threads add, take, read and come
+//! and go at once, a `PerThread` matrix grows twice during locked sums, counters come and go and
+//! reuse each other's columns, and a snapshot meets several batches, sums and takes. And shuttle's
+//! atomics are `const`, so the public types are tested as they are.
 //!
 //! Each kind of promise has a twin with a seeded bug, which shuttle must find.
 
@@ -25,13 +25,14 @@ use shuttle::{
 };
 use std::sync::Arc;
 
-/// How many schedules of each kind.
+/// The number of schedules of each kind.
 const SCHEDULES: usize = 1_000;
 
-/// How many changes of priority a bug may need.
+/// The number of changes of priority that a bug may need.
 const DEPTH: usize = 3;
 
-/// Two rows at first, on either backend: threads share them, or the matrix grows.
+/// Sets the backend and the read lock, with two rows at first on either backend: threads share
+/// them, or the matrix grows.
 fn on<T>(backend: Backend, read_lock: bool, builder: Builder<T>) -> Builder<T> {
     let builder = builder.backend(backend).read_lock(read_lock);
     if backend == Backend::Striped { builder.shards(2) } else { builder }
@@ -56,7 +57,7 @@ fn on_every_setting(body: fn(Backend, bool)) {
 
 type Running<'scope, T> = Vec<ScopedJoinHandle<'scope, T>>;
 
-/// Starts `threads` threads with the numbers from `first` on, each told its own.
+/// Starts `threads` threads with the numbers from `first` on, and passes each its own.
 fn start<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     first: usize,
@@ -115,7 +116,7 @@ mod counters {
         });
     }
 
-    /// Promise 3, against tallies kept around every add.
+    /// Tests guarantee 3 against tallies kept around every add.
     #[test]
     fn sums_lie_between_the_true_counts_at_begin_and_end_and_never_go_backwards() {
         on_every_setting(|backend, read_lock| {
@@ -142,7 +143,7 @@ mod counters {
         });
     }
 
-    /// Threads that wander: each adds 1 to one row, and then [`HIGH`] to another.
+    /// Threads wander between rows: each adds 1 to one row, and then [`HIGH`] to another.
     fn no_sum_is_torn(backend: Backend, read_lock: bool) {
         const WANDERERS: u64 = 3;
         let counter = on(backend, read_lock, Counter::builder()).build();
@@ -187,7 +188,7 @@ mod levels {
 
     type Sum = fn(&Matrix<UpDown>) -> u64;
 
-    /// Some go up, and others down once for every up that they know of.
+    /// Some threads increment, and others decrement once for every increment that they know of.
     fn never_negative(backend: Backend, read_lock: bool, sum: Sum) {
         let level = Matrix::new(UpDown::new(), settings(backend, read_lock));
         let known = AtomicU64::new(0);
@@ -239,8 +240,8 @@ mod sets {
     const BATCHERS: usize = 4;
     const BATCHES: u64 = 3;
 
-    /// Batches of as much to each of the first two columns, and single adds to the third and then
-    /// the fourth, while two threads read.
+    /// Batches add equally to the first two columns, and single adds go to the third and then the
+    /// fourth, while two threads read.
     fn no_cut_is_torn(backend: Backend, read_lock: bool, cut: fn(&CounterSet) -> Vec<u64>) {
         let set = on(backend, read_lock, CounterSet::builder(4)).build();
         scope(|scope| {
@@ -317,7 +318,7 @@ mod thread_numbers {
     const THREADS: usize = 8;
     const LIVES: usize = 3;
 
-    /// Each thread has several lives: it takes a number, adds as its holder, and gives it back.
+    /// Each thread has several lives: it claims a number, adds with it, and returns it.
     fn many_lives(claim: fn(&Numbers<1>) -> usize, release: fn(&Numbers<1>, usize)) {
         let counter = Counter::builder().backend(Backend::PerThread).build();
         let numbers = Numbers::new();
@@ -374,8 +375,8 @@ mod leases {
     const LIVES: u64 = 3;
     const COLUMN: usize = One::COLUMN;
 
-    /// Each thread makes counters that share chunks with those of the others, adds to them, by a higher
-    /// number too, so that they grow, and ends them.
+    /// Each thread makes counters that share chunks with those of the other threads, adds to them,
+    /// also with a higher number so that they grow, and calls `end` on them.
     fn counters_come_and_go(backend: Backend, read_lock: bool, end: fn(Matrix<One>)) {
         scope(|scope| {
             start(scope, 0, THREADS, |number| {
@@ -418,7 +419,7 @@ mod histograms {
     use crate::{Histogram, HistogramSnapshot};
 
     const RECORDERS: usize = 4;
-    /// Each of them a bucket's least value.
+    /// Each of them is the lowest value of a bucket.
     const VALUES: [u64; 3] = [1, 11, 101];
     const BOUNDS: &[u64] = &[10, 100];
     const ALL: u64 = RECORDERS as u64 * (1 + 11 + 101);

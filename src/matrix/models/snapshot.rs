@@ -5,7 +5,7 @@ use crate::matrix::{Span, many::Many};
 
 type Set = Matrix<Many>;
 
-/// A tracked set of two counters in two rows, already in place.
+/// Returns a tracked set of two counters in two rows, already leased.
 fn touched(backend: Backend) -> Arc<Set> {
     in_place(Many::new(2, true), backend, true)
 }
@@ -37,7 +37,7 @@ fn on_every_backend(preemptions: Option<usize>, body: fn(&Arc<Set>)) {
 #[test]
 fn a_cut_has_a_batch_wholly_or_not_at_all() {
     on_every_backend(None, |set| {
-        let adding = adder(set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
+        let adding = adder(set, 0, |set| set.add_all([(0, 1), (1, 1)].into_iter()));
         let (first, second) = cut(set);
         assert_eq!(first, second);
         adding.join().unwrap();
@@ -59,7 +59,8 @@ fn a_cut_with_an_add_has_those_that_happened_before_it() {
     });
 }
 
-/// The thread that adds second has seen the first add's thread end: a hand-over from shard to shard.
+/// The thread that adds second has joined the thread of the first add, so order has to carry over
+/// from shard to shard.
 #[test]
 fn a_cut_with_an_add_has_those_of_other_threads_that_happened_before_it() {
     on_every_backend(Some(1), |set| {
@@ -77,7 +78,7 @@ fn a_cut_with_an_add_has_those_of_other_threads_that_happened_before_it() {
 #[test]
 fn two_cuts_during_a_batch_agree() {
     on_every_backend(Some(2), |set| {
-        let adding = adder(set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
+        let adding = adder(set, 0, |set| set.add_all([(0, 1), (1, 1)].into_iter()));
         let before = cut(set);
         let after = cut(set);
         for (first, second) in [before, after] {
@@ -92,7 +93,7 @@ fn two_cuts_during_a_batch_agree() {
 #[test]
 fn a_cut_while_two_add_has_a_batch_wholly_or_not_at_all() {
     on_every_backend(Some(1), |set| {
-        let batch = adder(set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
+        let batch = adder(set, 0, |set| set.add_all([(0, 1), (1, 1)].into_iter()));
         let single = adder(set, 1, |set| set.add_one(1, 16));
         let (first, second) = cut(set);
         assert_eq!(first, second % 16);
@@ -102,7 +103,7 @@ fn a_cut_while_two_add_has_a_batch_wholly_or_not_at_all() {
     });
 }
 
-/// A locked sum of one counter, while a cut turns the sides of the spill.
+/// A locked sum of one counter, while a cut flips the sides of the spill.
 #[test]
 fn a_locked_sum_during_a_cut_is_that_of_one_moment() {
     on_every_backend(Some(1), |set| {
@@ -120,13 +121,13 @@ fn a_locked_sum_during_a_cut_is_that_of_one_moment() {
     });
 }
 
-/// The twin with a seeded bug: without the divert and the wait, loom finds half a batch.
+/// The seeded twin: without the divert and the wait, loom finds half a batch.
 #[test]
 #[should_panic(expected = "half a batch")]
 fn seeded_a_pass_without_a_cut_is_found_torn() {
     model(|| {
         let set = touched(Backend::Striped);
-        let adding = adder(&set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
+        let adding = adder(&set, 0, |set| set.add_all([(0, 1), (1, 1)].into_iter()));
         let mut totals = [0; 2];
         set.add_unlocked(Span::ALL, &mut totals);
         assert_eq!(totals[0], totals[1], "half a batch");

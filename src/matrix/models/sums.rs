@@ -1,9 +1,8 @@
-//! What a sum may be while others add, and what a locked one.
+//! The possible values of a sum, and of a locked sum, while others add.
 
 use super::support::*;
 
-/// Adds 1 to one row and then [`HIGH`] to another, as a thread that migrates does: `rounds`
-/// times.
+/// Adds 1 to one row and then [`HIGH`] to another, as a thread that migrates does, `rounds` times.
 fn wander(counter: &Counter, rounds: u64) {
     for _ in 0..rounds {
         add_as(counter, 0, [1]);
@@ -39,13 +38,13 @@ fn a_sum_has_every_add_that_happens_before_it() {
     });
 }
 
-/// One thread adds 1, and then, once it knows of that, another adds [`HIGH`]: no sum at one
-/// moment has the second add without the first.
+/// One thread adds 1, and another, once it knows of that, adds [`HIGH`]: no sum at one moment has
+/// the second add without the first.
 fn no_sum_is_torn(counter: &Arc<Counter>, first: usize, second: usize) {
     no_sum_is_torn_of(counter, [first, second], |counter| counter.sum(COLUMN));
 }
 
-/// The same of the sums that `sum` makes.
+/// Tests the same for the sums that `sum` returns.
 fn no_sum_is_torn_of(
     counter: &Arc<Counter>,
     [first, second]: [usize; 2],
@@ -67,8 +66,8 @@ fn no_sum_is_torn_of(
     other.join().unwrap();
 }
 
-/// The same with one thread that wanders: fewer threads, so that loom gets further into the
-/// rounds of the locked sum.
+/// Tests the same with one thread that wanders between rows: with fewer threads, loom gets further
+/// into the rounds of the locked sum.
 fn no_sum_is_torn_by_a_wanderer(counter: &Arc<Counter>) {
     let reader = reader(counter);
     wander(counter, 2);
@@ -96,7 +95,7 @@ fn a_locked_sum_is_that_of_one_moment_in_a_wanderers_life() {
     }
 }
 
-// The twins: a single collect, which is what an unlocked sum is.
+// The seeded twins: a single collect, which is an unlocked sum.
 
 #[test]
 #[should_panic(expected = "torn")]
@@ -116,17 +115,17 @@ fn seeded_a_single_collect_is_torn_by_a_wanderer() {
     model(|| no_sum_is_torn_by_a_wanderer(&touched(Backend::Striped, false)));
 }
 
-// What the acquire of the collects is for, one by one: locked sums with other orders.
+// Why collects acquire, one by one: locked sums with other orderings.
 
-/// One collect, in this order.
+/// Performs one collect, with this ordering.
 fn collect_in(counter: &Counter, order: Ordering) -> u64 {
     let lease = counter.newest().ok().unwrap();
     (0..lease.rows()).map(|row| lease.cell(row, COLUMN).load(order)).sum()
 }
 
-/// `locked_total`, with the first collect in one order and the second and all later ones in another.
-/// Without its `spin_loop`: after that, loom has a thread see the newest of what it has seen before,
-/// and so hides what a relaxed load may do.
+/// Does what `locked_total` does, with one ordering for the first collect and another for all later
+/// ones. Leaves out its `spin_loop`: after that, loom lets a thread see only the newest values,
+/// which hides what a relaxed load may do.
 fn locked_sum_in(counter: &Counter, first: Ordering, later: Ordering) -> u64 {
     let lock = lock(counter);
     let mut diverted = None;
@@ -142,7 +141,7 @@ fn locked_sum_in(counter: &Counter, first: Ordering, later: Ordering) -> u64 {
     }
 }
 
-/// Another algorithm: of the two collects of a round, the second does nothing but confirm.
+/// Another algorithm: of the two collects of a round, the second only confirms the first.
 fn locked_sum_confirmed_in(counter: &Counter, confirming: Ordering) -> u64 {
     let lock = lock(counter);
     let mut diverted = None;
@@ -188,7 +187,7 @@ fn seeded_a_second_collect_without_acquire_is_torn() {
     });
 }
 
-/// So it is as the first of the next round that the second collect has to acquire.
+/// So the second collect has to acquire only because it is the first one of the next round.
 #[test]
 fn seeded_a_collect_that_only_confirms_need_not_acquire() {
     no_sum_is_torn_in_either_order(|counter| locked_sum_confirmed_in(counter, Ordering::Relaxed));

@@ -1,8 +1,8 @@
 //! What loom's models have in common.
 //!
-//! They work on the matrix itself: the shells around it are `const`, and loom's atomics are not.
-//! Loom goes through every value that the memory orderings in the code allow a load to return. It knows
-//! no total order of `SeqCst` accesses, but nothing here asks for one.
+//! They work on the matrix itself: the public types are `const`, and loom's atomics are not. Loom
+//! explores every value that the memory orderings in the code allow a load to return. It has no
+//! total order of `SeqCst` accesses, but nothing here relies on one.
 
 pub(super) use super::{BACKENDS, HIGH, settings};
 pub(super) use crate::{
@@ -13,7 +13,7 @@ pub(super) use crate::{
 };
 pub(super) use loom::{model, sync::Arc, thread};
 
-/// The one column of these matrices.
+/// The only column of these matrices.
 pub(super) const COLUMN: usize = One::COLUMN;
 
 pub(super) type Counter = Matrix<One>;
@@ -26,8 +26,8 @@ pub(super) fn touched(backend: Backend, read_lock: bool) -> Arc<Counter> {
     in_place(One::new(), backend, read_lock)
 }
 
-/// A matrix whose rows are in place before any thread starts. The model's main thread has no
-/// number, so its adds always spill.
+/// Returns a matrix whose rows are leased before any thread starts. The model's main thread has no
+/// number, so its adds always go to the spill.
 pub(super) fn in_place<C: Columns>(
     columns: C,
     backend: Backend,
@@ -49,7 +49,7 @@ pub(super) fn on_every_setting(make: fn(Backend, bool) -> Arc<Counter>, body: fn
     }
 }
 
-/// Models `body` with fewer preemptions than the others, where these have very many interleavings.
+/// Models `body` with fewer preemptions than usual, for models that have very many interleavings.
 pub(super) fn within(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     let mut builder = model::Builder::new();
     builder.max_branches = 5_000;
@@ -58,12 +58,12 @@ pub(super) fn within(preemptions: usize, body: impl Fn() + Send + Sync + 'static
     builder.check(body);
 }
 
-/// Whether there is memory for cells, from here on.
+/// Sets whether there is memory for cells from here on.
 pub(super) fn grant_memory(granted: bool) {
     MOST_GRANTED.store(if granted { u64::MAX } else { 0 }, Ordering::Relaxed);
 }
 
-/// Adds each of `adds` as the holder of `number`.
+/// Adds each of `adds` as the thread with `number`.
 pub(super) fn add_as<const N: usize>(counter: &Counter, number: usize, adds: [u64; N]) {
     assume(number);
     for n in adds {
@@ -71,11 +71,11 @@ pub(super) fn add_as<const N: usize>(counter: &Counter, number: usize, adds: [u6
     }
 }
 
-/// A thread that does something with a matrix.
+/// Starts a thread that does something with a matrix.
 ///
-/// Loom runs the main thread first and the others in the order of their start, and goes back from
-/// there, but no further than to the last access before a store. A taker loads what it then
-/// stores, and so hides from loom an earlier load by somebody else. So the main thread adds, and
+/// Loom runs the main thread first and the others in the order of their start, and explores other
+/// orders from there, but only back to the last access before a store. A take loads what it then
+/// stores, and so hides from loom an earlier load by another thread. So the main thread adds, and
 /// readers start last.
 pub(super) fn spawn<C: Columns + Send + Sync + 'static, T: Send + 'static>(
     matrix: &Arc<Matrix<C>>,
@@ -85,7 +85,7 @@ pub(super) fn spawn<C: Columns + Send + Sync + 'static, T: Send + 'static>(
     thread::spawn(move || body(&matrix))
 }
 
-/// A thread that adds.
+/// Starts a thread that adds.
 pub(super) fn adder<const N: usize>(
     counter: &Arc<Counter>,
     number: usize,
@@ -98,7 +98,7 @@ pub(super) fn taker(counter: &Arc<Counter>) -> thread::JoinHandle<u64> {
     spawn(counter, |counter| counter.take(COLUMN))
 }
 
-/// A thread that sums.
+/// Starts a thread that sums.
 pub(super) fn reader(counter: &Arc<Counter>) -> thread::JoinHandle<u64> {
     spawn(counter, |counter| counter.sum(COLUMN))
 }
@@ -108,12 +108,12 @@ pub(super) fn two_sums(counter: &Counter) -> (u64, u64) {
     (first, counter.sum(COLUMN))
 }
 
-/// What is not in the spill.
+/// Returns what is not in the spill.
 pub(super) fn in_shards(counter: &Counter) -> u64 {
     counter.collect(COLUMN)
 }
 
-/// The readers' lock of a counter that has a lease.
+/// Takes the readers' lock of a counter that has a lease.
 pub(super) fn lock<C: Columns>(matrix: &Matrix<C>) -> Guard<'_> {
     matrix.lock().ok().expect("no lease yet")
 }

@@ -40,7 +40,7 @@ fn a_cursor_sees_every_add_once_whatever_a_taker_does() {
     });
 }
 
-/// An owner whose cell has 1 adds 2, while a take swaps 0 into it.
+/// An owner whose cell holds 1 adds 2, while a take swaps 0 into it.
 fn a_take_that_zeroes(add: fn(&AtomicU64, u64)) {
     let cell = Arc::new(AtomicU64::new(1));
     let taker = {
@@ -53,13 +53,13 @@ fn a_take_that_zeroes(add: fn(&AtomicU64, u64)) {
     assert_eq!(took + left, 3, "an add is lost or doubled");
 }
 
-/// As `per_thread::add`, without its check that nobody else stores.
+/// Does what `per_thread::add` does, without its check that no other thread stores.
 fn add_as_owner(cell: &AtomicU64, n: u64) {
     let before = cell.load(Ordering::Relaxed);
     cell.store(before + n, Ordering::Release);
 }
 
-// The twins: a take that resets the cell, which only atomic adds would bear.
+// The seeded twins: a take that resets the cell, which is correct only with atomic adds.
 
 #[test]
 #[should_panic(expected = "an add is lost or doubled")]

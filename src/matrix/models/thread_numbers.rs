@@ -3,7 +3,7 @@
 use super::support::*;
 use crate::matrix::thread_id::Numbers;
 
-/// A thread's life with a number: it owns the cell of that number and no other thread does.
+/// Lives as a thread with a number, which alone owns the cell of that number.
 fn live(numbers: &impl Lease, cells: &[AtomicU64; 3]) {
     let number = numbers.claim();
     let cell = &cells[number];
@@ -34,7 +34,7 @@ impl Lease for Real {
     }
 }
 
-/// The seeded bug: `Numbers` of three, with nothing but relaxed accesses.
+/// The seeded bug: `Numbers` of three, with only relaxed accesses.
 struct Relaxed(AtomicU64);
 
 impl Default for Relaxed {

@@ -1,4 +1,4 @@
-//! A mapping: many chunks in one piece of memory, and who has which of their leases.
+//! A mapping: many chunks in one piece of memory, and which of their leases are taken.
 
 use super::{Claim, Shape, TRIES, WORD};
 use crate::{
@@ -21,14 +21,14 @@ pub(super) mod header {
     pub(super) const CHUNKS: usize = 1;
     pub(super) const ROWS: usize = 2;
     pub(super) const WIDTH: usize = 3;
-    /// How many leases are free, or a few less or more while some are claimed or released.
+    /// The number of free leases, or a few less or more while some are claimed or returned.
     pub(super) const FREE: usize = 4;
-    /// Where to begin to look for a free lease: a word of the bitmap.
+    /// The word of the bitmap where the search for a free lease begins.
     pub(super) const HINT: usize = 5;
     pub(in crate::matrix::pool) const CELLS: usize = 6;
 }
 
-/// That of `newest` and all older ones, from the newest on.
+/// Returns the mapping at `newest` and all older ones, newest first.
 pub(super) fn mappings(newest: *mut AtomicU64) -> impl Iterator<Item = Mapping> {
     let newest = NonNull::new(newest).map(|cells| Mapping { cells });
     iter::successors(newest, |mapping| mapping.older())
@@ -42,10 +42,10 @@ pub(super) struct Mapping {
 
 #[expect(unsafe_code, reason = "cells are reached by pointer")]
 impl Mapping {
-    /// A mapping with all leases free, behind which are those from `older` on.
+    /// Maps a new one with all leases free, in front of `older`.
     pub(super) fn new(shape: Shape, older: *mut AtomicU64) -> Option<Self> {
         let before = mappings(older).next().map_or(0, Mapping::chunks);
-        // Where there is no memory for many chunks, there may be some for one.
+        // If there is no memory for many chunks, there may be some for one.
         [shape.chunks_after(before), 1].into_iter().find_map(|chunks| {
             let cells = map(shape.head(chunks) + chunks * shape.chunk())?;
             let mapping = Self { cells };
@@ -64,28 +64,30 @@ impl Mapping {
         })
     }
 
-    /// Gives back a mapping that nobody else knows.
+    /// Unmaps a mapping that no other thread knows.
     pub(super) fn unmap(self) {
         let (shape, chunks) = (self.shape(), self.chunks());
-        // SAFETY: it was mapped by `new` with this many cells, and nobody else knows it.
+        // SAFETY: `new` mapped it with this many cells, and no other thread knows it.
         unsafe { unmap(self.cells, shape.head(chunks) + chunks * shape.chunk()) };
     }
 
-    /// A cell of the header or of the bitmaps.
+    /// Returns a cell of the header or of the bitmaps.
     fn cell<'a>(self, index: usize) -> &'a AtomicU64 {
         // SAFETY: the header and the bitmaps are at the beginning of the mapping.
         let cell = unsafe { self.cells.add(index) };
-        // SAFETY: mappings that others know are never unmapped, and cells are only ever shared.
+        // SAFETY: mappings that other threads know are never unmapped, and cells are never borrowed
+        // mutably.
         unsafe { cell.as_ref() }
     }
 
-    /// Writes a cell of the header: the hint, or one of a mapping that no other thread knows yet.
+    /// Writes a cell of the header: the hint, or any cell of a mapping that no other thread knows
+    /// yet.
     fn set(self, index: usize, value: usize) {
         // Relaxed: the mapping is published with release, and the hint is a guess.
         self.cell(index).store(value as u64, Ordering::Relaxed);
     }
 
-    /// A cell of the header that never changes.
+    /// Reads a cell of the header that never changes.
     #[expect(clippy::cast_possible_truncation, reason = "it was a `usize`")]
     fn get(self, index: usize) -> usize {
         // Relaxed: written before the mapping was published.
@@ -105,14 +107,14 @@ impl Mapping {
         Shape { rows: self.get(header::ROWS), width: self.get(header::WIDTH) }
     }
 
-    /// The word of the bitmap of taken leases.
+    /// Returns a word of the bitmap of taken leases.
     fn word<'a>(self, word: usize) -> &'a AtomicU64 {
         self.cell(header::CELLS + word)
     }
 
-    /// A lease near the beginning that nobody has.
+    /// Claims a free lease near the beginning.
     pub(super) fn claim(self) -> Option<Claim> {
-        // Relaxed: a guess, as the hint below. The bitmap decides.
+        // Relaxed: a guess, like the hint below. The bitmap decides.
         if self.cell(header::FREE).load(Ordering::Relaxed) == 0 {
             return None;
         }
@@ -133,7 +135,7 @@ impl Mapping {
             if bit == u64::BITS {
                 break;
             }
-            // Acquire: partners the release in `release`: the last owner is done with the cells.
+            // Acquire: partners the release in `release`: the last owner no longer uses the cells.
             taken = self.word(word).fetch_or(1 << bit, Ordering::Acquire);
             if taken & (1 << bit) == 0 {
                 return Some(word * WORD + bit as usize);
@@ -142,10 +144,10 @@ impl Mapping {
         None
     }
 
-    /// Notes that `lease` was claimed; whether for the first time.
+    /// Records that `lease` was claimed. Returns whether for the first time.
     fn is_first_claim(self, lease: usize) -> bool {
         let ever = self.word(self.shape().words(self.chunks()) + lease / WORD);
-        // Relaxed: the thread that has the lease is alone with its bit, and claims are ordered.
+        // Relaxed: only the thread that has the lease changes its bit, and claims are ordered.
         ever.fetch_or(1 << (lease % WORD), Ordering::Relaxed) & (1 << (lease % WORD)) == 0
     }
 
@@ -156,17 +158,17 @@ impl Mapping {
         self.cell(header::FREE).fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Where a lease begins: in row 0 of its chunk, which is above the header rows.
+    /// Returns the first cell of a lease in row 0 of its chunk, which is above the header rows.
     fn first_of(self, lease: usize) -> NonNull<AtomicU64> {
         let shape = self.shape();
         let (chunk, column) =
             (lease / shape.leases_per_chunk(), lease % shape.leases_per_chunk() * shape.width);
         let row_0 = shape.head(self.chunks()) + chunk * shape.chunk() + HEADERS * STRIDE;
-        // SAFETY: the lease is one of the mapping's.
+        // SAFETY: the lease belongs to the mapping.
         unsafe { self.cells.add(row_0 + column) }
     }
 
-    /// The lease that begins at `first`, if it is of this mapping.
+    /// Returns the lease that begins at `first`, if it belongs to this mapping.
     pub(super) fn lease_at(self, first: NonNull<AtomicU64>) -> Option<usize> {
         let (shape, chunks) = (self.shape(), self.chunks());
         let bytes = first.addr().get().checked_sub(self.cells.addr().get())?;

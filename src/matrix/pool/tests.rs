@@ -1,9 +1,9 @@
-//! Leases come, do not overlap, and come back.
+//! Leases do not overlap, and are used again.
 
 use super::*;
 use std::collections::HashSet;
 
-/// Claims `count` leases of `shape`, none of which overlaps another or a header row.
+/// Claims `count` leases of `shape`, and checks that none overlaps another or a header row.
 fn claim_many(pool: &Pool, shape: Shape, count: usize) -> Vec<NonNull<AtomicU64>> {
     let mut cells = HashSet::new();
     (0..count)
@@ -56,7 +56,7 @@ fn rows_are_whole_lines_and_chunks_do_not_fall_into_few_sets_of_a_cache() {
     for rows in 1..=300 {
         let shape = Shape { rows, width: 1 };
         assert_eq!([STRIDE % CELLS, shape.chunk() % CELLS, shape.head(7) % CELLS], [0; 3]);
-        // After how many chunks a row is at the same place of a page again.
+        // The number of chunks after which a row is at the same place of a page again.
         let again =
             (1..=PAGE).find(|chunks| (chunks * shape.chunk()).is_multiple_of(PAGE)).unwrap();
         assert!(again >= 8, "{rows} rows: after {again} chunks");
@@ -73,7 +73,7 @@ fn there_is_a_pool_for_each_kind_of_writer_width_and_number_of_rows() {
                 let (number, shape) = Pools::find(writers, width, rows, 3);
                 assert!(shape.rows >= rows && shape.rows < 2 * rows.max(3));
                 assert_eq!(shape.width, width.columns());
-                // One and three rows are both of the default.
+                // One and three rows both have the pool of the default.
                 assert_eq!(numbers.insert(number), rows != 3);
                 let _ = pools().get(number.into());
             }

@@ -1,5 +1,5 @@
-//! A level is between the lowest and the highest there was while it was read, however long the reader
-//! is held up in the middle of it.
+//! A level is between the lowest and the highest value that it had while it was read, however long
+//! the reader is held up in the middle.
 
 use crate::{
     matrix::{Matrix, UpDown},
@@ -18,7 +18,7 @@ type Level = Matrix<UpDown>;
 
 const BACKENDS: [Backend; 3] = [Backend::PerCpu, Backend::PerThread, Backend::Striped];
 
-/// More than a small machine has CPUs, and than `PerThread` has rows there at first.
+/// More threads than a small machine has CPUs, or `PerThread` rows there at first.
 const THREADS: usize = 5;
 const LEVELS: RangeInclusive<i64> = 0..=5;
 
@@ -26,7 +26,7 @@ const LEVELS: RangeInclusive<i64> = 0..=5;
 const READS: usize = 200;
 const ROUNDS: u64 = 4;
 
-/// Numbers that look random (an xorshift, after Marsaglia).
+/// Pseudo-random numbers (Marsaglia's xorshift).
 struct Random(u64);
 
 impl Random {
@@ -38,10 +38,12 @@ impl Random {
     }
 }
 
-/// How long to wait for others that run, in turns, before leaving the CPU to those that do not.
+/// How many turns to wait for other running threads before yielding the CPU to those that do not
+/// run.
 const SPINS: usize = 20_000;
 
-/// Holds the reader up at every eighth chance, until others have gone up and down some times.
+/// Returns a pause that holds the reader up one time in eight, until other threads have gone up and
+/// down a few times.
 fn held_up(seed: u64, laps: Arc<AtomicU64>) -> impl FnMut() {
     let mut random = Random(seed | 1);
     move || {
@@ -56,7 +58,7 @@ fn held_up(seed: u64, laps: Arc<AtomicU64>) -> impl FnMut() {
     }
 }
 
-/// Goes up and down until told to stop, and counts how often.
+/// Goes up and down until `stop` is set, and counts how often.
 fn go_up_and_down(level: &Level, stop: &AtomicBool, laps: &AtomicU64) {
     while !stop.load(Ordering::Relaxed) {
         level.add(UpDown::UPS, 1);
@@ -65,7 +67,8 @@ fn go_up_and_down(level: &Level, stop: &AtomicBool, laps: &AtomicU64) {
     }
 }
 
-/// All that `read` has read of fresh levels that are 0 to [`THREADS`], while it was held up.
+/// Returns everything that `read` has read from fresh levels of 0 to [`THREADS`], while it was held
+/// up.
 fn readings(backend: Backend, read_lock: Option<bool>, read: fn(&Level) -> u64) -> Vec<i64> {
     let mut readings = Vec::new();
     for round in 0..ROUNDS {
@@ -115,7 +118,7 @@ fn a_level_read_with_delays_and_without_a_lock_is_never_negative() {
     }
 }
 
-/// The seeded bug: one look, as at a counter that only goes up.
+/// The seeded bug: one look, as for a counter that only goes up.
 #[test]
 fn seeded_one_look_at_a_level_reads_more_than_there_was() {
     fn look(level: &Level) -> u64 {

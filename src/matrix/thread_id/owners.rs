@@ -1,7 +1,7 @@
-//! Which thread has which number, so that a number can be taken from a thread that is no more.
+//! Which thread has which number, so that a number can be taken from a thread that has ended.
 //!
-//! The notes are in memory that the child of a fork finds wiped, for there the threads have other ids, and
-//! all but one are gone: what they held stays taken.
+//! The notes are in memory that the child of a fork finds wiped: threads have other ids there, and
+//! all but one are gone. Their numbers stay taken.
 
 #[cfg(all(test, target_os = "linux"))]
 pub(super) use linux::look;
@@ -15,19 +15,20 @@ mod linux {
     use crate::sync::{AtomicPtr, AtomicU64, Ordering, fence};
     use std::ptr::{self, NonNull};
 
-    /// A cell for each number, with the id of the thread that has it, or 0; and [`LOOKING`]. Null before
-    /// there are any.
+    /// A cell for each number, with the id of the thread that has it, or 0, then [`LOOKING`] and
+    /// [`PROCESS`]. Null before there are any notes.
     static NOTES: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
     const CELLS: usize = MAX_THREADS + 2;
-    /// Not 0 while a thread looks for numbers of dead ones.
+    /// The cell that is not 0 while a thread looks for numbers of dead ones.
     const LOOKING: usize = MAX_THREADS;
-    /// The process whose threads these are: another one may share the memory, after vfork(2).
+    /// The cell with the process whose threads these are: after vfork(2) another one may share the
+    /// memory.
     const PROCESS: usize = MAX_THREADS + 1;
-    /// Added to a note, whose thread is asked for; it may stay.
+    /// Marks a note whose thread is being looked for. A mark may stay.
     const MARK: u64 = 1 << 63;
 
-    /// Notes that the calling thread has `number`. Without memory for notes it is not noted, nor in a
-    /// process that shares the memory of the one whose threads are noted: that process could not ask for
+    /// Notes that the calling thread has `number`. Does nothing without memory for notes, or in a
+    /// process that shares the memory of the one whose threads are noted, which could not look for
     /// this thread.
     pub(in super::super) fn note(number: usize) {
         if place().is_none() || !is_ours() {
@@ -41,12 +42,12 @@ mod linux {
 
     pub(in super::super) fn forget(number: usize) {
         if let Some(note) = at(number) {
-            // Relaxed: the number is given back with release after this.
+            // Relaxed: the number is returned with release after this.
             note.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Calls `give_back` with each number below `end` whose thread has ended without giving it back.
+    /// Calls `give_back` with each number below `end` whose thread has ended without returning it.
     pub(in super::super) fn for_each_dead(end: usize, give_back: impl Fn(usize)) {
         if NOTES.load(Ordering::Relaxed).is_null() || !is_ours() {
             return;
@@ -55,12 +56,13 @@ mod linux {
         look(end, |thread| has_ended(this, thread), give_back);
     }
 
-    /// The same, by `has_ended`. One thread at a time looks, and others go on without.
+    /// Does the same with a given `has_ended`. Only one thread at a time looks, and others skip
+    /// this.
     ///
-    /// A thread may give its number back between the look at its note and the question whether it has
-    /// ended, and another thread take the number. So the note is marked before the question, and the number
-    /// given back only if the mark is still there: giving the number back or taking it overwrites it,
-    /// even if it has the same id.
+    /// Between loading a note and asking the kernel whether its thread has ended, that thread may
+    /// return its number and another may claim it. So the note is marked before asking, and the
+    /// number is returned only if the mark is still there: returning or claiming the number
+    /// overwrites it, even by a thread with the same id.
     pub(in super::super) fn look(
         end: usize,
         has_ended: impl Fn(u64) -> bool,
@@ -73,18 +75,18 @@ mod linux {
         }
         for number in 0..end {
             let Some(note) = at(number) else { break };
-            // Relaxed: for the notes of numbers that nobody has, which are not written to.
+            // Relaxed: only skips the notes of free numbers, which are not written to.
             if note.load(Ordering::Relaxed) == 0 {
                 continue;
             }
-            // Relaxed: what counts is that it comes before the question, to which the kernel sees.
+            // Relaxed: it only has to come before asking the kernel, which the system call ensures.
             let marked = note.fetch_or(MARK, Ordering::Relaxed) | MARK;
             let thread = marked & !MARK;
             if thread == 0 || !has_ended(thread) {
                 continue;
             }
-            // Its last stores are before its end, which the kernel has told of; among them what it wrote
-            // to the note.
+            // The thread's last stores, also to the note, happened before its end, which the kernel
+            // has confirmed.
             fence(Ordering::Acquire);
             let not_given_back =
                 note.compare_exchange(marked, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok();
@@ -96,35 +98,35 @@ mod linux {
         looking.store(0, Ordering::Release);
     }
 
-    /// Whether the threads that are noted are this process's. The first to ask decides.
+    /// Returns whether the noted threads belong to this process. The first caller decides.
     fn is_ours() -> bool {
         let Some(process) = at(PROCESS) else { return false };
         let this = id(libc::SYS_getpid);
-        // Relaxed: a number is all there is.
+        // Relaxed: only the number itself matters.
         match process.compare_exchange(0, this, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => true,
             Err(known) => known == this,
         }
     }
 
-    /// The id of the calling thread or of its process.
+    /// Returns the id of the calling thread or of its process.
     fn id(call: libc::c_long) -> u64 {
-        // SAFETY: `gettid` and `getpid` have no requirement.
+        // SAFETY: `gettid` and `getpid` have no requirements.
         let id = unsafe { libc::syscall(call) };
         // Never negative; `c_long` has 32 bits on some targets.
         u64::try_from(id).unwrap_or(0)
     }
 
-    /// An id as an argument of a system call, which is a register wide.
+    /// Converts an id to an argument of a system call, which is as wide as a register.
     fn word(id: u64) -> libc::c_long {
         // Every id is a positive 32-bit number; the kernel refuses others as invalid.
         libc::c_long::try_from(id).unwrap_or(-1)
     }
 
-    /// Whether there is no such thread in this process.
+    /// Returns whether there is no such thread in this process.
     fn has_ended(process: u64, thread: u64) -> bool {
         const NO_SIGNAL: i32 = 0;
-        // SAFETY: `tgkill` takes any numbers, and sends nothing here.
+        // SAFETY: `tgkill` accepts any numbers, and sends no signal here.
         let sent =
             unsafe { libc::syscall(libc::SYS_tgkill, word(process), word(thread), NO_SIGNAL) };
         // SAFETY: `errno` is the calling thread's.
@@ -142,7 +144,7 @@ mod linux {
         Some(unsafe { note.as_ref() })
     }
 
-    /// Puts the notes in place, unless they are; `None` if that is not to be had.
+    /// Maps the notes, unless they are there. Returns `None` if that is impossible.
     fn place() -> Option<()> {
         if !NOTES.load(Ordering::Relaxed).is_null() {
             return Some(());
@@ -160,7 +162,7 @@ mod linux {
                 .is_err()
         };
         if !wiped || raced() {
-            // SAFETY: mapped above, and known to nobody else.
+            // SAFETY: mapped above, and not known to any other thread.
             unsafe { memory::unmap(notes, CELLS) };
         }
         wiped.then_some(())
@@ -170,7 +172,7 @@ mod linux {
 #[cfg(not(target_os = "linux"))]
 pub(super) use elsewhere::{for_each_dead, forget, note};
 
-/// Elsewhere there is nobody to ask.
+/// Elsewhere the system cannot say whether a thread has ended.
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
     pub(in super::super) fn note(_: usize) {}

@@ -1,7 +1,7 @@
 //! Numbers are dense, come back, and may run out.
 //!
-//! Those of the process are changed by every other test that counts: whoever counts them here does so
-//! in a process of its own.
+//! Every other test that counts changes the numbers of the process, so tests that count them here
+//! run in a child process.
 
 use super::{super::route::MAX_THREADS, Numbers, current, real::NUMBERS};
 use crate::{
@@ -30,7 +30,7 @@ mod churn {
 
     const LIVES: usize = 1_000;
 
-    /// A thousand holders of a number, one after another. `give_back` is `Numbers::release`.
+    /// A thousand threads hold a number, one after another. `give_back` is `Numbers::release`.
     fn holders_come_and_go(give_back: fn(&Numbers<2>, usize)) {
         let numbers = Numbers::new();
         for _ in 0..LIVES {
@@ -55,14 +55,14 @@ mod churn {
     /// What a thousand threads that count, one after another, leave behind.
     #[derive(Debug, PartialEq)]
     struct Left {
-        /// By which the taken numbers have grown.
+        /// How many more numbers are taken.
         numbers: usize,
-        /// By which the shards of a `PerThread` counter have grown.
+        /// How many more shards a `PerThread` counter has.
         shards: usize,
         sum: usize,
     }
 
-    /// Calls `afterwards` at the end of each thread.
+    /// Runs the threads, with `afterwards` at the end of each.
     fn threads_come_and_go(afterwards: impl Fn()) -> Left {
         let counter = Counter::builder().backend(Backend::PerThread).build();
         let before = (NUMBERS.taken() as usize, counter.shards());
@@ -89,7 +89,7 @@ mod churn {
         );
     }
 
-    /// A number that is taken again at once is as good as one that was not given back. Both figures
+    /// A number that is claimed again at once is like one that was never returned. Both figures
     /// show it, and the sum does not.
     #[test]
     fn seeded_threads_that_do_not_give_their_number_back_are_noticed() {
@@ -105,7 +105,7 @@ mod churn {
     }
 }
 
-/// Threads that do not give their numbers back: they add for the first time in the last round of key
+/// Threads that do not return their numbers: they add for the first time in the last round of key
 /// destructors, or end by the bare system call.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "keys and system calls are reached through libc")]
@@ -120,11 +120,11 @@ mod without_a_word {
 
     fn set_key(value: usize) {
         let key = KEY.load(Ordering::Relaxed);
-        // SAFETY: the key was made, and its value is never followed.
+        // SAFETY: the key was made, and its value is never dereferenced.
         unsafe { libc::pthread_setspecific(key, ptr::without_provenance::<c_void>(value)) };
     }
 
-    /// Comes again until the last round.
+    /// Sets its key again until the last round.
     extern "C" fn in_every_round(round: *mut c_void) {
         match round.addr() {
             4 => COUNTER.inc(),
@@ -132,13 +132,13 @@ mod without_a_word {
         }
     }
 
-    /// So many threads, one after another, that run `body`, which counts once, and of which none gives its
-    /// number back. How many numbers are taken in the end.
+    /// Runs many threads, one after another, whose `body` counts once and never returns its number.
+    /// Returns how many numbers are taken in the end.
     fn taken_by(body: extern "C" fn(*mut c_void) -> *mut c_void) -> usize {
         for _ in 0..THREADS {
-            // SAFETY: a number or a pointer, of which all zeroes is a valid value.
+            // SAFETY: a number or a pointer, for which all zeros is a valid value.
             let mut thread = unsafe { std::mem::zeroed() };
-            // SAFETY: the thread id is valid for the write, and `body` takes anything.
+            // SAFETY: the thread id is valid for the write, and `body` accepts any argument.
             let result = unsafe {
                 libc::pthread_create(&raw mut thread, ptr::null(), body, ptr::null_mut())
             };
@@ -160,10 +160,10 @@ mod without_a_word {
         const NAME: &str =
             "numbers_of_threads_that_count_after_their_key_destructors_are_used_again";
         in_child(module_path!(), NAME, || {
-            // Our key is made first, so that its destructor comes first in each round.
+            // Our key is made first, so its destructor comes first in each round.
             thread::scope(|scope| scope.spawn(|| COUNTER.add(0)).join().unwrap());
             let mut key = 0;
-            // SAFETY: the key is valid for the write, and the destructor takes anything.
+            // SAFETY: the key is valid for the write, and the destructor accepts any value.
             unsafe { libc::pthread_key_create(&raw mut key, Some(in_every_round)) };
             KEY.store(key, Ordering::Relaxed);
             let taken = taken_by(count_in_the_last_round);
@@ -172,13 +172,14 @@ mod without_a_word {
         });
     }
 
-    /// Not with musl, where such a thread is waited for without end: its own last words are what tells.
+    /// Not with musl, where joining such a thread never returns, since the thread itself would have
+    /// to announce its end.
     #[cfg(not(target_env = "musl"))]
     #[test]
     fn numbers_of_threads_that_end_by_the_bare_system_call_are_used_again() {
         extern "C" fn count_and_leave(_: *mut c_void) -> *mut c_void {
             COUNTER.inc();
-            // SAFETY: ends the calling thread, which has nothing on its stack that is dropped.
+            // SAFETY: ends the calling thread, which has nothing on its stack to drop.
             unsafe { libc::syscall(libc::SYS_exit, 0) };
             ptr::null_mut()
         }
@@ -192,7 +193,7 @@ mod without_a_word {
     }
 }
 
-/// Of numbers whose holders are asked for while they end.
+/// Numbers whose owners end while another thread looks for them.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "a process that shares its parent's memory")]
 mod owners_are_asked_for {
@@ -208,8 +209,8 @@ mod owners_are_asked_for {
 
     const NUMBER: usize = 3;
 
-    /// The numbers that are given back when the holder of [`NUMBER`] turns out to have ended, and `meanwhile`
-    /// happens between the look at the note and the question.
+    /// Returns the numbers that are returned if the owner of [`NUMBER`] has ended, and `meanwhile`
+    /// happens between marking the note and asking the kernel.
     fn given_back(meanwhile: fn()) -> Vec<usize> {
         let given_back = std::cell::RefCell::new(Vec::new());
         note(NUMBER);
@@ -227,7 +228,7 @@ mod owners_are_asked_for {
         in_child(module_path!(), "a_number_that_changes_hands_meanwhile_is_left_alone", || {
             assert_eq!(given_back(|| {}), [NUMBER]);
             assert_eq!(given_back(|| forget(NUMBER)), [0; 0]);
-            // The next holder has the same id, as it is the same thread.
+            // The next owner has the same id, since it is the same thread.
             let next = || {
                 forget(NUMBER);
                 note(NUMBER);
@@ -248,7 +249,7 @@ mod owners_are_asked_for {
         });
     }
 
-    /// As after vfork(2): the child's thread is that of the parent for all that user space can tell.
+    /// As after vfork(2): to user space, the child's thread is the parent's.
     #[test]
     fn a_number_claimed_in_a_process_that_shares_the_memory_stays_the_threads() {
         const NAME: &str = "a_number_claimed_in_a_process_that_shares_the_memory_stays_the_threads";
@@ -262,10 +263,11 @@ mod owners_are_asked_for {
             let mut stack = vec![0_u128; 16 << 10];
             let top = stack.as_mut_ptr_range().end.cast();
             let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-            // SAFETY: the child has a stack of its own, and this thread sleeps until it has ended.
+            // SAFETY: the child has its own stack, and this thread sleeps until the child has
+            // ended.
             let child = unsafe { libc::clone(count, top, flags, ptr::null_mut()) };
             assert!(child > 0);
-            // SAFETY: waits for the child just made, and asks for no status.
+            // SAFETY: waits for the child just made, without its status.
             assert_eq!(unsafe { libc::waitpid(child, ptr::null_mut(), 0) }, child);
             assert!(current().get().is_some(), "the child has claimed none");
             let given_back = AtomicBool::new(false);
@@ -281,12 +283,12 @@ mod exhaustion {
 
     const THREADS: usize = 8;
     const ADDS: usize = 1_000;
-    /// Of a thread, in bytes: small, for there may be many.
+    /// The stack of a thread, in bytes: small, since there may be many.
     const STACK: usize = 64 << 10;
-    /// The lowest, the next, and the highest: the only ones that are free.
+    /// The only numbers that are free: the lowest, the next, and the highest.
     const FREE: [usize; 3] = [0, 1, MAX_THREADS - 1];
 
-    /// A counter of each type, of the same settings.
+    /// One counter of each type, with the same settings.
     struct Counters {
         lone: Counter,
         level: UpDownCounter,
@@ -327,8 +329,8 @@ mod exhaustion {
         }
     }
 
-    /// Counters of every setting to which one thread has added, alone: so that the shards are there,
-    /// and the first add of the next thread asks for a number.
+    /// Returns counters of every setting to which one thread has added, so that the shards are
+    /// there, and the next thread's first add only claims a number.
     fn in_place() -> Vec<Counters> {
         let counters = Counters::of_every_setting();
         thread::scope(|scope| {
@@ -337,13 +339,13 @@ mod exhaustion {
         counters
     }
 
-    /// So many threads, all alive at once, add `adds` times to each of `counters`. How many had no
-    /// number.
+    /// Lets `threads` threads, all alive at once, add `adds` times to each of `counters`. Returns
+    /// how many had no number.
     fn count_at_once(threads: usize, adds: usize, counters: &[Counters]) -> usize {
         let (alive, without) = (Barrier::new(threads), AtomicUsize::new(0));
         let live = || {
             counters.iter().for_each(Counters::add);
-            // Nobody ends before everybody has asked for a number.
+            // No thread ends before all have tried to claim a number.
             alive.wait();
             without.fetch_add(current().get().is_none().into(), Ordering::Relaxed);
             (1..adds).for_each(|_| counters.iter().for_each(Counters::add));
@@ -353,7 +355,7 @@ mod exhaustion {
             let spawn = |index| {
                 builder().spawn_scoped(scope, live).unwrap_or_else(|error| {
                     eprintln!("thread {index} of {threads}: {error}");
-                    // Those that wait for it would wait without end.
+                    // Threads that wait for it would wait without end.
                     process::abort()
                 })
             };
@@ -383,7 +385,7 @@ mod exhaustion {
         const NAME: &str =
             "threads_beyond_the_last_number_count_exactly_and_later_ones_find_numbers_again";
         in_child(module_path!(), NAME, || {
-            assert_eq!(NUMBERS.taken(), 0, "nobody else counts here");
+            assert_eq!(NUMBERS.taken(), 0, "no other test counts here");
             let counters = in_place();
             take_all_but(&FREE);
             let mut met = 0;
@@ -417,7 +419,7 @@ mod exhaustion {
         });
     }
 
-    /// Or each of its adds would go through all numbers, to find that they are taken.
+    /// Otherwise each of its adds would go through all numbers, only to find them taken.
     #[test]
     fn a_thread_without_a_number_does_not_look_for_one_again() {
         in_child(module_path!(), "a_thread_without_a_number_does_not_look_for_one_again", || {

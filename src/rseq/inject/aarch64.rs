@@ -1,8 +1,8 @@
 //! The faults as instructions of aarch64.
 
-/// The boundaries, in the order of the section.
+/// The number of boundaries, which are in the order of the section.
 pub(crate) const BOUNDARIES: usize = 12;
-/// Those at which the kernel must abort; the last is right before the commit.
+/// The boundaries at which the kernel must abort; the last one is right before the commit.
 pub(crate) const WITHIN: std::ops::Range<usize> = 1..11;
 
 /// The delay at a boundary. `cbz`, `sub` and `cbnz` leave the flags alone, which the section needs.
@@ -17,13 +17,14 @@ macro_rules! delay {
         )
     };
 }
-/// The seeded bug: right at the start of the section, where x16 is free.
+/// The seeded bug, right at the start of the section, where x16 is free.
 macro_rules! disarm {
     () => {
         "adrp x16, STRIPED_COUNTER_DISARMED\nldr x16, [x16, :lo12:STRIPED_COUNTER_DISARMED]\ncbz x16, 6f\nstr xzr, [{place}, {rseq_cs}]\n6:"
     };
 }
-/// In the abort handler, where all these registers are free. For any aarch64, so not with `ldadd`.
+/// In the abort handler, where all these registers are free. Works on any aarch64, so it does not
+/// use `ldadd`.
 macro_rules! count_abort {
     () => {
         "adrp x16, STRIPED_COUNTER_ABORTS\nadd x16, x16, :lo12:STRIPED_COUNTER_ABORTS\n5: ldxr x17, [x16]\nadd x17, x17, #1\nstxr {delay:w}, x17, [x16]\ncbnz {delay:w}, 5b"

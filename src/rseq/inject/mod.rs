@@ -1,11 +1,12 @@
 //! Faults for the critical section, compiled into it in unit tests only.
 //!
 //! A delay loop stands at every boundary between two of its instructions, off unless a test turns
-//! it on, so that a signal or a migration is sure to strike there; the idea is that of librseq's
-//! `inject.h`. Aborts are counted, since a stress proves something only if the fault happened. And
-//! there is a seeded bug, a section that disarms itself, to prove that the stress would notice.
+//! it on, so that a signal or a migration is sure to occur there; the idea is that of librseq's
+//! `inject.h`. Aborts are counted, since a stress test proves something only if the fault occurred.
+//! And there is a seeded bug, a section that disarms itself, to prove that the stress test would
+//! notice.
 
-#![expect(unsafe_code, reason = "the section knows these by their names")]
+#![expect(unsafe_code, reason = "the section refers to these by name")]
 
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
@@ -18,23 +19,23 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// Turns of the delay loop at each boundary. Known to the section by name.
+/// The number of turns of the delay loop at each boundary.
 #[unsafe(no_mangle)]
 static STRIPED_COUNTER_DELAYS: [AtomicU64; BOUNDARIES] = [const { AtomicU64::new(0) }; BOUNDARIES];
-/// How many sections the kernel has aborted.
+/// The number of sections that the kernel has aborted.
 #[unsafe(no_mangle)]
 static STRIPED_COUNTER_ABORTS: AtomicU64 = AtomicU64::new(0);
-/// Not 0: the seeded bug is on.
+/// Turns on the seeded bug if it is not 0.
 #[unsafe(no_mangle)]
 static STRIPED_COUNTER_DISARMED: AtomicU64 = AtomicU64::new(0);
 
-/// The switches. Faults are global: one test at a time may hold them.
+/// The switches. Faults are global, so only one test at a time may hold them.
 pub(super) struct Faults {
-    /// Turns of the delay loop at each boundary.
+    /// The number of turns of the delay loop at each boundary.
     pub(super) delays: &'static [AtomicU64; BOUNDARIES],
-    /// Not 0: sections run unarmed.
+    /// Makes sections run unarmed if it is not 0.
     pub(super) disarmed: &'static AtomicU64,
-    /// How many sections the kernel has aborted so far.
+    /// The number of sections that the kernel has aborted so far.
     pub(super) aborts: &'static AtomicU64,
     _alone: MutexGuard<'static, ()>,
 }

@@ -1,8 +1,8 @@
 //! The faults as instructions of `x86_64`.
 
-/// The boundaries, in the order of the section.
+/// The number of boundaries, which are in the order of the section.
 pub(crate) const BOUNDARIES: usize = 12;
-/// Those at which the kernel must abort; the last is right before the commit.
+/// The boundaries at which the kernel must abort; the last one is right before the commit.
 pub(crate) const WITHIN: std::ops::Range<usize> = 1..11;
 
 /// The delay at a boundary. `jrcxz` and `loop` leave the flags alone, which the section needs.
@@ -15,7 +15,7 @@ macro_rules! delay {
         )
     };
 }
-/// The seeded bug: right at the start of the section, where no flags are live yet.
+/// The seeded bug, right at the start of the section, where no flags are live yet.
 macro_rules! disarm {
     () => {
         "cmp qword ptr [rip + STRIPED_COUNTER_DISARMED], 0\nje 6f\nmov qword ptr fs:[{area} + {rseq_cs} - {bias}], 0\n6:"

@@ -1,4 +1,4 @@
-//! Where the area is, and what it tells.
+//! Where the area is, and what it says.
 
 use super::{
     super::{
@@ -14,13 +14,13 @@ fn the_area_is_the_same_every_time() {
     assert!(area().is_err() || area().is_ok_and(|area| area.raw() >> 31 == 0));
 }
 
-/// The kernel's release, from elsewhere than the look-up has it.
+/// Returns the kernel's release, from a different source than the look-up uses.
 fn release() -> String {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     release.trim_end().to_owned()
 }
 
-/// The major and minor version of the kernel.
+/// Returns the major and minor version of the kernel.
 fn version() -> (u32, u32) {
     let release = release();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|n| n.parse().unwrap());
@@ -35,11 +35,12 @@ fn a_kernel_that_may_not_abort_sections_is_refused_with_the_first_good_versions(
     let first_good_versions = ["6.19 to 7.0.13", "preemption", "7.0.14", "7.1"];
     let names_them =
         area().is_err_and(|missing| first_good_versions.iter().all(|part| missing.contains(part)));
-    // Without any area, that is what is told.
+    // Without any area, a different error is returned.
     assert_eq!(names_them, refused && there_is_one(), "{:?}", area());
 }
 
-/// Whether glibc has registered an area; without any hint of that the crate does, if the kernel lets it.
+/// Returns whether glibc has registered an area. If there is no sign of that, the crate does, if
+/// the kernel allows it.
 fn there_is_one() -> bool {
     match Symbols::found() {
         Some(symbols) => symbols.size > 0,
@@ -57,12 +58,12 @@ fn the_area_is_found_where_there_is_one_and_has_the_cpu() {
     }
     let pinned_to = |cpu| {
         set_affinity(0, [cpu]);
-        // From the first add on, where it is one of our own.
+        // An area of our own is there from the first add on.
         PER_CPU.build().inc();
         let cpu_id = thread_pointer().wrapping_add(area.distance()) + abi::CPU_ID as usize;
         // SAFETY: a field of the calling thread's area.
-        let told = unsafe { std::ptr::with_exposed_provenance::<u32>(cpu_id).read_volatile() };
-        assert_eq!(told as usize, cpu);
+        let id = unsafe { std::ptr::with_exposed_provenance::<u32>(cpu_id).read_volatile() };
+        assert_eq!(id as usize, cpu);
     };
     for cpu in affinity() {
         thread::scope(|scope| scope.spawn(move || pinned_to(cpu)).join().unwrap());
@@ -71,7 +72,7 @@ fn the_area_is_found_where_there_is_one_and_has_the_cpu() {
 
 #[test]
 fn an_area_may_be_on_either_side_of_the_thread_pointer_and_is_a_positive_number() {
-    // glibc 2.36 has it above, other versions below.
+    // In glibc 2.36 the area is above the thread pointer, in other versions below.
     for offset in [2_464, -128, 0, -(1 << 28), (1 << 28) - 32] {
         let distance = 0_usize.wrapping_add_signed(offset);
         let raw = Area::new(distance).unwrap().raw();

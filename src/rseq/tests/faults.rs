@@ -1,4 +1,4 @@
-//! Signals and moves within the section.
+//! Signals and migrations within the section.
 
 use super::{
     super::inject::{BOUNDARIES, Faults, WITHIN},
@@ -11,7 +11,8 @@ use std::{
 };
 
 static HANDLED: AtomicU64 = AtomicU64::new(0);
-/// One for each section: `add_first`, `add`, and `add_dense`, which is that of fewer shards than CPUs.
+/// One counter for each section: `add_first`, `add`, and `add_dense`, which is used with fewer
+/// shards than CPUs.
 static FROM_HANDLER: Counter = PER_CPU.build();
 static SET_FROM_HANDLER: CounterSet = CounterSet::builder(40).backend(Backend::PerCpu).build();
 static DENSE_FROM_HANDLER: Counter = PER_CPU.shards(1).build();
@@ -32,16 +33,16 @@ extern "C" fn add_in_handler(_: c_int) {
     add_to_all();
 }
 
-/// Has `add_in_handler` handle `SIGUSR1`. The counters have their shards by then.
+/// Makes `add_in_handler` handle `SIGUSR1`. The counters have their shards by then.
 fn handle_signal() {
     add_to_all();
     assert_eq!(sums(), [1; 3]);
     let handler: extern "C" fn(c_int) = add_in_handler;
-    // SAFETY: all zeroes is a valid `sigaction`.
+    // SAFETY: all zeros is a valid `sigaction`.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler as usize;
     action.sa_flags = libc::SA_RESTART;
-    // SAFETY: `action` is valid, and the handler does nothing that a handler must not do.
+    // SAFETY: `action` is valid, and the handler is async-signal-safe.
     let result = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
     assert_eq!(result, 0);
 }
@@ -49,7 +50,7 @@ fn handle_signal() {
 /// Sends `SIGUSR1` to the thread `tid` of this process.
 fn signal(tid: libc::pid_t) {
     let process = std::process::id();
-    // SAFETY: `tgkill` takes any numbers; the signal has a handler.
+    // SAFETY: `tgkill` accepts any numbers; the signal has a handler.
     unsafe { libc::syscall(libc::SYS_tgkill, process, tid, libc::SIGUSR1) };
 }
 
@@ -69,8 +70,8 @@ fn a_signal_at_every_boundary_of_the_section_loses_and_doubles_nothing() {
     }
 }
 
-/// Sends signals to adders that mostly are at `boundary`, and checks that nothing is lost. How many
-/// sections were aborted, and signals handled.
+/// Sends signals to threads that add and mostly are at `boundary`, and checks that nothing is lost.
+/// Returns how many sections were aborted, and how many signals were handled.
 fn signals_at(faults: &Faults, boundary: usize) -> [u64; 2] {
     let counts = || [faults.aborts, &HANDLED].map(|count| count.load(Ordering::SeqCst));
     let (before, [sum, ..]) = (counts(), sums());
@@ -89,8 +90,8 @@ fn signals_at(faults: &Faults, boundary: usize) -> [u64; 2] {
     [aborts, handled]
 }
 
-/// How many adds a counter misses whose adders are moved from CPU to CPU in their sections, while
-/// they wait for `delay` turns right before the commit.
+/// Returns how many adds are lost while the threads that add are moved from CPU to CPU in their
+/// sections, where they wait for `delay` turns right before the commit.
 fn lost_to_migrations(faults: &Faults, delay: u64) -> u64 {
     let counter = PER_CPU.build();
     let cpus = affinity();
@@ -118,7 +119,7 @@ fn a_thread_moved_within_its_section_loses_nothing() {
     let faults = Faults::alone();
     let before = faults.aborts.load(Ordering::SeqCst);
     until("20 aborts", || {
-        // Long, so that most moves strike there.
+        // Long, so that most migrations occur there.
         assert_eq!(lost_to_migrations(&faults, 2_000), 0);
         // Short, so that a thread on the other CPU is about to commit, too.
         assert_eq!(lost_to_migrations(&faults, 4), 0);

@@ -1,4 +1,4 @@
-//! A divert and a membarrier end every section that is under way.
+//! A divert and a membarrier end every section in progress.
 
 use super::{
     super::inject::{Faults, WITHIN},
@@ -10,8 +10,9 @@ use std::{
     thread,
 };
 
-/// Diverts adds and calls `fence`, again and again, beside an adder that mostly is right before its
-/// commit. How many commits came after `fence` nevertheless, and how many sections were aborted.
+/// Diverts adds and calls `fence`, again and again, while another thread adds and mostly is right
+/// before its commit. Returns how many commits came after `fence` nevertheless, and how many
+/// sections were aborted.
 fn commits_behind(fence: fn(), faults: &Faults) -> [u64; 2] {
     let (matrix, ended) = (per_cpu(None), AtomicU64::new(0));
     let aborts = || faults.aborts.load(Ordering::SeqCst);
@@ -22,7 +23,7 @@ fn commits_behind(fence: fn(), faults: &Faults) -> [u64; 2] {
         matrix.add(One::COLUMN, 1);
         ended.fetch_add(1, Ordering::SeqCst);
     };
-    // What was under way is over with the second add from here.
+    // After two more adds, any section that was in progress has ended.
     let two_more_adds = || {
         let two_more = ended.load(Ordering::SeqCst) + 2;
         while ended.load(Ordering::SeqCst) < two_more {
@@ -31,8 +32,8 @@ fn commits_behind(fence: fn(), faults: &Faults) -> [u64; 2] {
     };
     let mut late = 0;
     let adds = adds_disturbed(add, 1, 100, |_| {
-        // On a busy machine the adder may not have run since the divert before: it is to be in a
-        // section again.
+        // On a busy machine the other thread may not have run since the last divert. It should be
+        // in a section again.
         two_more_adds();
         let lock = matrix.lock().ok().unwrap();
         let _diverted = matrix.divert(&lock);

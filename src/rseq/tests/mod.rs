@@ -1,7 +1,8 @@
-//! What every kernel, glibc and CPU must keep to, and the rare paths of the critical section, forced.
+//! What every kernel, glibc and CPU must ensure, and the rare paths of the critical section,
+//! forced.
 //!
-//! Where the process has no restartable sequences (switched off, or under valgrind) there is
-//! nothing to abort: those tests say so and end.
+//! If the process has no restartable sequences (switched off, or under valgrind) there is nothing
+//! to abort: those tests say so and end.
 
 #![expect(unsafe_code, reason = "signals, affinity and registrations are reached through libc")]
 
@@ -28,12 +29,12 @@ use std::{
 
 const PER_CPU: Builder<Counter> = Counter::builder().backend(Backend::PerCpu);
 
-/// What is under such a counter, for a look at what has been spilled.
+/// Returns the matrix of a `PerCpu` counter, to see what has been spilled.
 fn per_cpu(shards: Option<usize>) -> Matrix<One> {
     Matrix::new(One::new(), Settings::new(Backend::PerCpu, shards))
 }
 
-/// Where the area is that `PerCpu` by name has, or what is missing.
+/// Returns where the area is that `PerCpu` by name uses, or what is missing.
 fn area() -> Result<Area, &'static str> {
     matrix::area(Backend::PerCpu)
 }
@@ -48,7 +49,7 @@ fn supported() -> bool {
 
 /// Sets the CPUs that the thread `tid` may run on; 0 is the calling thread.
 fn set_affinity(tid: libc::pid_t, cpus: impl IntoIterator<Item = usize>) {
-    // SAFETY: all zeroes is an empty set.
+    // SAFETY: all zeros is an empty set.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     for cpu in cpus {
         // SAFETY: `cpu` comes from a set of the same type, so it is within it.
@@ -58,9 +59,9 @@ fn set_affinity(tid: libc::pid_t, cpus: impl IntoIterator<Item = usize>) {
     assert_eq!(unsafe { libc::sched_setaffinity(tid, size_of_val(&set), &raw const set) }, 0);
 }
 
-/// The CPUs that the calling thread may run on.
+/// Returns the CPUs that the calling thread may run on.
 fn affinity() -> Vec<usize> {
-    // SAFETY: all zeroes is an empty set.
+    // SAFETY: all zeros is an empty set.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     // SAFETY: `set` is a set of the size given.
     assert_eq!(unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) }, 0);
@@ -71,11 +72,11 @@ fn affinity() -> Vec<usize> {
 }
 
 fn gettid() -> libc::pid_t {
-    // SAFETY: `gettid` has no requirement.
+    // SAFETY: `gettid` has no requirements.
     unsafe { libc::gettid() }
 }
 
-/// Tells threads to stop when it is dropped, by a panic too.
+/// Tells threads to stop when it is dropped, also by a panic.
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {
@@ -84,8 +85,8 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// `adders` threads call `add` while `disturb` is called with their ids, `rounds` times.
-/// Returns how often they called it.
+/// Lets `adders` threads call `add` while `disturb` is called with their ids, `rounds` times.
+/// Returns how often they called `add`.
 fn adds_disturbed(
     add: impl Fn() + Sync,
     adders: usize,
@@ -114,15 +115,15 @@ fn adds_disturbed(
         let tids = tids.lock().unwrap().clone();
         for _ in 0..rounds {
             disturb(&tids);
-            // Between two rounds the adders are to get somewhere, also where CPUs are scarce.
+            // Lets the threads make progress between two rounds, also if CPUs are scarce.
             thread::sleep(Duration::from_micros(100));
         }
     });
     adds.into_inner()
 }
 
-/// Calls `attempt` until the fault has happened often enough: a test that saw none proves nothing.
-/// On a machine that is busy with other things, faults can be rare.
+/// Calls `attempt` until the fault has occurred often enough: a test that saw none proves nothing.
+/// On a busy machine, faults can be rare.
 fn until(fault: &str, mut attempt: impl FnMut() -> bool) {
     const PATIENCE: Duration = Duration::from_secs(180);
     let start = Instant::now();

@@ -1,8 +1,8 @@
-//! An area of our own: where it is, that it is registered no longer than its thread lives, and what becomes of a
-//! refusal.
+//! An area of our own: where it is, that it is not registered for longer than its thread lives, and
+//! what happens if the kernel refuses it.
 //!
 //! Most of it is for C libraries that register none; `--cfg striped_counter_old_glibc` with
-//! `GLIBC_TUNABLES=glibc.pthread.rseq=0` makes one of any glibc.
+//! `GLIBC_TUNABLES=glibc.pthread.rseq=0` turns any glibc into one.
 
 use super::{
     super::{
@@ -21,14 +21,14 @@ use std::{
     thread,
 };
 
-/// Whether there could be areas of our own, without asking for one.
+/// Returns whether there could be areas of our own, without registering one.
 fn possible() -> bool {
     Symbols::found().is_none()
         && own::rseq(ptr::null(), 0, 0) == Err(libc::EINVAL)
         && !kernel_may_not_abort()
 }
 
-/// Whether areas of our own are in use.
+/// Returns whether areas of our own are in use.
 fn supported() -> bool {
     let supported = Symbols::found().is_none() && area().is_ok();
     if !supported {
@@ -46,15 +46,15 @@ fn the_thread_locals_of_the_executable_are_told_from_all_other_memory() {
     };
     let own = own::address();
     assert!(are_locals(own, own::SIZE));
-    // More than all there are, before it and after it.
+    // Ranges that extend beyond all thread-locals, before and after the area.
     assert!(!are_locals(own, 1 << 20) && !are_locals(own - (1 << 20), 1 << 20));
     let (on_stack, on_heap) = (0, Box::new(0));
     for other in [&raw const on_stack, &raw const *on_heap, &raw const STATIC] {
         assert!(!are_locals(other.addr(), 1));
     }
-    // A thread-local of another module, where there is one.
+    // A thread-local of another module, if there is one.
     if cfg!(not(target_feature = "crt-static")) {
-        // SAFETY: no requirement.
+        // SAFETY: it has no requirements.
         let errno = unsafe { libc::__errno_location() };
         assert!(!are_locals(errno.addr(), 4));
     }
@@ -80,17 +80,18 @@ fn a_thread_that_has_left_adds_exactly_and_is_never_registered_again() {
     assert!(matrix.spilled(One::COLUMN) >= 1_001);
 }
 
-/// A thread that adds in destructors of a POSIX key, which it sets again until the C library gives up.
+/// A thread that adds in destructors of a POSIX key, which it sets again until the C library stops
+/// calling them.
 struct LastWords {
-    /// The round of destructors in which it is to add first.
+    /// The round of destructors in which it adds first.
     from: usize,
     round: usize,
 }
 
 static LAST_WORDS: Counter = PER_CPU.build();
-/// How often a thread was found registered after it had added in a destructor.
+/// How often a thread was registered after it had added in a destructor.
 static REGISTERED: AtomicUsize = AtomicUsize::new(0);
-/// In how many threads the last round has come.
+/// The number of threads that have reached the last round.
 static ENDED: AtomicU64 = AtomicU64::new(0);
 
 impl LastWords {
@@ -106,16 +107,16 @@ impl LastWords {
             key
         });
         let words = Box::into_raw(Box::new(self)).cast();
-        // SAFETY: the key is never deleted, and its destructor expects just this.
+        // SAFETY: the key is never deleted, and its destructor expects such a pointer.
         assert_eq!(unsafe { libc::pthread_setspecific(*key, words) }, 0);
     }
 
     extern "C" fn say(words: *mut c_void) {
-        // SAFETY: only `leave` stores under the key, and POSIX forgets the value before this call.
+        // SAFETY: only `leave` stores under the key, and POSIX clears the value before this call.
         let mut words = *unsafe { Box::from_raw(words.cast::<Self>()) };
         words.round += 1;
         if words.round >= words.from {
-            // The second finds what the first has prepared.
+            // The second add uses what the first has prepared.
             (0..2).for_each(|_| LAST_WORDS.inc());
             REGISTERED.fetch_add(own::is_registered().into(), Ordering::SeqCst);
         }
@@ -127,8 +128,8 @@ impl LastWords {
     }
 }
 
-/// musl unmaps a detached thread's memory while the thread is still running, so what is registered by then kills
-/// the process as soon as the kernel interrupts it.
+/// musl unmaps a detached thread's memory while the thread is still running: if its area is still
+/// registered, the kernel kills the process at the next interrupt.
 #[test]
 fn no_thread_registers_its_area_when_it_is_already_ending() {
     const THREADS: u64 = 2_000;
@@ -153,7 +154,7 @@ fn no_thread_registers_its_area_when_it_is_already_ending() {
     });
 }
 
-/// The same once it has added, and its end is being watched.
+/// The same for a thread that has added before, and whose end is being watched.
 #[test]
 fn destructors_that_run_after_ours_add_exactly_and_unregistered() {
     const THREADS: u64 = 400;
@@ -169,7 +170,7 @@ fn destructors_that_run_after_ours_add_exactly_and_unregistered() {
                 let first = || {
                     LAST_WORDS.inc();
                     assert!(own::is_registered());
-                    // In round 1 the destructor may be before ours.
+                    // In round 1 the destructor may run before ours.
                     LastWords { from: 2, round: 0 }.leave();
                 };
                 thread::spawn(first).join().unwrap();
@@ -181,7 +182,7 @@ fn destructors_that_run_after_ours_add_exactly_and_unregistered() {
     );
 }
 
-/// Resident memory of this process, in bytes.
+/// Returns the resident memory of this process, in bytes.
 fn resident() -> usize {
     let sizes = fs::read_to_string("/proc/self/statm").unwrap();
     sizes.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4_096
@@ -198,13 +199,13 @@ fn a_hundred_thousand_threads_leave_nothing_behind() {
         let some = |threads, sum| {
             for thread in 0..threads {
                 let add = move || (0..10).for_each(|_| COUNTER.inc());
-                // Every other one on its own, so that it unmaps its memory itself.
+                // Every other one is detached, so that it unmaps its memory itself.
                 match thread::spawn(add) {
                     joined if thread % 2 == 0 => joined.join().unwrap(),
                     _detached => {}
                 }
             }
-            // For the last detached ones.
+            // Wait for the last detached threads.
             while COUNTER.sum() < sum {
                 thread::yield_now();
             }
@@ -243,7 +244,8 @@ fn a_thread_whose_area_another_library_has_registered_spills() {
     assert_eq!(matrix.spilled(One::COLUMN) - before, 1_000);
 }
 
-/// What is told of `PerCpu` by name, and that `Auto` counts without.
+/// Asserts that `PerCpu` by name is refused for the reason `why`, and that `Auto` counts without
+/// it.
 fn assert_fallback(why: &str) {
     let refusal = PER_CPU.try_build().expect_err("PerCpu was built").to_string();
     assert!(refusal.contains(why), "{refusal}");
@@ -286,7 +288,7 @@ fn where_a_filter_refuses_the_system_call_all_threads_fall_back() {
     );
 }
 
-/// From here on, rseq(2) fails with `EPERM`; false where the kernel knows no filters.
+/// Makes rseq(2) fail with `EPERM` from here on. Returns false if the kernel has no filters.
 fn refuse_rseq() -> bool {
     let step = |code: u32, jf, k: u32| {
         let code = u16::try_from(code).unwrap();

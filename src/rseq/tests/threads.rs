@@ -16,7 +16,7 @@ fn ids_beyond_the_last_shard_spill() {
     if !supported() || affinity().len() < 2 {
         return;
     }
-    // Alone: not while the test runs whose sections are not armed.
+    // Excludes the test whose sections are not armed.
     let _faults = Faults::alone();
     until("a tenth of the adds with another id than 0", || {
         // A thread that runs with such an id has no shard.
@@ -31,23 +31,23 @@ fn ids_beyond_the_last_shard_spill() {
     });
 }
 
-/// The `rseq` system call that ends the calling thread's registration; whether it did.
+/// Ends the calling thread's registration by the system call. Returns whether that worked.
 fn unregister() -> bool {
     const UNREGISTER: c_int = 1; // RSEQ_FLAG_UNREGISTER in the kernel's rseq.h
     let area = thread_pointer().wrapping_add(area().unwrap().distance());
     let ends = |length: u32| {
-        // SAFETY: ends the registration of this very thread, which glibc never asks after; with
-        // another length than that of the registration it does nothing.
+        // SAFETY: ends the registration of this very thread, on which glibc does not rely; with a
+        // length other than that of the registration it does nothing.
         unsafe { libc::syscall(libc::SYS_rseq, area, length, UNREGISTER, SIGNATURE) == 0 }
     };
     let ended = lengths().into_iter().find(|&length| ends(length));
-    // More than 32 are the kernel's V2 mode, where it has one: docs/internals/rseq.md.
+    // More than 32 bytes select the kernel's V2 mode, if it has one: see docs/internals/rseq.md.
     println!("registered with {} bytes", ended.unwrap_or(0));
     ended.is_some()
 }
 
-/// The lengths that may have been registered. By glibc it is `__rseq_size` from 2.40 on, but 32 at the least:
-/// 33, for one, with Linux 7.3. Before, and for areas of our own, it is 32.
+/// Returns the lengths that may have been registered. From 2.40 on, glibc registers `__rseq_size`
+/// bytes, at least 32: for example 33 with Linux 7.3. Before, and for areas of our own, it is 32.
 fn lengths() -> [u32; 6] {
     let size = Symbols::found().map_or(0, |symbols| symbols.size);
     [size.max(32), size.next_multiple_of(32), 32, 64, 96, 128]

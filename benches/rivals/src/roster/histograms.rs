@@ -1,4 +1,5 @@
-//! Histograms. Ours without a sum stand against those that keep none; bounds are Prometheus' own eleven.
+//! Histograms. Ours without a sum are compared with those that keep none; explicit bounds are the
+//! eleven of Prometheus.
 
 use super::{Alone, Entry, SHARDS};
 use crate::subject::{Family, Subject, bytes, run};
@@ -15,7 +16,8 @@ use striped_counter::{
     },
 };
 
-/// The shape of all log-linear ones, and the digits of those that go by digits: the next above 6.25 %.
+/// The shape of all log-linear ones, and the digits of those that are defined by digits: the next
+/// precision to 6.25 %.
 const GROUPING_POWER: u8 = 4;
 const MAX_VALUE_POWER: u8 = 36;
 const DIGITS: u8 = 1;
@@ -36,7 +38,7 @@ fn ours(backend: Backend, kind: Kind) -> Histogram {
     }
 }
 
-/// One of ours.
+/// Defines one of ours.
 macro_rules! own {
     ($name:literal, $family:ident, $backend:ident, $kind:ident) => {
         histogram!(
@@ -50,7 +52,7 @@ macro_rules! own {
     };
 }
 
-/// One histogram each. Leaves out what this machine lacks.
+/// Returns the subjects with one histogram, except those that do not work on this machine.
 pub(crate) fn histograms() -> Vec<Entry> {
     let per_cpu = [
         own!("PerCpu Histogram", Ours, PerCpu, Sum),
@@ -70,8 +72,8 @@ pub(crate) fn histograms() -> Vec<Entry> {
     ours.chain(with_sum()).chain(without_sum()).chain(limits()).collect()
 }
 
-/// In seconds, as they are observed in.
-#[expect(clippy::cast_precision_loss, reason = "that is what these are given")]
+/// Returns seconds, the unit that these observe.
+#[expect(clippy::cast_precision_loss, reason = "these take an `f64`")]
 fn seconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1e9
 }
@@ -87,7 +89,7 @@ fn client() -> ClientHistogram {
     ClientHistogram::new(BOUNDS.map(seconds))
 }
 
-/// It has no way to ask for the count but to encode it.
+/// Returns the count, which this crate provides only in its encoding.
 fn client_count(histogram: &ClientHistogram) -> u64 {
     let mut registry = prometheus_client::registry::Registry::default();
     registry.register("rivals", "rivals", histogram.clone());
@@ -144,7 +146,7 @@ fn hdr() -> hdrhistogram::Histogram<u64> {
     hdrhistogram::Histogram::new_with_max(1 << MAX_VALUE_POWER, DIGITS).expect("a valid shape")
 }
 
-/// Each adder records in a histogram of its own, which a reader waits for to be handed over.
+/// Each thread records in its own histogram, and a reader waits until the thread hands it over.
 struct HdrSync(Mutex<hdrhistogram::sync::SyncHistogram<u64>>);
 
 impl Subject for HdrSync {
@@ -220,7 +222,7 @@ fn without_sum() -> [Entry; 6] {
     ]
 }
 
-/// A histogram for one thread, which its adder borrows once.
+/// A histogram for one thread, which that thread borrows once.
 struct PlainHistogram(Alone<RefCell<Plain>>);
 
 impl Subject for PlainHistogram {
@@ -239,7 +241,7 @@ impl Subject for PlainHistogram {
     }
 }
 
-/// What one thread could do by itself, and what it takes to draw a latency.
+/// Returns the limits: a plain histogram of one thread, and only drawing the latencies.
 fn limits() -> [Entry; 2] {
     [
         Entry {

@@ -1,4 +1,4 @@
-//! Snapshots against the values that they were made of.
+//! Snapshots compared with the values that they were made from.
 
 use super::{HistogramSnapshot, Shape};
 use proptest::{collection::vec, prelude::*};
@@ -11,7 +11,7 @@ fn explicit(bounds: &'static [u64]) -> Shape {
     Shape::explicit(bounds).unwrap()
 }
 
-/// What a histogram of that shape holds after these values.
+/// Returns what a histogram of that shape holds after these values.
 fn of(shape: Shape, values: &[u64]) -> HistogramSnapshot {
     let mut counts = vec![0; shape.buckets()];
     for &value in values {
@@ -67,7 +67,7 @@ fn the_highest_quantile_is_the_last_value_of_however_many() {
     }
 }
 
-/// Where the density falls to nothing at the upper end, and the last value is there.
+/// The density falls to nothing at the upper end, where the last value is.
 #[test]
 fn a_quantile_at_the_end_of_a_slope_is_a_number() {
     let count = 1_u64 << 60;
@@ -80,7 +80,7 @@ fn a_quantile_at_the_end_of_a_slope_is_a_number() {
     }
 }
 
-/// The density falls or rises to nothing at one end of the bucket, and not below.
+/// The density falls to nothing at one end of the bucket, but not below.
 #[test]
 fn an_estimate_leans_to_the_neighbour_that_has_more() {
     let estimate = |counts: [u64; 5], q| {
@@ -168,12 +168,12 @@ fn shapes() -> impl Strategy<Value = Shape> {
     prop_oneof![4 => log_linears, 1 => bounds]
 }
 
-/// Of all magnitudes.
+/// Returns values of all magnitudes.
 fn values() -> impl Strategy<Value = Vec<u64>> {
     vec((any::<u64>(), 0_u32..64).prop_map(|(value, shift)| value >> shift), 1..200)
 }
 
-/// The value at position ⌈q·n⌉ for q in thousandths.
+/// Returns the value at position ⌈q·n⌉ for q in thousandths.
 fn exact(sorted: &[u64], thousandths: usize) -> u64 {
     sorted[(sorted.len() * thousandths).div_ceil(1_000).max(1) - 1]
 }

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The thread may take one part in so many of the time.
+/// Flushing may take one part in `BUSY` of the time.
 const BUSY: u32 = 20;
 /// How long to wait for another flush: longer than any flush takes, unless its exporter is stuck.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -18,8 +18,8 @@ use std::{
 };
 
 const STRIPES: usize = 16;
-/// With so many new mentions in a stripe, and at least as many as old ones, those without a handle
-/// are removed before the next flush.
+/// The least number of new mentions in a stripe, if there are not more old ones, for which those
+/// without a handle are removed before the next flush.
 const MANY: usize = 64;
 
 /// A counter of ours, and the inner recorder's.

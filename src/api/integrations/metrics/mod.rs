@@ -1,4 +1,4 @@
-//! Integration with the crate [`metrics`]: sharded storage behind its macros.
+//! Integration with the crate `metrics`: sharded storage behind its macros.
 //!
 //! To shard every counter of a program, put a [`ShardedRecorder`] in front of the recorder that
 //! exports. It passes on by itself what the macros have counted.
@@ -16,8 +16,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! For a recorder of your own, [`Counter`] is a [`CounterFn`], [`UpDownCounter`] a [`GaugeFn`], and
-//! [`Histogram`] a [`HistogramFn`].
+//! For a recorder of your own, [`Counter`] is a `CounterFn`, [`UpDownCounter`] a `GaugeFn`, and
+//! [`Histogram`] a `HistogramFn`.
 
 mod calls;
 mod distributions;

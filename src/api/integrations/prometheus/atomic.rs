@@ -3,7 +3,7 @@
 use crate::{Counter, UpDownCounter};
 use prometheus::core::{Atomic, GenericCounter, GenericCounterVec, GenericGauge, GenericGaugeVec};
 
-/// [`prometheus::IntCounter`], sharded.
+/// The `IntCounter` of `prometheus`, sharded.
 ///
 /// It has all methods of that type. `get` sums the shards, and `reset` is a
 /// [`take`](Counter::take). It takes 8 bytes per shard and some 50 more than that type does.
@@ -28,15 +28,15 @@ use prometheus::core::{Atomic, GenericCounter, GenericCounterVec, GenericGauge, 
 /// ```
 pub type IntCounter = GenericCounter<Counter>;
 
-/// [`prometheus::IntCounterVec`], sharded; see [`IntCounter`].
+/// The `IntCounterVec` of `prometheus`, sharded; see [`IntCounter`].
 pub type IntCounterVec = GenericCounterVec<Counter>;
 
-/// [`prometheus::IntGauge`], sharded; see [`IntCounter`].
+/// The `IntGauge` of `prometheus`, sharded; see [`IntCounter`].
 ///
 /// `set` waits for other calls of `set` and for locked reads.
 pub type IntGauge = GenericGauge<UpDownCounter>;
 
-/// [`prometheus::IntGaugeVec`], sharded; see [`IntGauge`].
+/// The `IntGaugeVec` of `prometheus`, sharded; see [`IntGauge`].
 pub type IntGaugeVec = GenericGaugeVec<UpDownCounter>;
 
 /// Stores the values of [`IntCounter`]. `set` is a [`take`](Self::take) and then an

@@ -1,4 +1,4 @@
-//! Curves as a picture, as SVG: both axes logarithmic, each curve labelled where it ends.
+//! Plots of curves, as SVG: both axes are logarithmic, and each curve is labelled at its end.
 
 pub mod style;
 
@@ -6,11 +6,11 @@ use super::text::wrap;
 use std::{fmt::Write as _, iter, ops::Range};
 use style::Style;
 
-/// What a picture shows.
+/// What a plot shows.
 #[derive(Clone, Debug)]
 pub struct Chart {
     pub title: String,
-    /// How it was measured, where, and what to bear in mind: a paragraph each.
+    /// How and where it was measured, and warnings: one paragraph each.
     pub captions: Vec<String>,
     pub x_title: String,
     pub y_title: String,
@@ -25,12 +25,12 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-/// For which screen a picture is.
+/// The screen that a plot is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// As wide as a README is shown.
+    /// As wide as a README is displayed.
     Wide,
-    /// A phone's.
+    /// A phone.
     Narrow,
 }
 
@@ -42,7 +42,7 @@ impl Size {
         }
     }
 
-    /// Of the plot alone, unless labels need more.
+    /// Returns the height without the head and the axis, unless labels need more.
     fn height(self) -> f64 {
         match self {
             Self::Wide => 400.0,
@@ -50,7 +50,7 @@ impl Size {
         }
     }
 
-    /// Of the text, in pixels.
+    /// Returns the height of the text, in pixels.
     fn font(self) -> f64 {
         match self {
             Self::Wide => 15.0,
@@ -59,13 +59,13 @@ impl Size {
     }
 }
 
-/// From one label to the next, in the height of their letters.
+/// The distance between labels, relative to the height of their letters.
 const GAP: f64 = 1.2;
-/// How wide a letter is on average, in its height: somewhat less in fact.
+/// The average width of a letter, relative to its height, rounded up.
 const LETTER: f64 = 0.6;
-/// The same of labels.
+/// The same for labels, which are bold.
 const BOLD: f64 = 0.65;
-/// Between the outermost points and the edges of the plot.
+/// The distance between the outermost points and the edges of the plot.
 const INSET: f64 = 20.0;
 
 /// Where everything is.
@@ -82,7 +82,7 @@ struct Layout {
     y: Range<f64>,
 }
 
-/// The picture. It follows the light or dark scheme of its viewer.
+/// Returns the plot, which follows the light or dark scheme of its viewer.
 pub fn svg(chart: &Chart, size: Size) -> String {
     let font = size.font();
     let titles = wrap(&chart.title, columns(size, font + 3.0, BOLD));
@@ -108,7 +108,7 @@ pub fn svg(chart: &Chart, size: Size) -> String {
     )
 }
 
-/// What is drawn so far.
+/// What has been drawn so far.
 struct Canvas {
     text: String,
     font: f64,
@@ -120,7 +120,7 @@ impl Canvas {
         let _ = writeln!(self.text, "<text {attributes} x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>");
     }
 
-    /// The small letters, with the anchor of the text.
+    /// Draws text in small letters, with the given anchor.
     fn small(&mut self, anchor: &str, at: (f64, f64), text: &str) {
         let size = self.font - 2.0;
         let attributes = format!("class=\"soft\" font-size=\"{size}\" text-anchor=\"{anchor}\"");
@@ -179,13 +179,13 @@ impl Canvas {
     }
 }
 
-/// How many letters of `font` fit, if each takes that share of it.
+/// Returns how many letters of height `font` fit, if `letter` is their relative width.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some dozens")]
 fn columns(size: Size, font: f64, letter: f64) -> usize {
     ((size.width() - 24.0) / (font * letter)) as usize
 }
 
-/// What stands behind the end of a curve.
+/// The label at the end of a curve.
 struct Label {
     text: String,
     style: Style,
@@ -196,12 +196,12 @@ struct Label {
 }
 
 impl Layout {
-    /// Below a head of that height.
+    /// Lays the plot out below a head of that height.
     fn new(chart: &Chart, size: Size, head: f64) -> Self {
         let font = size.font();
         let points = || chart.curves.iter().flat_map(|curve| &curve.points);
         let (x, y) = (range(points().map(|p| p.0)), range(points().map(|p| p.1)));
-        // Labels of curves that end early stand within the plot.
+        // Labels of curves that end early are within the plot.
         let at_the_end = |curve: &&Curve| curve.points.last().is_some_and(|end| end.0 >= x.end);
         let labels: Vec<_> = chart.curves.iter().filter(at_the_end).collect();
         let letters = labels.iter().map(|curve| curve.label.chars().count()).max().unwrap_or(0);
@@ -228,7 +228,7 @@ impl Layout {
         self.bottom - share * (self.bottom - self.top)
     }
 
-    /// The numbers of which there are points, as far as there is room for them.
+    /// Returns the numbers at which there are points, as far as there is room for them.
     fn x_ticks(&self, chart: &Chart) -> Vec<f64> {
         let points = chart.curves.iter().flat_map(|curve| &curve.points);
         let mut all: Vec<_> = points.map(|point| point.0).collect();
@@ -236,7 +236,7 @@ impl Layout {
         all.dedup();
         let room = |tick: f64| float(number(tick).len()) * self.font * LETTER;
         let mut ticks: Vec<f64> = Vec::new();
-        // From the last one, which tells how far it goes.
+        // Begins with the last one, which shows how far the axis goes.
         for tick in all.into_iter().rev() {
             let free = ticks.last().is_none_or(|next| {
                 self.x_pixel(*next) - self.x_pixel(tick)
@@ -251,7 +251,7 @@ impl Layout {
 
     fn curves(&self, chart: &Chart) -> String {
         let mut text = String::new();
-        // The last drawn lies on top: the thick ones.
+        // The thick ones are drawn last, on top.
         let mut curves: Vec<_> = chart.curves.iter().collect();
         curves.sort_by_key(|curve| curve.style.is_thick());
         for curve in curves {
@@ -265,7 +265,7 @@ impl Layout {
         text
     }
 
-    /// The labels of all curves, none over another one of those that end at the same place.
+    /// Returns the labels of all curves, without overlaps among those that end at the same place.
     fn labels(&self, chart: &Chart) -> Vec<Label> {
         let label = |curve: &Curve| {
             let (x, y) = *curve.points.last()?;
@@ -284,11 +284,12 @@ impl Layout {
     }
 }
 
-/// Moves ascending `heights` apart, at least `gap` from one to the next, each as little as can be, and within
-/// `range` if there is room.
+/// Moves ascending `heights` at least `gap` apart, each as little as possible, and within `range`
+/// if there is room.
 fn spread(heights: &mut [f64], gap: f64, range: Range<f64>) {
-    // Runs of labels that touch, each by the mean of what its labels would have its first one's height be.
-    // Where one touches the run before, both become one: this is isotonic regression.
+    // Labels that touch form runs. A run's height is the mean of the heights of its first label
+    // that each of its labels would prefer. If a run touches the one before, both are merged: this
+    // is isotonic regression.
     let mut runs: Vec<(usize, f64)> = Vec::new();
     for (number, height) in heights.iter().enumerate() {
         let mut run = (1, height - float(number) * gap);
@@ -306,7 +307,7 @@ fn spread(heights: &mut [f64], gap: f64, range: Range<f64>) {
     }
 }
 
-/// From the least to the greatest of what can be drawn.
+/// Returns the range of the values that can be drawn.
 fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
     let drawable = |value: &f64| value.is_finite() && *value > 0.0;
     let (least, greatest) = values
@@ -315,9 +316,10 @@ fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
     if least <= greatest { least..greatest } else { 1.0..1.0 }
 }
 
-/// 1, 2, 5, 10 and so on around `range`, or, if those would be crowded, 1, 10, 100 and so on. At least two.
+/// Returns 1, 2, 5, 10 and so on around `range`, or 1, 10, 100 and so on if those would be too
+/// crowded. Returns at least two.
 fn one_two_five(range: &Range<f64>) -> Vec<f64> {
-    // A hair of tolerance: 0.2 is not quite twice 0.1.
+    // Tolerates rounding: 0.2 is not exactly twice 0.1.
     let (start, end) = (range.start * (1.0 + 1e-9), range.end * (1.0 - 1e-9));
     let ticks = |digits: &[f64]| {
         let decades = (-9..=12).map(|exponent| 10_f64.powi(exponent));
@@ -331,7 +333,7 @@ fn one_two_five(range: &Range<f64>) -> Vec<f64> {
     if fine.len() <= 11 { fine } else { ticks(&[1.0]) }
 }
 
-/// A number of an axis: 0.5, 2, 10,000.
+/// Formats a number of an axis: 0.5, 2, 10,000.
 fn number(number: f64) -> String {
     if number < 1.0 {
         return format!("{number:.6}").trim_end_matches('0').to_owned();
@@ -352,7 +354,7 @@ fn float(count: usize) -> f64 {
     count as f64
 }
 
-/// Text within XML and HTML.
+/// Escapes text for XML and HTML.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,12 +1,12 @@
-//! How a curve looks.
+//! The appearance of curves.
 //!
-//! The colours are those of Okabe and Ito, which people tell apart whatever their colour vision; markers
-//! differ in shape as well. Each has a class of its own, so that what reads the picture in the dark can
-//! have lighter ones.
+//! The colours are those of Okabe and Ito, which can be distinguished with any colour vision;
+//! markers differ in shape as well. Each colour has a class, so that a dark scheme can have lighter
+//! colours.
 
 use std::fmt::Write as _;
 
-/// A colour: its class, and what it is on white and on black.
+/// A colour: its class, and its values on white and on black.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color {
     class: &'static str,
@@ -55,22 +55,23 @@ pub struct Style {
 }
 
 impl Style {
-    /// For what the picture is about.
+    /// Returns the style for the subjects of the plot.
     pub fn thick(color: Color, shape: Shape) -> Self {
         Self { color, width: THICK, shape, hollow: false, dashed: false }
     }
 
-    /// For what it is compared with.
+    /// Returns the style for what they are compared with.
     pub fn thin(color: Color, shape: Shape) -> Self {
         Self { width: THIN, ..Self::thick(color, shape) }
     }
 
-    /// The same colour, thin, with a hollow marker.
+    /// Returns the same colour, thin, with a hollow marker.
     pub fn hollow(self) -> Self {
         Self { width: THIN, hollow: true, ..self }
     }
 
-    /// The same colour, thin and dashed, without markers: not measured.
+    /// Returns the same colour, thin and dashed, without markers, for figures that were not
+    /// measured.
     pub fn dashed(self) -> Self {
         Self { width: THIN, shape: Shape::Nothing, dashed: true, ..self }
     }
@@ -79,12 +80,12 @@ impl Style {
         self.width == THICK
     }
 
-    /// The class of text in this colour.
+    /// Returns the class of text in this colour.
     pub(super) fn text(self) -> String {
         format!("f-{}", self.color.class)
     }
 
-    /// The line through `pixels`.
+    /// Returns the line through `pixels`.
     pub(super) fn line(self, pixels: &[(f64, f64)]) -> String {
         let points: Vec<_> = pixels.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let dashes = if self.dashed { " stroke-dasharray=\"7 5\"" } else { "" };
@@ -97,7 +98,7 @@ impl Style {
         )
     }
 
-    /// The marker at a pixel.
+    /// Returns the marker at a pixel.
     pub(super) fn marker(self, (x, y): (f64, f64)) -> String {
         let corners: &[(f64, f64)] = match self.shape {
             Shape::Nothing => return String::new(),
@@ -123,7 +124,7 @@ impl Style {
     }
 }
 
-/// The rules for all classes, on white and, where that is preferred, on black.
+/// Returns the rules for all classes, on white and, if the viewer prefers dark, on black.
 pub(super) fn sheet() -> String {
     let rules = |color: fn(&Color) -> &str, [paper, ink, soft, grid]: [&str; 4]| {
         let mut rules = format!(

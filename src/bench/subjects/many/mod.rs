@@ -1,4 +1,4 @@
-//! Many counters: a [`CounterSet`], and what one would use instead.
+//! Many counters: a [`CounterSet`], and the alternatives.
 
 mod types;
 
@@ -21,11 +21,11 @@ use std::{
 pub(super) use types::Bare;
 use types::{IndexAlone, Three};
 
-/// Many counters, known by their index.
+/// Many counters, each known by its index.
 pub(super) trait Many {
-    /// How many adds a step is.
+    /// The number of adds in a step.
     const ADDS: u64 = 1;
-    /// Bytes that are not on the heap.
+    /// The bytes that are not on the heap.
     const IN_PLACE: usize = 0;
 
     fn add(&self, index: usize);
@@ -55,7 +55,7 @@ impl<M: Many> Indexed<M> {
         Draw::new(self.counters, self.index, adder)
     }
 
-    /// What each counter has, if each adder touched it once and drew `steps` times.
+    /// Returns what each counter has, if each thread touched it once and drew `steps` times.
     fn expected(&self, steps: &[u64]) -> Vec<u64> {
         let mut expected = vec![steps.len() as u64; self.counters];
         for (adder, &steps) in steps.iter().enumerate() {
@@ -93,15 +93,15 @@ impl<M: Many> Subject for Indexed<M> {
     }
 }
 
-/// What to do with many counters, once it is known of which type they are.
+/// Something to do with many counters, once their type is known.
 trait Visit {
     type Output;
     fn many<M: Many + Send + Sync>(self, make: impl FnOnce() -> M) -> Self::Output;
-    /// There is nothing but an index to draw.
+    /// Handles the case without counters, where only an index is drawn.
     fn index_alone(self) -> Self::Output;
 }
 
-/// Has `visit` make what `point` says.
+/// Calls `visit` with the counters of `point`.
 fn visit<V: Visit>(point: &Point, visit: V) -> V::Output {
     let n = point.counters;
     match (point.section, point.subject) {
@@ -121,7 +121,7 @@ fn visit<V: Visit>(point: &Point, visit: V) -> V::Output {
         (_, Name::PaddedAtomics) => visit.many(|| each(n, CachePadded::<AtomicU64>::default)),
         (_, Name::ArcAtomics) => visit.many(|| each(n, Arc::<AtomicU64>::default)),
         (_, Name::Loop(backend)) => {
-            // The row that adds which may not touch a shard go to is memory as well.
+            // The row of the spill is memory as well.
             let rows = set(backend, point).shards() + 1;
             visit.many(|| Bare::new(n, rows))
         }
@@ -146,7 +146,7 @@ fn touch(many: &impl Many, counters: usize) {
     (0..counters).for_each(|index| many.add(index));
 }
 
-/// One run.
+/// Performs one run.
 pub(super) fn run(point: &Point, load: Load) -> io::Result<Sample> {
     struct Run<'a>(&'a Point, Load);
 
@@ -166,7 +166,7 @@ pub(super) fn run(point: &Point, load: Load) -> io::Result<Sample> {
     visit(point, Run(point, load))
 }
 
-/// What the counters take together, once every thread has added to each of them.
+/// Returns the memory of all counters together, once every thread has added to each of them.
 pub(super) fn bytes(point: &Point) -> Option<Bytes> {
     struct Measure<'a>(&'a Point);
 
@@ -175,7 +175,7 @@ pub(super) fn bytes(point: &Point) -> Option<Bytes> {
 
         fn many<M: Many + Send + Sync>(self, make: impl FnOnce() -> M) -> Self::Output {
             let Point { threads, counters, shards, .. } = *self.0;
-            // Counters at rest had a thread for each shard before.
+            // Counters at rest were filled by one thread per shard.
             let threads = if threads == 0 { shards.unwrap_or(1) } else { threads };
             let (many, bytes) = growth(threads, make, |many| touch(many, counters));
             assert_eq!(many.sums(), vec![2 * threads as u64; counters], "the sums are exact");
@@ -207,7 +207,7 @@ mod tests {
         Point { counters: 40, index: Index::Skewed, ..point }
     }
 
-    /// Adds to the counter next to the one that is meant, once.
+    /// Adds once to the counter next to the intended one.
     struct Astray(Box<[AtomicU64]>, AtomicUsize);
 
     impl Many for Astray {
@@ -237,7 +237,7 @@ mod tests {
         let asked = |subject| bytes(&Point { subject, ..point() }).unwrap().asked;
         assert_eq!(asked(Name::AtomicU64), 320);
         assert_eq!(asked(Name::PaddedAtomics), 40 * size_of::<CachePadded<u8>>());
-        // Each with a pointer to it, and two reference counts.
+        // Each has a pointer to it, and two reference counts.
         assert_eq!(asked(Name::ArcAtomics), 40 * 4 * size_of::<usize>());
         let counter = size_of::<Counter>();
         let arc = (2 * size_of::<usize>() + counter).next_multiple_of(align_of::<Counter>());

@@ -1,4 +1,4 @@
-//! What holds many counters.
+//! The types that hold many counters.
 
 use super::{Many, each};
 use crate::bench::lab::{
@@ -98,7 +98,7 @@ impl<C: One> Many for Box<[C]> {
     }
 }
 
-/// A set to which three adds are made at a time: in a batch or one by one.
+/// A set with three adds per step, in a batch or one by one.
 pub(super) struct Three<const BATCH: bool>(pub(super) CounterSet);
 
 impl<const BATCH: bool> Many for Three<BATCH> {
@@ -127,11 +127,11 @@ impl<const BATCH: bool> Many for Three<BATCH> {
     }
 }
 
-/// As many cells as a set has, row after row, and nothing else: the least that its sums can cost.
+/// The number of cells that a set has, row after row, and nothing else: no sums can cost less.
 pub(in crate::bench::subjects) struct Bare {
     cells: Box<[AtomicU64]>,
     counters: usize,
-    /// From one row to the next.
+    /// The distance between rows.
     stride: usize,
 }
 
@@ -151,7 +151,8 @@ impl Many for Bare {
         let mut sums = vec![0; self.counters];
         for row in self.cells.chunks(self.stride) {
             for (sum, cell) in sums.iter_mut().zip(row) {
-                // Acquire, as the set's own. `+=` would panic in a debug build, at a price.
+                // Acquire, as in the set itself. In a debug build, `+=` would check for overflow,
+                // at a cost.
                 *sum = u64::wrapping_add(*sum, cell.load(Ordering::Acquire));
             }
         }
@@ -159,7 +160,7 @@ impl Many for Bare {
     }
 }
 
-/// What it takes to draw an index, and to do nothing with it.
+/// Draws an index and does nothing with it.
 pub(super) struct IndexAlone(pub(super) Draw);
 
 impl Subject for IndexAlone {
@@ -171,7 +172,7 @@ impl Subject for IndexAlone {
 
     fn read(&self) {}
 
-    /// There is nothing to verify.
+    /// Succeeds: there is nothing to verify.
     fn verify(&self, _steps: &[u64]) -> Result<(), Wrong> {
         Ok(())
     }
