@@ -232,6 +232,12 @@ impl Histogram {
         self.group.matrix.backend()
     }
 
+    /// Returns whether this was built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn has_read_lock(&self) -> bool {
+        self.group.matrix.settings().is_linearizable()
+    }
+
     /// Returns the number of shards, or before the first record the number that there will be.
     ///
     /// It is a power of two with [`Striped`](Backend::Striped), and grows with the number of live

@@ -155,7 +155,7 @@ impl CounterSet {
         for &(index, _) in adds {
             self.checked(index);
         }
-        self.matrix.add_all(adds);
+        self.matrix.add_all(adds.iter().map(|&(index, n)| (index.index(), n)));
     }
 
     /// Returns the total of the counter at `index`, less what has been taken; see

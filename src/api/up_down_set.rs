@@ -151,8 +151,11 @@ impl UpDownCounterSet {
     /// batch.
     #[inline]
     #[track_caller]
-    pub fn add_many<const N: usize>(&self, adds: [(impl SetIndex, i64); N]) {
-        self.matrix.add_all(&adds.map(|(index, n)| change(self.checked(index), n)));
+    pub fn add_many(&self, adds: &[(impl SetIndex, i64)]) {
+        for &(index, _) in adds {
+            self.checked(index);
+        }
+        self.matrix.add_all(adds.iter().map(|&(index, n)| change(index.index(), n)));
     }
 
     /// Adds one to the level at `index` now, and subtracts one when the returned guard is dropped.

@@ -60,7 +60,7 @@ macro_rules! section {
                 // The descriptor's address.
                 "adrp x16, 9b",
                 "add x16, x16, :lo12:9b",
-                // Arm: from the very next instruction on, the kernel knows.
+                // Arm: the kernel watches from the next instruction on.
                 "str x16, [{place}, {rseq_cs}]",
                 "2:",
                 disarm!(),
@@ -71,7 +71,7 @@ macro_rules! section {
                 "mov {place}, xzr",
                 "b.hs 3f",
                 delay!(7),
-                // From the row's number to the cell.
+                // Compute the cell's address from the row's number.
                 $to_cell,
                 delay!(8),
                 "ldr x16, [{place}]",

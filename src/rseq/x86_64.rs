@@ -38,7 +38,7 @@ macro_rules! section {
                 delay!(0),
                 // The descriptor's address, for a store that needs it in a register.
                 "lea {cell}, [rip + 9b]",
-                // Arm: from the very next instruction on, the kernel knows.
+                // Arm: the kernel watches from the next instruction on.
                 "mov fs:[{area} + {rseq_cs} - {bias}], {cell}",
                 "2:",
                 disarm!(),
@@ -52,7 +52,7 @@ macro_rules! section {
                 // There is no row with this number at the moment.
                 "jae 7f",
                 delay!(6),
-                // From the row's number to the cell.
+                // Compute the cell's address from the row's number.
                 $to_cell,
                 delay!(8),
                 // The register of the area is no longer needed.

@@ -2,7 +2,8 @@
 
 use crate::support::{auto, on_every_backend, per_cpu_works};
 use striped_counter::{
-    Backend, BuildError, Builder, Counter, CounterSet, UpDownCounter, UpDownCounterSet,
+    Backend, BuildError, Builder, Counter, CounterSet, Histogram, HistogramSet, UpDownCounter,
+    UpDownCounterSet,
 };
 
 fn with(backend: Backend, shards: usize) -> Result<Counter, BuildError> {
@@ -96,6 +97,9 @@ fn has_read_lock_returns_the_setting() {
         assert_eq!(case.set(CounterSet::builder(1)).build().has_read_lock(), case.read_lock);
         let levels = case.set(UpDownCounterSet::builder(1));
         assert_eq!(levels.build().has_read_lock(), case.read_lock);
+        assert_eq!(case.set(Histogram::builder()).build().has_read_lock(), case.read_lock);
+        let histograms = case.set(HistogramSet::builder(1));
+        assert_eq!(histograms.build().has_read_lock(), case.read_lock);
     });
 }
 

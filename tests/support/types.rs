@@ -218,7 +218,7 @@ impl Counts for UpDownCounterSet {
         let (last, n) = (self.len() - 1, n.cast_signed());
         match n.cast_unsigned() % 3 {
             0 => self.add(last, n),
-            1 => self.add_many([(0, -1), (last, n)]),
+            1 => self.add_many(&[(0, -1), (last, n)]),
             _ => {
                 self.add(last, n.wrapping_add(1));
                 self.dec(last);

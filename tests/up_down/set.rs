@@ -59,7 +59,7 @@ fn adds_to_levels_of_a_set_wrap() {
             set.add(1, n);
         }
         assert_eq!(set.sums(), [0, 0]);
-        set.add_many([(0_usize, i64::MIN), (1, -1)]);
+        set.add_many(&[(0_usize, i64::MIN), (1, -1)]);
         assert_eq!(set.sums(), [i64::MIN, -1]);
     });
 }
@@ -81,7 +81,7 @@ fn an_index_out_of_range_panics_and_adds_nothing() {
         let set = set(case, 2);
         let panics = |body: &dyn Fn()| catch_unwind(AssertUnwindSafe(body)).is_err();
         assert!(panics(&|| set.inc(2)) && panics(&|| drop(set.guard(2))));
-        assert!(panics(&|| set.add_many([(0, 1), (2, 1)])) && panics(&|| set.set(2, 1)));
+        assert!(panics(&|| set.add_many(&[(0, 1), (2, 1)])) && panics(&|| set.set(2, 1)));
         assert!(set.get(2).is_none());
         assert_eq!(set.sums(), [0, 0]);
     });
@@ -98,8 +98,8 @@ fn a_snapshot_includes_a_move_as_a_whole() {
             for _ in 0..3 {
                 scope.spawn(|| {
                     while !stop.load(Relaxed) {
-                        set.add_many([(Jobs::Queued, -1), (Jobs::Running, 1)]);
-                        set.add_many([(Jobs::Running, -1), (Jobs::Queued, 1)]);
+                        set.add_many(&[(Jobs::Queued, -1), (Jobs::Running, 1)]);
+                        set.add_many(&[(Jobs::Running, -1), (Jobs::Queued, 1)]);
                     }
                 });
             }
