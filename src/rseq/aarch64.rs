@@ -46,10 +46,10 @@ pub(super) const SIGNATURE: u32 = 0xd428_bc00;
 macro_rules! section {
     ($check_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {{
         let place: usize;
-        // SAFETY: the caller ensures that the row of the commit has the cell, since the row is
-        // below the limit. The thread may write its own descriptor's address to its area, whatever
-        // another library left there: that library's section has ended, or this would not run. The
-        // stack is not touched.
+        // SAFETY: the row of the commit is below the limit, so the caller ensures that it has the
+        // cell. The thread may write its own descriptor's address to its area, whatever another
+        // library left there: that library's section has ended, or this would not run. The stack is
+        // not touched.
         unsafe {
             asm!(
                 descriptor!(),
