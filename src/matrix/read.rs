@@ -220,7 +220,7 @@ impl<C: Columns> Matrix<C> {
     }
 
     /// Takes what the sum has above `value`. Without memory some of a huge count may stay in the
-    /// sum, as after a take.
+    /// sum, as after a take; `set_mut` then lowers the spill.
     fn lower_mut(&mut self, column: usize, value: u64) {
         let excess = self.sum_mut(column).saturating_sub(value);
         if excess == 0 {
