@@ -7,8 +7,8 @@
 //! lease.
 //!
 //! A *mapping* has many chunks. It begins with a header and two bitmaps: which leases are taken,
-//! and which ever were. Each mapping is twice as large as the one before, and none is ever returned
-//! to the system.
+//! and which ever were. Each mapping is twice as large as the one before, up to a limit, and none
+//! is ever returned to the system.
 //!
 //! Everything here may run in a signal handler, in the child of a fork, and within the allocator: a
 //! lease is claimed by `fetch_or`, a mapping is published by compare-and-swap, and neither ever
@@ -124,7 +124,7 @@ impl Pool {
         None
     }
 
-    /// Returns a lease, which only the caller had and no longer uses.
+    /// Releases a lease, which only the caller had and no longer uses.
     pub(super) fn release(&self, first: NonNull<AtomicU64>) {
         for mapping in self.mappings() {
             if let Some(lease) = mapping.lease_at(first) {
