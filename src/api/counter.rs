@@ -38,6 +38,8 @@ use std::{fmt, ops::Deref};
 /// - A [`Histogram`](crate::Histogram), if the distribution of values matters, and not only their
 ///   sum.
 ///
+/// The guide has a [table of all types](crate::guide::types).
+///
 /// # Cost
 ///
 /// An add touches two cache lines: the counter's own, which adds only read, and its shard's. A sum

@@ -14,7 +14,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// The name is OpenTelemetry's, and the value is called a *level*. It is built like a
 /// [`Counter`](crate::Counter), and as fast: ups and downs are counted in two cells of the same
 /// shard, which only grow, and a [`sum`](Self::sum) subtracts one total from the other. The level
-/// is an `i64` and wraps around at 2^64, in debug builds too.
+/// is an `i64` and wraps around, in debug builds too.
 ///
 /// ```
 /// use striped_counter::UpDownCounter;

@@ -32,7 +32,7 @@ use std::fmt;
 ///
 /// JOBS.add(Jobs::Queued, 2);
 /// // One operation: in every snapshot, a job is either queued or running.
-/// JOBS.add_many([(Jobs::Queued, -1), (Jobs::Running, 1)]);
+/// JOBS.add_many(&[(Jobs::Queued, -1), (Jobs::Running, 1)]);
 /// assert_eq!(JOBS.snapshot(), Some(vec![1, 1]));
 /// ```
 ///

@@ -1,4 +1,4 @@
-//! What adopters reach for: an initial value, a maximum, a look at a limit, and a counter of one's own.
+//! Initial values, maxima, comparisons with a limit, and counters owned exclusively.
 
 use crate::support::{add_amounts, on_every_backend, together};
 use striped_counter::{Counter, UpDownCounter};
@@ -38,7 +38,7 @@ fn the_largest_of_concurrent_raises_wins() {
 fn at_least_agrees_with_a_comparison_of_the_sum() {
     on_every_backend(|case| {
         for _ in 0..2 {
-            // The second takes the place of the first, whose counts are no business of it.
+            // The second reuses the columns of the first, and must not see its counts.
             let counter = case.counter();
             assert!(counter.at_least(0) && !counter.at_least(1), "untouched");
             together(6, |thread| add_amounts(&counter, thread, 10));
@@ -57,7 +57,7 @@ fn at_least_agrees_with_a_comparison_of_the_sum() {
     });
 }
 
-/// As soon as it is, at any time afterwards, and by whichever thread.
+/// On any thread, as soon as the count is reached and at any time afterwards.
 #[test]
 fn at_least_stays_true_while_others_add() {
     on_every_backend(|case| {

@@ -22,7 +22,7 @@ static ALLOCATOR: Observed = Observed(|request| {
 /// Bytes that are out, of the whole process.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// How many bytes are out.
+/// The number of bytes allocated and not freed.
 pub(crate) fn live() -> usize {
     LIVE.load(Relaxed)
 }

@@ -25,6 +25,7 @@ pub(crate) trait Counts: Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
     fn deltas(&self) -> Option<Box<dyn Cursor + '_>>;
     fn warm_up(&self) -> bool;
     fn backend(&self) -> Backend;
+    fn has_read_lock(&self) -> bool;
     fn shards(&self) -> usize;
 }
 
@@ -111,6 +112,10 @@ macro_rules! settings {
 
         fn backend(&self) -> Backend {
             self.backend()
+        }
+
+        fn has_read_lock(&self) -> bool {
+            self.has_read_lock()
         }
 
         fn shards(&self) -> usize {

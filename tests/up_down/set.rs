@@ -1,4 +1,4 @@
-//! A set of levels: each is what an `UpDownCounter` is, and all of them are read at one moment.
+//! A set of levels: each works as an `UpDownCounter` does, and a snapshot reads all of them at one moment.
 
 use crate::support::{Case, Stop, on_every_backend, together};
 use std::{
@@ -26,7 +26,7 @@ impl SetIndex for Jobs {
     }
 }
 
-/// In one line, in several, and in more than a page.
+/// One line, several lines, and more than a page.
 const LENS: [usize; 3] = [2, 35, 300];
 
 #[test]
@@ -87,7 +87,7 @@ fn an_index_out_of_range_panics_and_adds_nothing() {
     });
 }
 
-/// Levels that add up to nothing, since each add to one is taken from another.
+/// The levels add up to zero, since each add to one is subtracted from another.
 #[test]
 fn a_snapshot_includes_a_move_as_a_whole() {
     on_every_backend(|case| {

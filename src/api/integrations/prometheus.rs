@@ -53,7 +53,7 @@ mod histogram;
 pub use atomic::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 pub use histogram::{HistogramCollector, HistogramSetCollector};
 
-/// Converts to an [`Error::Msg`].
+/// Converts to an `Error::Msg`.
 impl From<LabelsError> for Error {
     fn from(error: LabelsError) -> Self {
         Self::Msg(error.to_string())

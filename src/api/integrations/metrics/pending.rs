@@ -15,8 +15,8 @@ use std::{
 const FEW: u32 = 16;
 
 pub(super) struct Pending {
-    /// How many increments went to `few`. Those of several threads at the same time may count as
-    /// one.
+    /// How many increments went to `few`. Increments by several threads at the same time may count
+    /// as one.
     increments: AtomicU32,
     /// Whether increments go to `many`. Once set, it stays set.
     are_many: AtomicBool,
