@@ -24,8 +24,8 @@ fn make_keys() {
     }
 }
 
-/// With other libraries the functions have other names.
-#[cfg(target_env = "gnu")]
+/// With other libraries the functions have other names, and a sanitizer brings its own.
+#[cfg(all(target_env = "gnu", not(striped_counter_asan)))]
 mod allocator {
     use super::*;
     use std::{
