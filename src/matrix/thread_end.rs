@@ -52,7 +52,9 @@ mod at_exit {
         match KEY.compare_exchange(0, ours, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => ours,
             Err(theirs) => {
-                made.map(delete);
+                if let Some(key) = made {
+                    delete(key);
+                }
                 theirs
             }
         }
