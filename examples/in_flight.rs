@@ -80,7 +80,7 @@ async fn report(waiting: &UpDownCounter) -> io::Result<()> {
         tenths.tick().await;
         let (waiting, in_flight) = (waiting.sum(), IN_FLIGHT.sum());
         writeln!(io::stdout(), "{waiting:>8} {in_flight:>10}")?;
-        assert!((0..=i64::from(LIMIT)).contains(&in_flight), "as many as slots, or fewer");
+        assert!((0..=i64::from(LIMIT)).contains(&in_flight), "never above the limit");
         if waiting == 0 {
             return Ok(());
         }

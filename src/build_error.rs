@@ -39,7 +39,7 @@ pub enum BuildError {
         /// The value that was set.
         grouping_power: u8,
     },
-    /// `max_value_power` is not above `grouping_power`, or above 64.
+    /// `max_value_power` is above 64, or not above `grouping_power`.
     MaxValuePowerOutOfRange {
         /// The value that was set.
         max_value_power: u8,

@@ -269,10 +269,10 @@ impl FastWriteCounter {
 /// - **Late adds panic.** `thread_local` gives each thread a number, and takes it back in a
 ///   destructor of its own. An add from the destructor of a thread-local that is dropped after that
 ///   panics, and a panic there aborts the process. [`Counter`] counts there, too.
-/// - **Size.** The [`ThreadLocal`] alone takes 512 bytes on 64-bit targets, and a cell takes two
+/// - **Size.** The `ThreadLocal` alone takes 512 bytes on 64-bit targets, and a cell takes two
 ///   lines of 128 bytes, since it is padded together with a flag. A [`Counter`] takes 32 bytes, and
 ///   8 per shard and 40 more from the first add on.
-/// - **A global lock.** A thread takes one when it first touches any [`ThreadLocal`] of the
+/// - **A global lock.** A thread takes one when it first touches any `ThreadLocal` of the
 ///   process, and again when it ends. [`Counter`] assigns numbers by an atomic bitmap.
 /// - **Signal handlers.** If a handler adds between the load and the store of the add that it
 ///   interrupts, its add is lost. The same goes for

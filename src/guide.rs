@@ -25,6 +25,7 @@ page!(histograms, "guide/histograms.md");
 page!(integrations, "guide/integrations.md");
 page!(platforms, "guide/platforms.md");
 page!(benchmarks, "guide/benchmarks.md");
+page!(examples, "../examples/README.md");
 
 page!(design, "internals/design.md");
 page!(ordering, "internals/ordering.md");

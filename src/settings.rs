@@ -10,11 +10,11 @@ pub(crate) const SHARDS: RangeInclusive<usize> = 1..=4096;
 /// per shard.
 pub(crate) const MAX_LEN: usize = 1 << 24;
 
-/// The grouping powers of histograms. At 16 a bucket is 0.0015 % wide, finer than the five digits of
-/// `HdrHistogram`.
+/// The possible grouping powers of histograms. At 16 a bucket is 0.0015 % wide, finer than the five
+/// digits of `HdrHistogram`.
 pub(crate) const GROUPING_POWERS: RangeInclusive<u8> = 0..=16;
 
-/// The highest power of two that a histogram's range may end at: all of `u64`.
+/// The highest power of two at which a histogram's range may end: all of `u64`.
 pub(crate) const MAX_VALUE_POWER: u8 = 64;
 
 /// The possible numbers of explicit bounds. Each doubling adds a step to the search.

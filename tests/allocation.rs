@@ -1,7 +1,7 @@
-//! What the allocator is asked for, and when. On Linux: nothing, ever, since chunks come from the system
-//! (`tests/memory.rs` has what they weigh, `tests/no_memory.rs` what happens without). Elsewhere:
-//! nothing before the first add and nothing after a thread's first touch, and an add that finds no
-//! memory counts all the same.
+//! What is allocated, and when. On Linux nothing ever is, since chunks come from the system (see
+//! `tests/memory.rs` for their size, `tests/no_memory.rs` for adds without memory). On other systems nothing
+//! is allocated before the first add and after a thread's first touch, and an add that finds no memory is
+//! counted all the same.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
 };
-use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Counter, CounterSet, UpDownCounter, UpDownCounterSet};
 use support::{
     Case,
     allocator::{Observed, Request},
@@ -23,11 +23,11 @@ thread_local! {
 
 const ON_LINUX: bool = cfg!(target_os = "linux");
 
-/// From this size on memory is refused: elsewhere the standard library is asked to tell of the end of a
-/// thread, and ends the process if it cannot note that.
+/// Requests of at least this size are refused. On other systems than Linux the standard library allocates
+/// less than that to register a thread's destructors, and aborts if it cannot.
 const LEAST: usize = if ON_LINUX { 1 } else { 128 };
 
-/// Keeps count for each thread, and refuses on demand.
+/// Counts per thread, and refuses on demand.
 #[global_allocator]
 static ALLOCATOR: Observed = Observed(|request| {
     let Request::Allocate(bytes) = request else { return true };
@@ -39,21 +39,21 @@ static ALLOCATOR: Observed = Observed(|request| {
     true
 });
 
-/// How many bytes the calling thread allocates for `body`.
+/// Returns how many bytes the calling thread allocates in `body`.
 fn allocated_by<T>(body: impl FnOnce() -> T) -> (usize, T) {
     let before = ALLOCATED.get();
     let result = body();
     (ALLOCATED.get() - before, result)
 }
 
-/// How often the calling thread is refused memory during `body`.
+/// Returns how often the calling thread is refused memory in `body`.
 fn refused_during(body: impl FnOnce()) -> usize {
     REFUSED.set(Some(0));
     body();
     REFUSED.take().unwrap()
 }
 
-/// Makes, uses and drops a counter of each type that asks for memory at no time of its own accord.
+/// Makes, uses and drops a counter of each type without calling a method that returns a `Vec`.
 fn use_all(case: &Case, buffer: &mut [u64]) {
     for padded in [false, true] {
         let counter = case.set(Counter::builder()).padded(padded).build();
@@ -72,9 +72,18 @@ fn use_all(case: &Case, buffer: &mut [u64]) {
     set.sums_into(buffer);
     assert_eq!(buffer[..2], [1, 3]);
     assert_eq!((set.sum(0), set.take(1), set.total(1)), (1, 3, 3));
+    let levels = case.set(UpDownCounterSet::builder(2)).build();
+    levels.sub(0, 7);
+    levels.iter().for_each(|level| drop(level.guard()));
+    if !case.read_lock {
+        let mut sums = [0; 2];
+        levels.sums_into(&mut sums);
+        assert_eq!(sums, [-7, 0]);
+    }
+    assert_eq!((levels.take(0), levels.sum(0)), (-7, 0));
 }
 
-/// An allocator that refuses everything is not even asked, by the process's first add or any other.
+/// An allocator that refuses everything is not called, neither by the process's first add nor by later ones.
 #[test]
 fn on_linux_nothing_is_ever_allocated() {
     if !ON_LINUX {
@@ -131,7 +140,7 @@ fn refused_settings_and_indexes_allocate_nothing() {
         assert_eq!((bytes, found), (0, false));
         let set = builder.build();
         assert!(catch_unwind(AssertUnwindSafe(|| set.add_many(&[(0, 1), (3, 1)]))).is_err());
-        // Nothing was allocated by what panicked: the first good add still has it all to do.
+        // The batch that panicked allocated nothing: the first good add still has to.
         assert_eq!(allocated_by(|| set.inc(0)).0 == 0, ON_LINUX);
         assert_eq!(set.sums(), [1, 0, 0]);
     });
@@ -163,14 +172,14 @@ fn reads_allocate_nothing() {
     });
 }
 
-/// On Linux memory is not the allocator's to refuse; see `tests/no_memory.rs`.
+/// On Linux memory does not come from the allocator; see `tests/no_memory.rs`.
 #[cfg(not(target_os = "linux"))]
 #[test]
 fn adds_count_without_memory_for_shards_and_find_their_shards_when_there_is_some() {
-    // Of a size that nobody else asks for, so that no chunk has room for it.
+    // With a number of shards that no other counter has, so that no chunk has room for it.
     let builder = Counter::builder().backend(Backend::Striped).shards(2_048);
     let counter = builder.build();
-    // Asks for the number of CPUs.
+    // Reads the number of CPUs.
     assert_eq!(counter.shards(), 2_048);
     let refused = refused_during(|| (0..10).for_each(|_| counter.inc()));
     assert_ne!(refused, 0, "nothing was asked for");

@@ -1,4 +1,4 @@
-//! The classic counters, and the lost update that they are about.
+//! The classic counters, and the lost update that they illustrate.
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use striped_counter::{
     classic::{FastReadCounter, FastWriteCounter, SingleThreadCounter, ThreadLocalCounter},
 };
 
-/// What the counters that threads may share have in common.
+/// The interface of counters that threads may share.
 trait Shared: Sync {
     fn inc(&self);
     fn sum(&self) -> u64;
@@ -46,7 +46,7 @@ fn each() -> [(&'static str, Box<dyn Shared>); 4] {
     ]
 }
 
-/// Wrong on purpose: load and store, with a place between them for somebody else's add.
+/// Wrong on purpose: a load and a store, with room for another thread's add in between.
 #[derive(Default)]
 struct NaiveCounter(AtomicU64);
 
@@ -62,7 +62,7 @@ impl NaiveCounter {
     }
 }
 
-/// Two threads that run `first` and `second`, each of which gets the barrier they share.
+/// Runs `first` and `second` on two threads, with the barrier that they share.
 fn two_threads(first: impl FnOnce(&Barrier) + Send, second: impl FnOnce(&Barrier) + Send) {
     let barrier = &Barrier::new(2);
     thread::scope(|scope| {
@@ -75,7 +75,7 @@ fn two_threads(first: impl FnOnce(&Barrier) + Send, second: impl FnOnce(&Barrier
 fn naive_adds_that_both_load_first_lose_one() {
     for _ in 0..100 {
         let counter = NaiveCounter::default();
-        // Nobody stores until both have loaded.
+        // No thread stores until both have loaded.
         let both_loaded = |barrier: &Barrier| counter.inc(|| _ = barrier.wait());
         two_threads(both_loaded, both_loaded);
         assert_eq!(counter.sum(), 1, "two adds");
@@ -167,8 +167,8 @@ fn reading_does_not_count() {
     }
 }
 
-/// Readers that draw from the same count as the adders must not see one another's draws, or a sum
-/// would be too high, and a later one lower.
+/// Readers that draw from the same count as the adders must not see each other's draws: otherwise a sum would
+/// be too high, and a later one lower.
 #[test]
 fn sums_of_concurrent_readers_never_go_down_and_never_too_high() {
     const ADDS: u64 = 20_000;
@@ -216,7 +216,7 @@ fn all_start_at_zero_and_show_their_sums() {
     assert_eq!(format!("{:?}", ThreadLocalCounter::default()), "ThreadLocalCounter { sum: 0 }");
 }
 
-/// The documented sizes, where they are what the documentation says.
+/// The documented sizes, on platforms that the documentation is about.
 #[test]
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 fn sizes_are_as_documented() {
@@ -228,8 +228,8 @@ fn sizes_are_as_documented() {
 
 /// What `thread_local` cannot do and `Counter` can: count in a destructor that runs late.
 ///
-/// Only where thread-locals are dropped in the reverse order of their first use, so that the one
-/// here is dropped after that of `thread_local`.
+/// Only on platforms that drop thread-locals in the reverse order of their first use, so that the one here is
+/// dropped after the one of `thread_local`.
 #[test]
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn a_late_add_panics_in_thread_local_counter_and_counts_in_counter() {

@@ -1,4 +1,4 @@
-//! The contention tool, told nonsense, and with nowhere to write. Needs feature `cli`.
+//! The contention tool with bad arguments, and with nowhere to write. Needs feature `cli`.
 
 #![cfg(unix)]
 
@@ -13,7 +13,7 @@ use support::processes::{Directory, Ended, assert_refused, closed_pipe, full, li
 
 const CONTENTION: &str = env!("CARGO_BIN_EXE_contention");
 
-/// As little as can be measured.
+/// The shortest possible measurement.
 const LITTLE: [&str; 5] =
     ["--threads=1", "--shards=1", "--ms=1", "--repeats=1", "--backends=Striped"];
 
@@ -25,14 +25,14 @@ fn contention(arguments: &[&str]) -> Command {
     command
 }
 
-/// The little run, into `directory`.
+/// Returns the shortest run, with its files in `directory`.
 fn little(directory: &Directory) -> Command {
     let mut command = contention(&LITTLE);
     command.arg("--out").arg(&directory.0);
     command
 }
 
-/// A wrong value, and what has to be in the error beside the option and the value.
+/// Wrong values, and what the error must contain besides the option and the value.
 type Wrong = (&'static str, &'static [&'static str], &'static str);
 
 const COUNTS: &[&str] = &[
@@ -127,7 +127,7 @@ fn a_directory_that_cannot_be_written_to_is_refused_before_measuring() {
     let file = directory.0.join("file");
     fs::write(&file, "").unwrap();
     let below_a_file = file.join("missing");
-    // `/proc` takes no files, from root neither.
+    // No user can create files in `/proc`, not even root.
     let wrong =
         [file.as_os_str(), below_a_file.as_os_str(), "/proc".as_ref(), "/dev/full".as_ref()];
     for out in wrong {
@@ -158,7 +158,7 @@ fn repeated_values_are_measured_once_in_any_directory() {
     assert_eq!(adds.count(), 1, "{csv}");
 }
 
-/// The library maps its shards by itself: an allocator that counts sees nothing of them.
+/// The library maps its shards itself: a counting allocator does not see them.
 #[test]
 fn the_memory_of_many_counters_is_more_than_what_was_asked_of_the_allocator() {
     let directory = Directory::new();
@@ -179,7 +179,7 @@ fn the_memory_of_many_counters_is_more_than_what_was_asked_of_the_allocator() {
     let counters = "counters,Striped Counters,";
     let in_place = bytes(counters, asked).unwrap();
     if cfg!(target_os = "linux") {
-        // One shard at least, and five cells that each has once.
+        // At least one shard, and five cells that each counter has once.
         let each = bytes(counters, resident).unwrap();
         assert!(in_place + 48.0 <= each && each <= 1_000.0, "{each}");
     }
@@ -218,8 +218,8 @@ fn a_full_disk_is_an_error_that_leaves_no_partial_file_and_shows_the_results() {
     assert_eq!(fs::read_to_string(directory.0.join("contention.csv")).unwrap(), "older\n");
 }
 
-/// Each thread takes 64 MiB of addresses for its stack, and none for a heap of its own: so it is a stack
-/// that is refused, and not a small allocation of a thread that has one.
+/// Each thread takes 64 MiB of addresses for its stack, and none for a heap arena: so what is refused is a
+/// stack, and not a small allocation of a running thread.
 #[test]
 fn threads_that_cannot_be_started_are_an_error_and_nothing_is_written() {
     let directory = Directory::new();
@@ -259,7 +259,7 @@ fn a_missing_directory_is_made_and_the_files_are_named() {
 fn without_a_plot_nothing_is_written() {
     let directory = Directory::new();
     for format in ["--format=csv", "--format=json"] {
-        // Nothing is to be written, so any directory will do.
+        // Nothing is written, so any directory will do.
         let mut command = contention(&LITTLE);
         let ended =
             Ended::of(command.args(["--no-plot", format, "--out=/proc"]).current_dir(&directory.0));
@@ -268,7 +268,7 @@ fn without_a_plot_nothing_is_written() {
     assert!(directory.names().is_empty());
 }
 
-/// Told to end as soon as it can be told so.
+/// Interrupted as soon as it handles the signal.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupted_run_keeps_what_it_has_measured_if_asked() {
@@ -278,7 +278,7 @@ fn an_interrupted_run_keeps_what_it_has_measured_if_asked() {
     command.arg("--out").arg(&directory.0).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
-    // Signal 2 is the second bit of those that are caught.
+    // Signal 2 is the second bit of the mask of caught signals.
     let caught = || {
         let status = fs::read_to_string(&status).unwrap();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();

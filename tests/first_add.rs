@@ -1,5 +1,5 @@
-//! A first add depends on no other thread: not on one that holds the loader's lock, nor on one that is
-//! gone in the middle of its own.
+//! A first add depends on no other thread: neither on one that holds the loader's lock, nor on one that ended
+//! in the middle of its own first add.
 
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![allow(unsafe_code, reason = "pipes, the loader, and threads that end by themselves")]
@@ -27,17 +27,16 @@ use support::{
     processes::Directory,
 };
 
-/// Both ends of a pipe: what is read, and what is written to.
+/// Returns both ends of a pipe: the one to read from and the one to write to.
 fn pipe() -> (File, File) {
     let mut ends = [0; 2];
     // SAFETY: there is room for two descriptors.
     assert_eq!(unsafe { libc::pipe(ends.as_mut_ptr()) }, 0);
-    // SAFETY: the descriptors are new, and nobody else's.
+    // SAFETY: the descriptors are new, and owned by nothing else.
     ends.map(|end| unsafe { File::from_raw_fd(end) }).into()
 }
 
-/// Compiles a library whose constructor writes a byte to `tells`, and returns when it has read one from
-/// `waits`.
+/// Compiles a library whose constructor writes a byte to `tells` and then waits for one from `waits`.
 fn library(folder: &Directory, tells: &File, waits: &File) -> CString {
     let source = format!(
         "#include <unistd.h>\n\
@@ -62,7 +61,8 @@ fn a_first_add_does_not_wait_for_a_library_that_is_being_loaded() {
         let folder = Directory::new();
         let ((mut told, tells), (waits, mut free)) = (pipe(), pipe());
         let library = library(&folder, &tells, &waits);
-        // Threads are started before and end after: the standard library takes the loader's lock for that.
+        // All threads start before this and end after it: the standard library takes the loader's lock for
+        // both.
         let counters: Vec<_> =
             Case::all().map(|case| case.set(Counter::builder()).build()).collect();
         let [ready, begin, added] = [0; 3].map(|_| Barrier::new(counters.len() + 1));
@@ -78,7 +78,7 @@ fn a_first_add_does_not_wait_for_a_library_that_is_being_loaded() {
             }
             ready.wait();
             let loader = scope.spawn(|| {
-                // SAFETY: the library's constructor does as above, and nothing else is in it.
+                // SAFETY: the library consists of the constructor described above.
                 unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_NOW).addr() }
             });
             told.read_exact(&mut [0]).unwrap();
@@ -96,10 +96,10 @@ fn a_first_add_does_not_wait_for_a_library_that_is_being_loaded() {
     });
 }
 
-/// Whether the thread of [`adds_until_it_is_gone`] is about to add.
+/// Set once the thread of [`adds_until_it_is_gone`] is about to add.
 static ADDS: AtomicBool = AtomicBool::new(false);
 
-/// The body of a thread that adds for the first time to one counter after another.
+/// The body of a thread that makes first adds to one counter after another.
 extern "C" fn adds_until_it_is_gone(backend: *mut libc::c_void) -> *mut libc::c_void {
     let backend = [Backend::PerCpu, Backend::PerThread, Backend::Striped][backend.addr()];
     ADDS.store(true, Ordering::Release);
@@ -108,22 +108,23 @@ extern "C" fn adds_until_it_is_gone(backend: *mut libc::c_void) -> *mut libc::c_
     }
 }
 
-/// Ends the thread that it interrupts, and nothing of it is undone.
+/// Ends the thread that it interrupts, without unwinding or destructors.
 extern "C" fn end(_: libc::c_int) {
-    // SAFETY: ends the thread; nothing on its stack is anybody else's.
+    // SAFETY: ends the thread, and no other thread refers to its stack.
     unsafe { libc::syscall(libc::SYS_exit, 0) };
 }
 
-/// Whether all backends work in this process, where a thread of `backend` was ended after `steps`.
+/// Returns whether all backends still work after a thread that used `backend` was ended after `steps`.
 fn works_after_the_end_of_a_thread(backend: usize, steps: usize) -> bool {
     let end: extern "C" fn(libc::c_int) = end;
     // SAFETY: the handler makes one system call.
     unsafe { libc::signal(libc::SIGUSR1, end as libc::sighandler_t) };
     let mut thread = 0;
-    let told = ptr::without_provenance_mut(backend);
-    // SAFETY: the body takes the number for what it is; default attributes.
-    let made =
-        unsafe { libc::pthread_create(&raw mut thread, ptr::null(), adds_until_it_is_gone, told) };
+    let argument = ptr::without_provenance_mut(backend);
+    // SAFETY: the body casts the pointer back to the number; default attributes.
+    let made = unsafe {
+        libc::pthread_create(&raw mut thread, ptr::null(), adds_until_it_is_gone, argument)
+    };
     assert_eq!(made, 0);
     while !ADDS.load(Ordering::Acquire) {
         std::hint::spin_loop();
@@ -131,7 +132,7 @@ fn works_after_the_end_of_a_thread(backend: usize, steps: usize) -> bool {
     for _ in 0..steps {
         std::hint::spin_loop();
     }
-    // SAFETY: the thread does not end by itself, and is joined below, once.
+    // SAFETY: the thread does not end by itself, and is joined once, below.
     unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
     // SAFETY: as above.
     unsafe { libc::pthread_join(thread, ptr::null_mut()) };

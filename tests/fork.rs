@@ -1,5 +1,5 @@
-//! Promise 1 through `fork`, and promise 2 as the kernel sees it: after a thread's first touch, an
-//! add calls no system.
+//! Guarantee 1 across `fork`, and guarantee 2 as the kernel sees it: after a thread's first touch, an add
+//! makes no system call.
 
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "fork and its like are reached through libc")]
@@ -124,8 +124,8 @@ fn a_child_may_start_threads_that_count() {
     });
 }
 
-/// The threads that the child does not have may have been in the middle of an add. They must not
-/// have been at their first one, nor at a read: in the child, the lock would stay taken.
+/// Threads that do not exist in the child may have been in the middle of an add, but not of their first one
+/// nor of a read: the lock would stay taken in the child.
 #[test]
 fn a_fork_during_adds_of_other_threads_loses_no_add_of_child_or_parent() {
     const ADDERS: usize = 3;
@@ -165,8 +165,8 @@ fn a_fork_during_adds_of_other_threads_loses_no_add_of_child_or_parent() {
     });
 }
 
-/// Makes counters and levels in the pools that `case` comes to, adds to them and drops them; tells
-/// whether they were exact. Each has columns of one that was dropped before.
+/// Makes counters and levels, adds to them and drops them; returns whether they were exact. Each has the
+/// columns of one that was dropped before.
 fn lease_and_drop(case: &Case, times: u64) -> bool {
     (1..=times).all(|n| {
         let padded = n % 2 == 0;
@@ -181,8 +181,8 @@ fn lease_and_drop(case: &Case, times: u64) -> bool {
     })
 }
 
-/// The fork may come at any moment of another thread's lease, and of giving one back: it costs the
-/// child that lease, and no lease is had twice there.
+/// The fork may come at any moment while another thread claims or releases a lease: the child loses that
+/// lease, and no two counters there have the same one.
 #[test]
 fn a_fork_while_another_thread_leases_and_drops_counters_leaves_the_child_exact() {
     const FORKS: u64 = 50;
@@ -219,9 +219,9 @@ fn a_fork_while_another_thread_leases_and_drops_counters_leaves_the_child_exact(
     });
 }
 
-/// A child is left with whatever locks other threads had, also those of other libraries: that of
-/// `num_cpus`, for one, which is taken at a process's first question. So each of 2,000 processes asks
-/// it on two threads, and forks at some moment of that.
+/// In a child, locks that other threads held stay taken, including those of other libraries, such as the one
+/// that `num_cpus` takes on its first call. So each of 2,000 processes makes that call on two threads, and
+/// forks meanwhile.
 #[test]
 fn a_childs_first_add_does_not_wait_for_the_number_of_cpus() {
     const ROUNDS: u32 = 2_000;
@@ -275,13 +275,13 @@ impl NothingButExit {
         ])
     }
 
-    /// Whether the kernel knows filters; an emulator may not.
+    /// Returns whether the kernel supports filters; an emulator may not.
     fn is_possible() -> bool {
         // SAFETY: no memory is involved.
         unsafe { libc::prctl(libc::PR_GET_SECCOMP) >= 0 }
     }
 
-    /// From here on, there is no way but out; false where the kernel refuses.
+    /// Installs the filter for the rest of the thread's life; returns false if the kernel refuses.
     fn install(&mut self) -> bool {
         let program = libc::sock_fprog { len: 4, filter: self.0.as_mut_ptr() };
         // SAFETY: no memory is involved.

@@ -1,5 +1,5 @@
-//! Counters within the global allocator, which count every allocation of the process from the very first
-//! on: nothing recurses, nothing waits, and all is exact.
+//! Counters in the global allocator count every allocation of the process from the very first one: nothing
+//! recurses, nothing waits, and all counts are exact.
 
 mod support;
 
@@ -19,12 +19,12 @@ use support::{
     together,
 };
 
-/// One counter of each type, of each backend, with the read lock and without.
+/// Counters of all types, for one backend, with or without a read lock.
 struct Counters {
     allocations: Counter,
     padded: Counter,
     live: UpDownCounter,
-    /// Allocations and bytes by the order of their size, in pairs that are added to together.
+    /// Allocations and bytes by order of magnitude, in pairs that are added to as one batch.
     by_size: CounterSet,
     /// Sizes, by few bounds and by many.
     sizes: [Histogram; 2],
@@ -63,7 +63,7 @@ impl Counters {
         self.live.sub(size.cast_signed() as i64);
     }
 
-    /// Sums that must be [`Tally::read`]'s, found out without an allocation.
+    /// Returns sums that must be equal to those of [`Tally::read`], without allocating.
     fn read(&self) -> [u64; 3] {
         let size = self.padded.sum();
         let allocations = self.allocations.sum();
@@ -84,7 +84,7 @@ static COUNTERS: [Counters; 6] = [
     Counters::new(Backend::Striped, true),
 ];
 
-/// What the counters are to be, in plain atomics: before and after the counters.
+/// The expected counts, in plain atomics.
 struct Tally {
     allocations: AtomicU64,
     size: AtomicU64,
@@ -112,7 +112,7 @@ impl Tally {
     }
 }
 
-/// Has the counters count, and notes if that comes back to the allocator.
+/// Counts with all counters, and notes it if that calls the allocator again.
 fn count(with: impl Fn(&Counters)) {
     thread_local! {
         static COUNTING: Cell<bool> = const { Cell::new(false) };
@@ -142,12 +142,12 @@ static ALLOCATOR: Observed = Observed(|request| {
     true
 });
 
-/// Panics unless all counters are exact, at a moment when nobody allocates.
+/// Panics unless all counters are exact, at a moment when no thread allocates.
 fn check() {
     let (tally, sums) = loop {
         let before = ENDED.read();
         let sums = COUNTERS.each_ref().map(Counters::read);
-        // Nothing was under way then, nor since.
+        // No allocation was in progress, and none has begun since.
         if BEGUN.read() == before {
             break (before, sums);
         }
@@ -164,8 +164,8 @@ fn allocate(rounds: usize) {
     }
 }
 
-/// Panics unless histograms have all that was allocated before they are read, in their buckets and their
-/// sum. To read them allocates, in front of what is read and behind it.
+/// Panics unless the buckets and sums of the histograms include all that was allocated before they are read.
+/// Reading them allocates, before and after the read itself.
 fn check_histograms() {
     for counters in &COUNTERS {
         for sizes in &counters.sizes {
@@ -179,15 +179,15 @@ fn check_histograms() {
     assert_eq!(RECURSIONS.load(SeqCst), 0, "counting has allocated");
 }
 
-/// A single test, since others would allocate meanwhile.
+/// A single test, since other tests would allocate at the same time.
 #[test]
 fn every_allocation_is_counted_once_by_counters_of_every_type_and_backend() {
     assert_ne!(BEGUN.allocations.load(SeqCst), 0, "nothing was counted before the test");
     check();
     allocate(5_000);
     check();
-    // Threads that allocate while they begin, while they are all alive, and while they end; and while
-    // this one reads.
+    // Threads allocate while they start, while they are all alive, and while they end; and while this one
+    // reads.
     let alive = Barrier::new(24);
     let _ = together(24, |thread| {
         allocate(50 * thread);
@@ -204,7 +204,7 @@ fn every_allocation_is_counted_once_by_counters_of_every_type_and_backend() {
     together(200, |_| cases.iter().for_each(Counter::inc));
     drop(cases);
     check();
-    // What is taken while others allocate is as it was, in all.
+    // Takes while other threads allocate, which add up to the total.
     let taken = together(4, |thread| {
         allocate(500);
         if thread == 0 {
@@ -224,7 +224,7 @@ fn every_allocation_is_counted_once_by_counters_of_every_type_and_backend() {
     let totals = std::array::from_fn(|at| sums[at] + taken[at]);
     assert_eq!(totals, [tally; 6]);
     check_histograms();
-    // Read while others allocate.
+    // Reads while other threads allocate.
     let _ = together(4, |thread| {
         if thread == 0 { (0..20).for_each(|_| check_histograms()) } else { allocate(2_000) }
     });

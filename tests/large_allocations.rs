@@ -1,8 +1,8 @@
-//! A counter within an allocator that counts only what is large: its first add comes while another
-//! library allocates, with whatever locks that library holds.
+//! A counter in an allocator that counts only large allocations: its first add happens while another library
+//! allocates, with whatever locks that library holds.
 //!
-//! `num_cpus` allocates under a `Once`, at a process's first question. An add that asked `num_cpus`
-//! waited in that `Once` for itself. So this process asks before anything else is counted.
+//! `num_cpus` allocates within a `Once` on its first call. An add that called `num_cpus` would wait for that
+//! `Once` forever. So this process calls it before anything is counted.
 
 #![cfg(target_os = "linux")]
 
@@ -15,7 +15,7 @@ use support::{
     children::{Ended, in_child_for},
 };
 
-/// From this size on, allocations are counted.
+/// Allocations of at least this size are counted.
 const LARGE: usize = 4 << 10;
 
 static COUNTERS: [Counter; 3] = [

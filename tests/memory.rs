@@ -1,9 +1,8 @@
-//! What counters weigh (section 8 of `docs/internals/design.md`): bytes per shard, bytes per counter of a set, and
-//! nothing for counters and threads that have come and gone.
+//! Guarantee 9: the memory of counters, in bytes per shard and per counter of a set; and counters and threads
+//! that have come and gone leave nothing behind.
 //!
-//! On Linux that is what is resident, since the allocator is asked for nothing; elsewhere it is what
-//! the allocator is asked for. Either counts for the whole process, so each test runs in a process of
-//! its own.
+//! On Linux that is the resident memory, since nothing is allocated; on other systems, what is allocated.
+//! Both are counted for the whole process, so each test runs in a process of its own.
 
 #![expect(unsafe_code, reason = "an allocator that counts, and the kernel's word on pages")]
 
@@ -31,11 +30,11 @@ use support::{
     residency,
 };
 
-/// How many bytes are out.
+/// The number of bytes allocated and not freed.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether this is the main thread, which is the harness's, and which may be on its way to wait for
-/// the test when that has begun already.
+/// Returns whether this is the main thread, which belongs to the harness, and may still allocate after the
+/// test has begun.
 fn is_main() -> bool {
     thread_local! {
         static MAIN: Cell<Option<bool>> = const { Cell::new(None) };
@@ -64,12 +63,12 @@ static ALLOCATOR: Observed = Observed(|request| {
 
 const ON_LINUX: bool = cfg!(target_os = "linux");
 
-/// How many bytes the process has from the allocator: but for the main thread's, modulo 2^64.
+/// Returns how many bytes are allocated, other than by the main thread, modulo 2^64.
 fn allocated() -> usize {
     LIVE.load(SeqCst)
 }
 
-/// How many bytes the process has; see the module's documentation.
+/// Returns the memory of the process in bytes; see the documentation of the module.
 fn held() -> usize {
     #[cfg(target_os = "linux")]
     return residency::anonymous();
@@ -77,20 +76,20 @@ fn held() -> usize {
     allocated()
 }
 
-/// What `body` returns, and how many more bytes of `measure` there are after it than before.
+/// Returns what `body` returns, and by how much `measure` grew during it.
 fn growth<T>(measure: fn() -> usize, body: impl FnOnce() -> T) -> (T, usize) {
     let before = measure();
     let result = body();
     (result, measure().saturating_sub(before))
 }
 
-/// Elsewhere than on Linux, memory counts that nothing has been written to: mappings double in size, of
-/// which half may be in use.
+/// Returns a bound that allows for unused memory, which counts on systems other than Linux: allocations double
+/// in size, and half of that may be unused.
 fn with_room_to_grow(bytes: usize) -> usize {
     if ON_LINUX { bytes } else { 3 * bytes + (64 << 10) }
 }
 
-/// How deep threads may go into their stacks while they add.
+/// How many pages of stack a thread may use while it adds.
 const STACK: usize = 16;
 
 #[inline(never)]
@@ -102,8 +101,8 @@ fn touch_stack(pages: usize) {
     black_box(page);
 }
 
-/// So many threads, which have done whatever they are to do but for adding, so that what they need for
-/// that is in memory already.
+/// Starts threads, and returns after they have done everything except adding, so that what they need for it
+/// is resident.
 fn crew<'scope>(scope: &'scope thread::Scope<'scope, '_>, threads: usize) -> Crew<'scope> {
     let crew = Crew::new(scope, threads);
     for index in (0..threads).chain(0..threads) {
@@ -114,14 +113,14 @@ fn crew<'scope>(scope: &'scope thread::Scope<'scope, '_>, threads: usize) -> Cre
     }
     #[cfg(target_os = "linux")]
     residency::await_others();
-    // The messages to them are allocated here, and freed there, in whatever order.
+    // The orders are allocated on this thread and freed on theirs, in any order.
     drop(black_box((0..128).map(|_| Box::new([1_u8; 512])).collect::<Vec<_>>()));
     held();
     crew
 }
 
-/// Runs `body` in a process of its own, but not under `AddressSanitizer`, which has terabytes mapped, and
-/// memory of its own for all memory.
+/// Runs `body` in a process of its own, but not under `AddressSanitizer`, which maps terabytes of shadow
+/// memory.
 fn measured(name: &str, body: impl FnOnce()) {
     #[cfg(target_os = "linux")]
     if residency::mapped() >> 30 > 1 << 10 {
@@ -130,8 +129,8 @@ fn measured(name: &str, body: impl FnOnce()) {
     alone(name, body);
 }
 
-/// How many more bytes are held after `count` counters were made, and added to by each of so many
-/// threads, all of them alive. The counters stay, or the next ones would have their columns.
+/// Returns by how many bytes memory grows when `count` counters are made and added to by each of `threads`
+/// threads, all alive. The counters are leaked: otherwise the next ones would reuse their columns.
 fn weight<T: Send + Sync + 'static>(
     threads: usize,
     count: usize,
@@ -155,11 +154,10 @@ fn weight<T: Send + Sync + 'static>(
     })
 }
 
-/// Bytes that pages are rounded up by, and that the harness and the C library may take meanwhile.
+/// Bytes for rounding up to pages, and for what the harness and the C library may allocate meanwhile.
 const SLACK: usize = 32 << 10;
 
-/// The backends with the numbers of shards that they have by default, and with 64 of which each can be
-/// added to.
+/// Returns the backends with their default numbers of shards, and with 64 shards that can all be added to.
 fn settings() -> Vec<(Backend, usize, usize)> {
     let default = |backend| Counter::builder().backend(backend).build().shards();
     let mut settings = vec![
@@ -172,7 +170,7 @@ fn settings() -> Vec<(Backend, usize, usize)> {
 
 const COUNT: usize = 1_000;
 
-/// Each thread has a number below `shards`, and so all shards are in use.
+/// Each thread has a number below `shards`, so all shards are in use.
 #[test]
 fn a_thousand_counters_of_n_shards_weigh_at_most_12_n_and_128_bytes_each() {
     measured("a_thousand_counters_of_n_shards_weigh_at_most_12_n_and_128_bytes_each", || {
@@ -187,7 +185,7 @@ fn a_thousand_counters_of_n_shards_weigh_at_most_12_n_and_128_bytes_each() {
                 let bytes = weight(threads, COUNT, make, use_it);
                 let bound = with_room_to_grow(COUNT * (12 * shards + 128));
                 assert!(bytes <= bound, "{bytes} of {bound}: {backend}, {shards} shards");
-                // Of PerCpu on a machine with more CPUs than the process may use, not all is.
+                // On a machine with more CPUs than the process may use, some shards of `PerCpu` are not.
                 let least = if backend == Backend::Striped { 8 * shards } else { 8 };
                 assert!(bytes >= COUNT * least, "not measured: {bytes} on {backend}");
             }
@@ -228,7 +226,7 @@ fn a_thousand_padded_counters_weigh_a_line_per_shard_and_at_most_six_more_each()
     });
 }
 
-/// Once each in some processes, of which the least counts: what else goes on in one comes on top.
+/// The minimum of several processes, since anything else that happens in one comes on top.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards() {
@@ -247,7 +245,7 @@ fn the_first_counter_of_a_process_touches_at_most_48_kib_with_64_shards() {
     });
 }
 
-/// Labels made at run time: 2 MB where there are two CPUs.
+/// For labels made at run time: 2 MB on two CPUs.
 #[test]
 fn ten_thousand_counters_in_arcs_take_at_most_200_bytes_each_on_two_cpus() {
     measured("ten_thousand_counters_in_arcs_take_at_most_200_bytes_each_on_two_cpus", || {
@@ -263,7 +261,7 @@ fn ten_thousand_counters_in_arcs_take_at_most_200_bytes_each_on_two_cpus() {
     });
 }
 
-/// Uses a set in every way, so that whatever it touches at some time has been touched.
+/// Uses a set in every way, so that all memory that it ever touches is touched.
 fn use_set(set: &CounterSet) {
     let all: Vec<_> = (0..set.len()).map(|index| (index, 1)).collect();
     set.add_many(&all);
@@ -280,14 +278,14 @@ fn a_set_of_1000_counters_weighs_at_most_8_and_a_half_bytes_per_counter_and_shar
             for read_lock in [false, true] {
                 let builder = CounterSet::builder(COUNT).backend(Backend::Striped).shards(SHARDS);
                 let make = || builder.read_lock(read_lock).build();
-                // Not by what allocates, of which each thread has something left over.
+                // Not with methods that allocate: the allocator keeps memory for each thread.
                 let use_it = |set: &CounterSet| {
                     (0..COUNT).for_each(|index| set.inc(index));
                     (0..COUNT).for_each(|index| assert_ne!(set.take(index), 0));
                     set.add_many(&[(0, 1), (COUNT - 1, 1)]);
                 };
                 let bytes = weight(SHARDS, 1, make, use_it);
-                // The rows of the spill, of what has been taken, and of bookkeeping are no shards.
+                // The rows of the spill, of takes, and of bookkeeping are not shards.
                 let rows = SHARDS + if read_lock { 6 } else { 5 };
                 let bound = COUNT * rows * 17 / 2;
                 assert!(bytes <= bound, "{bytes} of {bound}, read_lock {read_lock}");
@@ -306,7 +304,7 @@ fn a_histogram_of_11_bounds_weighs_a_line_per_shard_and_five_more() {
         for (backend, shards, threads) in settings() {
             let builder = Histogram::builder().bounds(BOUNDS).backend(backend).shards(shards);
             let bytes = weight(threads, COUNT, || builder.build(), |histogram| histogram.record(7));
-            // Its share of a chunk's padding and of the bitmaps.
+            // Its part of a chunk's padding and bitmaps.
             let each = 128 * (shards + 5) + size_of::<Histogram>() + 40;
             let bound = with_room_to_grow(COUNT * each + SLACK);
             assert!(bytes <= bound, "{bytes} of {bound}, {backend} with {shards} shards");
@@ -314,7 +312,7 @@ fn a_histogram_of_11_bounds_weighs_a_line_per_shard_and_five_more() {
     });
 }
 
-/// Small ones have the lines of those before them; the memory of large ones goes back to the system.
+/// Small histograms reuse the lines of earlier ones; the memory of large ones is returned to the system.
 #[test]
 fn histograms_made_and_dropped_in_turn_leave_no_byte_behind() {
     measured("histograms_made_and_dropped_in_turn_leave_no_byte_behind", || {
@@ -339,7 +337,7 @@ fn histograms_made_and_dropped_in_turn_leave_no_byte_behind() {
     });
 }
 
-/// The row of the one thread that adds, and the rows that there is one of per set.
+/// The row of the one thread that adds, and the rows that each set has once.
 #[test]
 fn only_rows_that_are_added_to_take_memory() {
     if !ON_LINUX {
@@ -353,7 +351,7 @@ fn only_rows_that_are_added_to_take_memory() {
             let add_to_all = |set: &CounterSet| (0..LEN).for_each(|index| set.inc(index));
             let bytes = weight(1, 1, make, add_to_all);
             assert!(bytes >= ROW, "not measured: {bytes}");
-            // The spill, where adds were aborted: seldom, but in a page each.
+            // The spill, where adds were aborted: rarely, but each in a page of its own.
             assert!(bytes <= 2 * ROW + SLACK, "{bytes} on {backend}");
         }
     });
@@ -381,12 +379,12 @@ fn rows_of_threads_that_never_add_are_not_resident() {
     });
 }
 
-/// Bytes of a mapping that mincore(2) finds in memory.
+/// Returns how many bytes of a mapping are resident, according to mincore(2).
 #[cfg(target_os = "linux")]
 fn in_core(mapping: &residency::Mapping) -> usize {
     const PAGE: usize = 4_096;
     let bytes = mapping.to - mapping.from;
-    // Room enough where pages are larger.
+    // More than enough where pages are larger.
     let mut pages = vec![0_u8; bytes / PAGE];
     let from = std::ptr::with_exposed_provenance_mut(mapping.from);
     // SAFETY: there is a byte for each page; mincore(2) reads no memory of the mapping.
@@ -396,7 +394,7 @@ fn in_core(mapping: &residency::Mapping) -> usize {
     page * pages.iter().filter(|&&page| page & 1 == 1).count()
 }
 
-/// Has so many threads, alive at once, use a counter one after another.
+/// Calls `use_it` on that many threads in turn, all alive at once.
 fn use_by(threads: usize, use_it: impl Fn() + Sync) {
     let (all, one_by_one) = (Barrier::new(threads), Mutex::new(()));
     together(threads, |_| {
@@ -405,13 +403,13 @@ fn use_by(threads: usize, use_it: impl Fn() + Sync) {
     });
 }
 
-/// Rows that have been outgrown stay, and the numbers of rows are powers of two.
+/// Old rows stay when a counter grows, and the numbers of rows are powers of two.
 #[test]
 fn shards_for_live_threads_take_at_most_twice_the_memory_needed() {
     measured("shards_for_live_threads_take_at_most_twice_the_memory_needed", || {
         const THREADS: usize = 64;
         let counter = || Counter::builder().backend(Backend::PerThread).build();
-        // Where there are more CPUs than threads, there is a shard for each from the start.
+        // With more CPUs than threads, there is a shard per CPU from the start.
         let shards = THREADS.max(counter().shards());
         let bytes = weight(THREADS, COUNT, counter, Counter::inc);
         let each = 2 * 8 * shards + 40 * (shards.ilog2() as usize + 1) + size_of::<Counter>();
@@ -439,7 +437,7 @@ fn a_set_has_no_memory_before_its_first_add_and_none_after_its_drop() {
                 use_by(8, || use_set(&set));
             };
             use_one();
-            // The allocator has all back, too, where it has been asked for it.
+            // The allocator gets all of it back, too, on systems where it is used.
             let before = allocated();
             let ((), bytes) = growth(held, || (0..20).for_each(|_| use_one()));
             assert!(bytes <= SLACK, "{bytes}");
@@ -458,7 +456,7 @@ fn a_set_has_no_memory_before_its_first_add_and_none_after_its_drop() {
     });
 }
 
-/// Counters that are made, added to once, and dropped: each has the columns of the one before.
+/// Counters are made, added to once, and dropped: each reuses the columns of the one before.
 #[test]
 fn a_hundred_thousand_counters_made_and_dropped_in_turn_leave_no_byte_behind() {
     measured("a_hundred_thousand_counters_made_and_dropped_in_turn_leave_no_byte_behind", || {
@@ -485,7 +483,7 @@ fn a_hundred_thousand_counters_made_and_dropped_in_turn_leave_no_byte_behind() {
     });
 }
 
-/// Numbers that look random: a linear congruential generator's upper half.
+/// Pseudorandom numbers: the upper half of a linear congruential generator.
 struct Dice(u64);
 
 impl Dice {
@@ -549,7 +547,7 @@ fn ten_thousand_threads_that_come_and_go_leave_no_byte_behind() {
                 }
             });
         };
-        // Two are here at once at the most: one that ends and one that starts.
+        // At most two threads exist at once: one that ends and one that starts.
         (0..10).for_each(|_| come_and_go());
         let before = allocated();
         let ((), bytes) = growth(held, || (0..10_000).for_each(|_| come_and_go()));
@@ -562,8 +560,8 @@ fn ten_thousand_threads_that_come_and_go_leave_no_byte_behind() {
     });
 }
 
-/// Mappings that lie next to each other are one to the kernel, which may back that by huge pages, of
-/// which a single add takes a whole one, however small each of them is.
+/// The kernel merges adjacent mappings, and may back the result with huge pages. A single add to a small set
+/// would then take a whole one.
 #[cfg(target_os = "linux")]
 #[test]
 fn small_sets_next_to_each_other_are_not_backed_by_huge_pages() {

@@ -18,9 +18,9 @@ enum Step {
     Take,
     Sum,
     Delta(usize),
-    /// Another cursor in place of this one, which has seen nothing.
+    /// Replaces this cursor by one that has seen nothing.
     NewCursor(usize),
-    /// Another thread in place of the one whose turn it is.
+    /// Replaces the thread whose turn it is.
     NewThread,
 }
 
@@ -66,7 +66,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a counter is to be: a plain integer, all modulo 2^64.
+/// The expected state of a counter, modulo 2^64.
 #[derive(Default)]
 struct Model {
     total: u64,
@@ -88,7 +88,7 @@ impl Model {
     }
 }
 
-/// Sets `baseline` to `total`, and returns how far that was.
+/// Sets `baseline` to `total`, and returns the difference.
 fn move_up(baseline: &mut u64, total: u64) -> u64 {
     total.wrapping_sub(std::mem::replace(baseline, total))
 }
@@ -119,7 +119,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// A thread that takes one step at a time, when it is told to.
+/// A thread that takes one step at a time, on demand.
 struct Worker<'scope> {
     steps: mpsc::Sender<Step>,
     results: mpsc::Receiver<Option<u64>>,
@@ -128,11 +128,11 @@ struct Worker<'scope> {
 
 impl<'scope> Worker<'scope> {
     fn start(scope: &'scope Scope<'scope, '_>, subject: &'scope Subject<'_>) -> Self {
-        let (steps, told) = mpsc::channel();
-        let (tell, results) = mpsc::channel();
+        let (steps, next_steps) = mpsc::channel();
+        let (sender, results) = mpsc::channel();
         let thread = scope.spawn(move || {
-            for step in told {
-                tell.send(subject.run(step)).unwrap();
+            for step in next_steps {
+                sender.send(subject.run(step)).unwrap();
             }
         });
         Self { steps, results, thread }
@@ -149,7 +149,7 @@ impl<'scope> Worker<'scope> {
     }
 }
 
-/// One step after another, each on a thread of its own choice.
+/// In turn, each step on any of the threads.
 fn run_in_turn(settings: Settings, program: &[(usize, Step)]) -> Result<(), TestCaseError> {
     let counter = settings.build();
     let (subject, mut model) = (Subject::new(&counter), Model::default());
@@ -166,7 +166,7 @@ fn run_in_turn(settings: Settings, program: &[(usize, Step)]) -> Result<(), Test
     })
 }
 
-/// One thread's part in a program of many, and its cursor, all modulo 2^64.
+/// One thread's part in a concurrent program, and its cursor, modulo 2^64.
 struct Part<'a> {
     counter: &'a Counter,
     cursor: Deltas<&'a Counter>,
@@ -194,7 +194,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// All threads at once: what is known in the end is that nothing was lost and nothing came twice.
+/// All threads at once: in the end, nothing was lost and nothing was counted twice.
 fn run_at_once(settings: Settings, programs: &[Vec<Step>]) -> Result<(), TestCaseError> {
     let counter = settings.build();
     let parts = support::together(programs.len(), |thread| {

@@ -1,8 +1,8 @@
-//! Adds without memory: where the system refuses shards, from the first add on, adds spill and are
-//! exact, and as soon as there is memory they find their shards.
+//! Adds without memory: where the system refuses memory for shards, adds spill and are exact, and as soon as
+//! there is memory they reach their shards.
 //!
-//! Memory is refused by a limit to the address space of just what is mapped, in the child of a fork:
-//! this process itself never adds, so that there is no chunk with room for a lease.
+//! Memory is refused by limiting the address space to what is mapped, in the child of a fork. This process
+//! itself never adds, so no chunk has room for a lease.
 
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "limits are set through libc")]
@@ -17,7 +17,7 @@ use support::{
     on_every_backend, per_cpu_works, together,
 };
 
-/// Leaves the body of a child with a status that tells the line, if the condition is false.
+/// Returns from the body of a child with a status that identifies the line, if the condition is false.
 macro_rules! ensure {
     ($condition:expr) => {
         if !$condition {
@@ -36,7 +36,7 @@ fn in_child(body: impl FnOnce() -> i32) {
     }
 }
 
-/// How many bytes this process has mapped, found out without an allocation.
+/// Returns how many bytes this process has mapped, without allocating.
 fn mapped() -> libc::rlim_t {
     let mut text = [0; 128];
     let read = File::open("/proc/self/statm").unwrap().read(&mut text).unwrap();
@@ -55,7 +55,7 @@ fn set_limit(bytes: libc::rlim_t) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
 }
 
-/// While it lives, no more than so many bytes can be mapped.
+/// Limits the address space until it is dropped.
 struct Refusal;
 
 impl Refusal {
@@ -66,7 +66,7 @@ impl Refusal {
 
     fn of_everything() -> Self {
         let refusal = Self::beyond(0);
-        // SAFETY: asks for new memory, wherever there is some.
+        // SAFETY: maps new memory at any address.
         let memory = unsafe {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
             libc::mmap(std::ptr::null_mut(), 1, libc::PROT_READ, flags, -1, 0)
@@ -125,7 +125,7 @@ fn a_counter_without_memory_is_exact_and_finds_its_shards_when_there_is_some() {
     });
 }
 
-/// The takes are noted elsewhere than when there is memory, and the next add or take moves the note.
+/// Takes without memory are noted elsewhere, and the next add or take with memory moves the note.
 #[test]
 fn the_first_add_or_take_with_memory_keeps_what_was_taken_without() {
     on_all(|case, padded| {
@@ -204,6 +204,27 @@ fn a_take_of_a_huge_count_without_memory_leaves_the_rest_in_the_sum() {
 }
 
 #[test]
+fn a_counter_without_memory_can_be_set_to_less() {
+    on_all(|case, padded| {
+        in_child(|| {
+            let mut counter = counter(case, padded);
+            let refusal = Refusal::of_everything();
+            counter.add(10);
+            counter.set_mut(5);
+            ensure!((counter.sum(), counter.total()) == (5, 10));
+            ensure!(counter.at_least(5) && !counter.at_least(7));
+            counter.add(u64::MAX - 20);
+            counter.set_mut(3);
+            ensure!(counter.sum() == 3 && !counter.at_least(4));
+            drop(refusal);
+            ensure!(counter.warm_up() && counter.sum() == 3);
+            ensure!(counter.at_least(3) && !counter.at_least(4));
+            0
+        });
+    });
+}
+
+#[test]
 fn many_threads_without_memory_lose_no_add_and_no_take() {
     const THREADS: usize = 4;
     on_all(|case, padded| {
@@ -239,7 +260,7 @@ fn many_threads_without_memory_lose_no_add_and_no_take() {
     });
 }
 
-/// They have shards, but no memory for more of them.
+/// There are shards, but no memory for more.
 #[test]
 fn more_threads_than_shards_without_memory_lose_no_add() {
     const THREADS: usize = 40;
@@ -271,7 +292,7 @@ fn more_threads_than_shards_without_memory_lose_no_add() {
     }
 }
 
-/// A set of few counters and many shards: they take half a mebibyte, and its spill takes a page.
+/// A set with few counters and many shards: half a mebibyte of shards, and one page of spill.
 fn large_set(backend: Backend, read_lock: bool) -> Builder<CounterSet> {
     CounterSet::builder(3).backend(backend).shards(4_096).read_lock(read_lock)
 }
@@ -303,8 +324,7 @@ fn a_set_with_memory_for_its_spill_alone_is_exact() {
     }
 }
 
-/// Few bounds, which are leased from a chunk of two megabytes, and log-linear buckets in a chunk of their
-/// own.
+/// Few bounds, leased from a chunk of two megabytes; and log-linear buckets, in a chunk of their own.
 fn large_histograms(backend: Backend, read_lock: bool) -> [Builder<Histogram>; 2] {
     let builder = Histogram::builder().backend(backend).shards(4_096).read_lock(read_lock);
     [builder.bounds(&[1, 10, 100]), builder.grouping_power(2)]
@@ -317,7 +337,7 @@ fn a_histogram_with_memory_for_its_spill_alone_is_exact() {
             in_child(|| {
                 let histogram = builder.build();
                 let mut seen = histogram.deltas();
-                // What reading allocates comes from what the allocator has.
+                // Reads allocate from what the allocator already has.
                 drop(histogram.snapshot());
                 let refusal = Refusal::beyond(64 << 10);
                 histogram.record(7);
@@ -342,7 +362,7 @@ fn a_histogram_with_memory_for_its_spill_alone_is_exact() {
     }
 }
 
-/// As the documentation of `CounterSet` says. It says so itself, and another test may be about to.
+/// As documented for `CounterSet`. The child prints the error of the allocation.
 #[test]
 fn a_set_without_memory_for_its_spill_ends_the_process() {
     alone("a_set_without_memory_for_its_spill_ends_the_process", || {

@@ -1,8 +1,9 @@
-//! Promise 1 through the coming and going of threads: counts stay exact, and what a thread has had
-//! is handed on, so that memory follows the threads alive at once and not those that ever lived.
+//! Guarantee 1 while threads come and go: counts stay exact, and the number and the shard of a thread that
+//! has ended are reused, so that memory grows with the threads alive at once and not with all there ever
+//! were.
 //!
-//! Thread numbers are the process's, and show only in how many shards a `PerThread` counter has.
-//! So these tests have a process of their own, and take turns.
+//! Thread numbers belong to the process, and show only in the number of shards of a `PerThread` counter. So
+//! these tests have a process of their own, and run one at a time.
 
 mod support;
 
@@ -13,8 +14,8 @@ use std::{
 use striped_counter::{Backend, Counter};
 use support::{add_amounts, on_every_backend, together};
 
-/// Numbers that may be taken beside those of a test's own threads: by the tests themselves, of
-/// which one may be ending while the next is under way.
+/// How many numbers threads other than a test's own may hold: those of the tests, of which one may be ending
+/// while the next one runs.
 const OTHERS: usize = 8;
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -22,7 +23,7 @@ fn alone() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Panics if a `PerThread` counter has more shards than so many live threads may need.
+/// Panics if a `PerThread` counter has more shards than `peak` live threads may need.
 fn assert_shards_for(peak: usize, counter: &Counter) {
     if counter.backend() == Backend::PerThread {
         let (shards, bound) = (counter.shards(), (peak + OTHERS).next_power_of_two());
@@ -30,7 +31,7 @@ fn assert_shards_for(peak: usize, counter: &Counter) {
     }
 }
 
-/// How many shards a `PerThread` counter starts with.
+/// Returns how many shards a `PerThread` counter starts with.
 fn first_shards() -> usize {
     Counter::builder().backend(Backend::PerThread).build().shards()
 }
@@ -60,7 +61,7 @@ fn waves_of_threads_count_exactly_and_use_the_same_shards() {
             let all_alive = Barrier::new(WAVE);
             let tallies = together(WAVE, |thread| {
                 {
-                    // Nobody else is allocating, so that whoever needs a shard gets it.
+                    // No other thread makes shards, so a thread that needs one gets it.
                     let _turn = one_by_one.lock();
                     counter.add(0);
                 }

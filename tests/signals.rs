@@ -1,7 +1,7 @@
-//! Promise 8: an add from a signal handler, through `PerCpu` or `Striped` on a counter that has
-//! been touched, is exact, wherever in whatever thread the signal strikes.
+//! Guarantee 8: an add by a signal handler, through `PerCpu` or `Striped`, is exact, wherever the signal
+//! interrupts a thread.
 //!
-//! `tests/stepping.rs` strikes at every instruction; here a timer strikes several threads at once.
+//! `tests/stepping.rs` interrupts every instruction; here a timer interrupts several threads at once.
 
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "signals and timers are reached through libc")]
@@ -19,14 +19,14 @@ use std::{
 use striped_counter::{Backend, Counter, CounterSet, Histogram, UpDownCounter};
 use support::{Case, amounts, leaked, on_every_backend, together};
 
-/// What a handler adds: no sum of a few amounts.
+/// What a handler adds: more than any sum of other amounts.
 const HANDLERS_ADD: u64 = 1 << 40;
 
 /// The counter that the handler adds to.
 static TARGET: AtomicPtr<Counter> = AtomicPtr::new(ptr::null_mut());
 static HANDLED: AtomicU64 = AtomicU64::new(0);
 
-/// What nobody has added to yet.
+/// Counters without a first add.
 struct Untouched {
     counter: Counter,
     padded: Counter,
@@ -72,15 +72,15 @@ impl Untouched {
     }
 }
 
-/// What the handler records [`HANDLERS_ADD`] in.
+/// The histogram that the handler records [`HANDLERS_ADD`] in.
 static RECORDED: AtomicPtr<Histogram> = AtomicPtr::new(ptr::null_mut());
 
-/// What the handler adds 1 to.
+/// The counters that the handler adds 1 to.
 static UNTOUCHED: AtomicPtr<Untouched> = AtomicPtr::new(ptr::null_mut());
 
 /// Settings of counters that the handler makes, adds to and drops.
 static LEASING: AtomicPtr<Case> = AtomicPtr::new(ptr::null_mut());
-/// How many of those were wrong.
+/// How many of them were wrong.
 static WRONG: AtomicU64 = AtomicU64::new(0);
 
 fn lease_and_drop(case: &Case) {
@@ -101,18 +101,18 @@ extern "C" fn on_alarm(_: c_int) {
     if let Some(untouched) = unsafe { UNTOUCHED.load(SeqCst).as_ref() } {
         return untouched.add(1);
     }
-    // SAFETY: null, or a histogram that lasts.
+    // SAFETY: null, or a leaked histogram.
     if let Some(histogram) = unsafe { RECORDED.load(SeqCst).as_ref() } {
         histogram.record(HANDLERS_ADD);
     }
-    // SAFETY: null, or a counter that lasts.
+    // SAFETY: null, or a leaked counter.
     if let Some(counter) = unsafe { TARGET.load(SeqCst).as_ref() } {
         counter.add(HANDLERS_ADD);
         HANDLED.fetch_add(1, SeqCst);
     }
 }
 
-/// The only test under way, with a lasting counter of `case`'s settings for the handler.
+/// Waits for other tests to end, and leaks a counter of `case`'s settings for the handler.
 fn alone_with(case: &Case) -> (MutexGuard<'static, ()>, &'static Counter) {
     static TURN: Mutex<()> = Mutex::new(());
     static INSTALLED: Once = Once::new();
@@ -130,13 +130,13 @@ fn install_handler() {
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = on_alarm as *const () as usize;
     action.sa_flags = libc::SA_RESTART;
-    // SAFETY: the handler does nothing but what a handler may do, that being what is tested.
+    // SAFETY: the handler only does what a handler may do, which is what is tested.
     let failed = unsafe { libc::sigaction(libc::SIGALRM, &raw const action, ptr::null_mut()) };
     assert_eq!(failed, 0, "{}", io::Error::last_os_error());
 }
 
-/// Strikes the thread that made it with SIGALRM, again and again until dropped. `setitimer` would
-/// strike whichever thread the kernel likes, which is the idle main thread.
+/// Sends SIGALRM to the thread that made it, again and again until dropped. With `setitimer` the kernel would
+/// choose the thread, and choose the idle main thread.
 struct Storm(libc::timer_t);
 
 impl Storm {
@@ -168,13 +168,13 @@ impl Drop for Storm {
     }
 }
 
-/// Strikes this thread once, before it returns.
+/// Sends the signal to this thread once, which handles it before this returns.
 fn strike() {
     // SAFETY: a handler is installed.
     assert_eq!(unsafe { libc::raise(libc::SIGALRM) }, 0);
 }
 
-/// A `PerThread` counter may lose such an add, which its documentation says.
+/// A `PerThread` counter may lose such an add, as documented.
 fn on_every_backend_fit_for_handlers(body: impl Fn(&Case)) {
     on_every_backend(|case| {
         if case.backend() != Backend::PerThread {
@@ -202,8 +202,7 @@ fn adds_of_a_handler_and_of_the_code_it_interrupts_are_all_in_the_sum() {
     });
 }
 
-/// The handler finds the lock taken by the very thread that it interrupts: an add that waited for
-/// it would wait for ever.
+/// The thread that the handler interrupts holds the lock: an add that waited for it would never end.
 #[test]
 fn adds_of_a_handler_do_not_wait_for_the_reader_it_interrupts() {
     on_every_backend_fit_for_handlers(|case| {
@@ -247,7 +246,7 @@ fn a_handler_may_make_the_first_add_to_a_counter() {
         for _ in 0..20 {
             let untouched = Untouched::new(case);
             UNTOUCHED.store(ptr::from_ref(&untouched).cast_mut(), SeqCst);
-            // On a thread that has never counted either.
+            // On a thread that has never added, either.
             together(1, |_| {
                 (0..3).for_each(|_| strike());
                 untouched.add(10);
@@ -259,8 +258,7 @@ fn a_handler_may_make_the_first_add_to_a_counter() {
     });
 }
 
-/// The handler strikes at any moment of a lease, of giving it back, and of the first adds in between,
-/// and does all that itself.
+/// The handler interrupts leases, their release, and the first adds in between, and does the same itself.
 #[test]
 fn a_handler_may_interrupt_a_lease_and_lease_itself() {
     on_every_backend_fit_for_handlers(|case| {
@@ -278,8 +276,8 @@ fn a_handler_may_interrupt_a_lease_and_lease_itself() {
     });
 }
 
-/// The handler strikes between the two adds of a record, too, and records itself. A reader at that time
-/// has what is counted in the sum, and nothing is lost.
+/// The handler also interrupts between the two adds of a record, and records itself. Whatever is counted then
+/// is in the sum, and nothing is lost.
 #[test]
 fn a_handler_may_record_between_the_two_adds_of_a_record() {
     const VALUE: u64 = 7;

@@ -1,8 +1,8 @@
-//! The promises at every single instruction: a thread is made to run step by step, and after each
-//! of its instructions a signal handler adds, or has other threads add.
+//! The guarantees at every single instruction: a thread runs step by step, and after each of its instructions
+//! a signal handler adds, or lets other threads add.
 //!
-//! That finds what stress finds only by luck. It also ends every restartable sequence, so that what
-//! goes through `PerCpu` here goes to the spill, but for the adds of the other threads.
+//! That finds what stress finds only by luck. It also aborts every restartable sequence, so adds through
+//! `PerCpu` go to the spill here, except for those of the other threads.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![expect(unsafe_code, reason = "the trap flag is set by hand, the handler through libc")]
@@ -27,7 +27,7 @@ use std::{
 use striped_counter::{Backend, Counter, CounterSet, Histogram, HistogramSnapshot};
 use support::{Case, affinity::Hopper, leaked, on_every_backend, together};
 
-/// What happens after a step, given how many there have been; false ends the stepping.
+/// Called after each step with the number of steps so far; false ends the stepping.
 type Hook = &'static dyn Fn(u64) -> bool;
 
 thread_local! {
@@ -58,7 +58,7 @@ fn install_handler() {
     assert_eq!(failed, 0);
 }
 
-/// Steps end when it is dropped.
+/// Steps until it is dropped.
 struct Stepping;
 
 impl Stepping {
@@ -81,7 +81,7 @@ impl Drop for Stepping {
     }
 }
 
-/// Runs `body` step by step, with `hook` after each; returns how many there were, too.
+/// Runs `body` step by step, with `hook` after each; returns the number of steps and the result.
 fn stepped<T>(hook: impl Fn(u64) -> bool + 'static, body: impl FnOnce() -> T) -> (u64, T) {
     let stepping = Stepping::start(leaked(hook));
     let result = body();
@@ -89,13 +89,13 @@ fn stepped<T>(hook: impl Fn(u64) -> bool + 'static, body: impl FnOnce() -> T) ->
     (STEPS.get(), result)
 }
 
-/// The only test under way: thread numbers are the process's.
+/// Waits for other tests to end: thread numbers belong to the process.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A counter of `case`'s settings that has been touched, and lives as long as a hook does.
+/// Leaks a counter of `case`'s settings that has been added to.
 fn touched(case: &Case) -> &'static Counter {
     let counter = leaked(case.counter());
     counter.add(0);
@@ -107,8 +107,8 @@ mod handlers {
 
     const HANDLERS_ADD: u64 = 1 << 20;
 
-    /// Has a new thread `add` three times, of which the first is interrupted as well. The sum that is
-    /// to be expected after that many steps, at each of which the handler adds, too.
+    /// Calls `add` three times on a new thread, step by step, with an `add` by the handler at each step.
+    /// Returns the expected sum.
     fn interrupted(add: &'static (dyn Fn(u64) + Sync)) -> u64 {
         let hook = |_| {
             add(HANDLERS_ADD);
@@ -124,7 +124,7 @@ mod handlers {
         let _turn = alone();
         on_every_backend(|case| {
             if case.backend() == Backend::PerThread {
-                return; // Such adds may be lost, which its documentation says.
+                return; // Such adds may be lost, as documented.
             }
             let counter = touched(case);
             let expected = interrupted(leaked(|n| counter.add(n)));
@@ -132,7 +132,7 @@ mod handlers {
         });
     }
 
-    /// Through `PerThread` too: an operation that is not counted would have a snapshot wait for ever.
+    /// Through `PerThread`, too: an operation that is not counted as ended would keep a snapshot waiting.
     #[test]
     fn adds_to_a_locked_set_are_exact_when_a_handler_adds_at_any_of_their_instructions() {
         let _turn = alone();
@@ -149,7 +149,7 @@ mod handlers {
         });
     }
 
-    /// The values that are recorded here: 1 of them, and the handler's.
+    /// The values recorded by the thread and by the handler.
     #[track_caller]
     fn assert_all_counted_is_in_the_sum(total: &HistogramSnapshot) {
         let each = |one: bool| if one { 1 } else { HANDLERS_ADD };
@@ -158,7 +158,7 @@ mod handlers {
         assert!(worth <= sum, "{worth} counted, and a sum of {sum}");
     }
 
-    /// By a lease of a line, and by a chunk of its own.
+    /// One leases a line, the other one has a chunk of its own.
     fn histograms(case: &Case) -> [&'static Histogram; 2] {
         let builder = case.set(Histogram::builder());
         [builder.bounds(&[1]), builder].map(|builder| {
@@ -168,13 +168,13 @@ mod handlers {
         })
     }
 
-    /// Between the two adds of a record, too.
+    /// Also between the two adds of a record.
     #[test]
     fn records_are_exact_when_a_handler_records_at_any_of_their_instructions() {
         let _turn = alone();
         on_every_backend(|case| {
             if case.backend() == Backend::PerThread && !case.read_lock {
-                return; // Such adds may be lost, which its documentation says.
+                return; // Such adds may be lost, as documented.
             }
             for histogram in histograms(case) {
                 let expected = interrupted(leaked(|n| histogram.record(n)));
@@ -207,7 +207,7 @@ mod handlers {
     fn the_sum_includes_whatever_a_handler_records_at_every_instruction_of_a_read() {
         let _turn = alone();
         on_every_backend(|case| {
-            // In a build without optimization the larger one takes very many instructions.
+            // Without optimization the larger one takes very many instructions.
             let [histogram, _] = histograms(case);
             let hook = |_| {
                 histogram.record(HANDLERS_ADD);
@@ -221,7 +221,7 @@ mod handlers {
         });
     }
 
-    /// As a section that ends before the store would do: the handler is whoever runs there next.
+    /// As if the section ended before the store: the handler stands for the next thread on the CPU.
     #[test]
     fn seeded_a_store_split_from_its_load_loses_what_a_handler_adds_in_between() {
         static CELL: AtomicU64 = AtomicU64::new(0);
@@ -257,26 +257,26 @@ mod handlers {
         });
     }
 
-    /// How many shards a `PerThread` counter has after a new thread has added to it.
+    /// Returns how many shards a `PerThread` counter has after a new thread has added to it.
     fn shards_for_one_more_thread() -> usize {
         let counter = Counter::builder().backend(Backend::PerThread).build();
         together(1, |_| (0..2).for_each(|_| counter.inc()));
         counter.shards()
     }
 
-    /// A thread that has a number, and gives it back when it is dropped.
+    /// A thread that holds a number until it is dropped.
     struct Parked(Option<(mpsc::Sender<()>, thread::JoinHandle<()>)>);
 
     impl Parked {
         fn new(counter: &'static Counter) -> Self {
             let (leave, left) = mpsc::channel();
-            let (tell, told) = mpsc::channel();
+            let (sender, receiver) = mpsc::channel();
             let thread = thread::spawn(move || {
                 counter.add(0);
-                tell.send(()).unwrap();
+                sender.send(()).unwrap();
                 let _ = left.recv();
             });
-            told.recv().unwrap();
+            receiver.recv().unwrap();
             Self(Some((leave, thread)))
         }
     }
@@ -289,7 +289,7 @@ mod handlers {
         }
     }
 
-    /// As many threads as it takes for one more to need the last shard before there must be more.
+    /// Parks so many threads that the next one needs the last shard that there is.
     fn crowd(counter: &'static Counter) -> Vec<Parked> {
         let (before, mut crowd) = (shards_for_one_more_thread(), Vec::new());
         while shards_for_one_more_thread() == before {
@@ -299,8 +299,8 @@ mod handlers {
         crowd
     }
 
-    /// Has a new thread add to `counter`, and a handler to `handlers` after so many steps of that.
-    /// Whether there were so many.
+    /// Adds to `counter` on a new thread, and to `handlers` in a handler after that many steps. Returns
+    /// whether there were that many.
     fn first_add_struck_at(
         strike: u64,
         counter: &'static Counter,
@@ -323,15 +323,15 @@ mod handlers {
         HANDLERS.inc();
         let crowd = crowd(&THREADS);
         let before = shards_for_one_more_thread();
-        // Every 15th instruction, until an add is over before its strike: how many it takes, nobody
-        // can tell, since the ends of other tests' threads change which number is free.
+        // Every 15th instruction, until an add ends before it is interrupted. The number of instructions
+        // varies, since threads of other tests that end change which number is free.
         let mut strikes = 0;
         while first_add_struck_at(1 + 15 * strikes, &THREADS, &HANDLERS) {
             strikes += 1;
         }
         assert!(strikes > 5, "only {strikes} strikes");
         assert_eq!((HANDLERS.sum(), THREADS.sum()), (1 + strikes, 1 + strikes));
-        // Or fewer: the thread of a test that is over may have been there before, and has ended since.
+        // Or fewer: a thread of an earlier test may have ended meanwhile.
         assert!(shards_for_one_more_thread() <= before, "numbers are lost");
         drop(crowd);
     }
@@ -342,16 +342,16 @@ mod other_threads {
 
     const HIGH: u64 = 1 << 32;
 
-    /// Two threads that add when they are told to: the one 1, the other [`HIGH`], in turn.
+    /// Two threads that add on demand and in turn: one of them 1, the other one [`HIGH`].
     struct Pair {
         counter: &'static Counter,
-        /// Even: nobody's. Odd: that of the one or the other.
+        /// Even between turns, odd during the turn of one of them.
         turn: AtomicU64,
         stop: AtomicBool,
     }
 
     impl Pair {
-        /// The true count after so many adds.
+        /// Returns the true count after that many adds.
         fn count(adds: u64) -> u64 {
             adds.div_ceil(2) + adds / 2 * HIGH
         }
@@ -360,7 +360,7 @@ mod other_threads {
             self.turn.load(Acquire) / 2
         }
 
-        /// Has one of the two add, and waits until it has.
+        /// Lets one of the two add, and waits until it has.
         fn add(&self) {
             let turn = self.turn.load(Acquire);
             self.turn.store(turn + 1, Release);
@@ -369,7 +369,7 @@ mod other_threads {
             }
         }
 
-        fn add_when_told(&self, which: u64) {
+        fn add_on_demand(&self, which: u64) {
             let _pinned = Hopper::pinned(usize::from(which == 1));
             while !self.stop.load(Relaxed) {
                 let turn = self.turn.load(Acquire);
@@ -383,20 +383,20 @@ mod other_threads {
         }
     }
 
-    /// After how many instructions there are how many adds, so that there are some between one load
-    /// of a cell and the next: an optimized read has few instructions in all, one that is not has
-    /// very many, and every add waits for another thread to have its turn.
+    /// How many instructions there are between adds, and how many adds, so that there are some between one
+    /// load of a cell and the next. An optimized read has few instructions, an unoptimized one very many, and
+    /// each add waits for another thread.
     const STRIDE: u64 = if cfg!(debug_assertions) { 3 } else { 1 };
     const ADDS: u64 = if cfg!(debug_assertions) { 1 } else { 4 };
 
-    /// Runs `read`, with adds of other threads all along; how many adds there had been before and
-    /// after, and what was read.
+    /// Runs `read` while other threads add; returns the number of adds before it, its result, and the number
+    /// of adds after it.
     fn read_slowly(counter: &'static Counter, read: impl FnOnce() -> u64) -> (u64, u64, u64) {
         let (turn, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let pair = leaked(Pair { counter, turn, stop });
         thread::scope(|scope| {
             for which in [0, 1] {
-                scope.spawn(move || pair.add_when_told(which));
+                scope.spawn(move || pair.add_on_demand(which));
                 pair.add();
             }
             let hook = |step| {
@@ -412,12 +412,12 @@ mod other_threads {
         })
     }
 
-    /// Whether `sum` is the true count at one moment.
+    /// Returns whether `sum` was the true count at one moment.
     fn is_whole((before, sum, after): (u64, u64, u64)) -> bool {
         (before..=after).any(|adds| sum == Pair::count(adds))
     }
 
-    /// Would never come back if an add waited for a reader.
+    /// Would never end if an add waited for a reader.
     #[test]
     fn a_sum_is_within_its_bounds_and_a_locked_one_not_torn_while_others_add() {
         let _turn = alone();
@@ -444,7 +444,7 @@ mod other_threads {
         });
     }
 
-    /// The seeded bug: one collect, without the lock. On `PerCpu` it takes two CPUs.
+    /// The seeded bug: one collect, without the lock. On `PerCpu` that needs two CPUs.
     #[test]
     fn seeded_an_unlocked_sum_is_torn() {
         let _turn = alone();

@@ -10,7 +10,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All Rust files under `directory`, but for those of unit tests and models.
+/// Returns all Rust files under `directory`, except unit tests and models.
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let entries = entries
@@ -19,7 +19,7 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     nested.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// How often each file says `what`, of those that do.
+/// Returns how often each file contains `what`, without the files that do not.
 fn counts(what: &str) -> BTreeMap<String, usize> {
     let count = |path: PathBuf| {
         let count = fs::read_to_string(&path).unwrap().matches(what).count();
@@ -29,7 +29,7 @@ fn counts(what: &str) -> BTreeMap<String, usize> {
     sources(&root().join("src")).into_iter().filter_map(count).collect()
 }
 
-/// The table: lines that begin with a file and a number.
+/// Returns the table: lines that begin with a file and a number.
 fn documented() -> BTreeMap<String, usize> {
     let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
     let row = |line: &str| {

@@ -83,9 +83,9 @@ use timer::nanoseconds;
 /// The count is the sum of the buckets, so the two cannot disagree. The sum of the values and the
 /// bucket are two adds, so a read may come between them:
 ///
-/// - A [`total`](Self::total) has in its sum every value that it has in its buckets. So does a
-///   snapshot, provided that [`take`](Self::take) is not used. Whatever the sum has beyond that was
-///   recorded during the read.
+/// - A [`total`](Self::total) has in its sum every value that it has in its buckets. The same goes
+///   for a snapshot, provided that [`take`](Self::take) is not used. Whatever the sum has beyond
+///   that was recorded during the read.
 /// - With [`read_lock(true)`](Builder::read_lock) buckets and sum are always of one moment.
 /// - Without it, a [`take`](Self::take) or a delta during a record may include the value in its
 ///   count, and leave it to the previous take or delta in the sum; and so may a snapshot after such
@@ -230,6 +230,12 @@ impl Histogram {
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.group.matrix.backend()
+    }
+
+    /// Returns whether this was built with [`read_lock(true)`](Builder::read_lock).
+    #[must_use]
+    pub fn has_read_lock(&self) -> bool {
+        self.group.matrix.settings().is_linearizable()
     }
 
     /// Returns the number of shards, or before the first record the number that there will be.

@@ -1,6 +1,7 @@
 //! Many counters in one matrix.
 
 use crate::{
+    api::iter::Iter,
     build_error::BuildError,
     builder::Builder,
     index::{SetIndex, in_range},
@@ -11,7 +12,7 @@ use std::fmt;
 
 mod handles;
 
-pub use handles::{CounterRef, Iter, SetDeltas};
+pub use handles::{CounterRef, SetDeltas};
 
 /// A set of counters in shared shards, each known by its index.
 ///
@@ -155,7 +156,7 @@ impl CounterSet {
         for &(index, _) in adds {
             self.checked(index);
         }
-        self.matrix.add_all(adds);
+        self.matrix.add_all(adds.iter().map(|&(index, n)| (index.index(), n)));
     }
 
     /// Returns the total of the counter at `index`, less what has been taken; see

@@ -14,7 +14,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// The name is OpenTelemetry's, and the value is called a *level*. It is built like a
 /// [`Counter`](crate::Counter), and as fast: ups and downs are counted in two cells of the same
 /// shard, which only grow, and a [`sum`](Self::sum) subtracts one total from the other. The level
-/// is an `i64` and wraps around at 2^64, in debug builds too.
+/// is an `i64` and wraps around, in debug builds too.
 ///
 /// ```
 /// use striped_counter::UpDownCounter;
@@ -55,6 +55,8 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// | not set | It looks a few times, without a lock, for a moment in which nothing went down. If there is none, it reads under the lock, and adds go to one shared atomic until it is done. |
 /// | `true` | It always reads under the lock, and is the level at one moment. |
 /// | `false` | It never waits and never diverts adds. After a few looks it returns the best one, which may be too high, by no more than what went down during the call. |
+///
+/// A sum may be wrong if 2^63 or more is added or subtracted during the call.
 ///
 /// # Never negative
 ///

@@ -107,7 +107,7 @@ fn adders_a_line(subject: Name, threads: usize) -> usize {
 
 /// Returns whether the cost of a transfer can be derived from `threads` threads on `cpus` CPUs.
 /// Each has to have a CPU; otherwise they take turns, and use the line without a transfer.
-pub(crate) fn tells_transfer(threads: usize, cpus: usize) -> bool {
+pub(crate) fn shows_transfer(threads: usize, cpus: usize) -> bool {
     (2..=cpus).contains(&threads)
 }
 
@@ -144,7 +144,7 @@ impl Measured<'_> {
 
     /// Derives the cost of a transfer from the largest number of threads that had a CPU each.
     fn transfer(&self, cpus: usize) -> Option<f64> {
-        let contended = self.rows().filter(|row| row.0.atomic() && tells_transfer(row.1, cpus));
+        let contended = self.rows().filter(|row| row.0.atomic() && shows_transfer(row.1, cpus));
         let (_, threads, cost) = contended.max_by_key(|row| row.1)?;
         Some(cost / float(threads as u64))
     }

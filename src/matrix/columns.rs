@@ -36,7 +36,7 @@ pub(crate) trait Columns {
     /// if there is no memory.
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>>;
 
-    /// Returns a lease, which must not be used afterwards.
+    /// Gives a lease back, which must not be used afterwards.
     fn give_back(&self, lease: Lease<'_>);
 
     /// Adds `n`, meant for `column`, to the spill, with release, for the acquire in `spilled`. The
@@ -74,7 +74,7 @@ pub(super) fn lease_of_pool(width: Width, columns: usize, demand: Demand<'_>) ->
     Some(lease)
 }
 
-/// Returns a lease from [`lease_of_pool`] to its pool.
+/// Gives a lease from [`lease_of_pool`] back to its pool.
 pub(super) fn give_back_to_pool(lease: Lease<'_>) {
     pools().get(lease.pool()).release(lease.first());
 }

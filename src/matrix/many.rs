@@ -11,7 +11,6 @@ use super::{
     rows::{CELLS, HEADERS, Lease, TRACKED_COLUMNS, TRACKED_HEADERS},
 };
 use crate::{
-    index::SetIndex,
     membarrier,
     settings::MAX_LEN,
     sync::{Ordering, const_fn},
@@ -67,16 +66,26 @@ impl Many {
         }
     }
 
+    /// Makes each pair of ups and downs, if the columns are levels, one of the level and zero.
+    pub(super) fn subtract_downs(&self, columns: &mut [u64]) {
+        if self.paired {
+            for pair in columns.chunks_exact_mut(2) {
+                pair[0] = pair[0].wrapping_sub(pair[1]);
+                pair[1] = 0;
+            }
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Returns the column at `index`, which was in range when it was checked. If
-    /// [`SetIndex::index`] returns something else this time, returns a column that is in range.
+    /// Returns `column`, which was in range when its index was checked. If
+    /// [`SetIndex::index`](crate::SetIndex::index) returned something else since, returns one that is.
     #[inline(always)]
-    pub(super) fn column(&self, index: impl SetIndex) -> usize {
-        index.index().min(self.len() - 1)
+    pub(super) fn in_range(&self, column: usize) -> usize {
+        column.min(self.len() - 1)
     }
 
     /// Returns the column that counts the operations begun.

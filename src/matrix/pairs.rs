@@ -42,7 +42,7 @@ impl Matrix<Many> {
 
     #[inline(never)]
     fn operate_pair(&self, first: Add, second: Add) {
-        self.operate(&[first, second]);
+        self.operate([first, second].into_iter());
     }
 
     /// Makes two adds, each of which finds its own row.

@@ -7,8 +7,8 @@
 //! lease.
 //!
 //! A *mapping* has many chunks. It begins with a header and two bitmaps: which leases are taken,
-//! and which ever were. Each mapping is twice as large as the one before, and none is ever returned
-//! to the system.
+//! and which ever were. Each mapping is twice as large as the one before, up to a limit, and none
+//! is ever returned to the system.
 //!
 //! Everything here may run in a signal handler, in the child of a fork, and within the allocator: a
 //! lease is claimed by `fetch_or`, a mapping is published by compare-and-swap, and neither ever
@@ -124,7 +124,7 @@ impl Pool {
         None
     }
 
-    /// Returns a lease, which only the caller had and no longer uses.
+    /// Releases a lease, which only the caller had and no longer uses.
     pub(super) fn release(&self, first: NonNull<AtomicU64>) {
         for mapping in self.mappings() {
             if let Some(lease) = mapping.lease_at(first) {
@@ -179,7 +179,7 @@ impl Width {
 
 /// How many numbers of rows have pools: the default of the writers, and each power of two up to the
 /// number of all threads.
-const SIZES: usize = if CELLS == 16 { MAX_THREADS.ilog2() as usize + 1 } else { 5 };
+const SIZES: usize = if CELLS == 16 { MAX_THREADS.ilog2() as usize + 2 } else { 6 };
 
 /// The pools of the process.
 pub(super) struct Pools([Pool; 4 * 3 * SIZES]);
@@ -196,18 +196,22 @@ impl Pools {
     }
 
     /// Returns the number and the shape of the pool with at least `rows` rows for such leases. The
-    /// writers have `default_rows` rows unless more are requested.
+    /// writers have `default_rows` rows unless others are requested.
+    ///
+    /// Fewer rows than the default have the default's pool, except those of stripes: the writers of a
+    /// stripe depend on how many there are, and those of two pools would share its lines.
     pub(super) fn find(
         writers: Writers,
         width: Width,
         rows: usize,
         default_rows: usize,
     ) -> (u8, Shape) {
-        let (size, rows) = if rows <= default_rows {
+        let is_default = rows == default_rows;
+        let (size, rows) = if is_default || rows < default_rows && writers != Writers::Stripe {
             (0, default_rows)
         } else {
             let rows = rows.next_power_of_two();
-            (rows.ilog2() as usize, rows)
+            (rows.ilog2() as usize + 1, rows)
         };
         let number = (writers as usize * 3 + width as usize) * SIZES + size;
         const { assert!(4 * 3 * SIZES <= u8::MAX as usize) };

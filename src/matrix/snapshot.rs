@@ -29,11 +29,11 @@ use super::{
     rows::{Lease, add_cell},
 };
 use crate::{
-    index::SetIndex,
     lock::Guard,
     membarrier,
     sync::{Ordering, yield_now},
 };
+use std::iter;
 
 /// Adjacent columns that are read together.
 #[derive(Clone, Copy)]
@@ -105,18 +105,18 @@ impl Matrix<Many> {
     /// stack.
     #[inline(never)]
     fn operate_one(&self, column: usize, n: u64) {
-        self.operate(&[(column, n)]);
+        self.operate(iter::once((column, n)));
     }
 
-    /// Adds all of `adds`, as one operation if the set is tracked.
+    /// Adds all of `adds`, pairs of a column and what to add, as one operation if the set is tracked.
     #[inline(always)]
-    pub(crate) fn add_all<I: SetIndex>(&self, adds: &[(I, u64)]) {
+    pub(crate) fn add_all(&self, adds: impl Iterator<Item = (usize, u64)> + Clone) {
         if self.columns().tracked() {
             return self.operate(adds);
         }
         let shard = self.shard();
-        for &(index, n) in adds {
-            shard.add(self.columns().column(index), n);
+        for (column, n) in adds {
+            shard.add(self.columns().in_range(column), n);
         }
     }
 
@@ -136,7 +136,7 @@ impl Matrix<Many> {
 
     /// Adds all of `adds`, out of line: it is many adds long, and each of them is inlined.
     #[inline(never)]
-    pub(super) fn operate<I: SetIndex>(&self, adds: &[(I, u64)]) {
+    pub(super) fn operate(&self, adds: impl Iterator<Item = (usize, u64)> + Clone) {
         // The cut need not wait for an operation that begins while adds are diverted.
         let mut diverted = self.is_diverted();
         if !diverted {
@@ -145,8 +145,8 @@ impl Matrix<Many> {
             membarrier::light();
             diverted = self.is_diverted();
             if !diverted {
-                for &(index, n) in adds {
-                    operation.shard.add(self.columns().column(index), n);
+                for (column, n) in adds.clone() {
+                    operation.shard.add(self.columns().in_range(column), n);
                 }
             }
         }
@@ -158,9 +158,9 @@ impl Matrix<Many> {
     /// Performs an operation that may not touch a shard at the moment.
     #[cold]
     #[inline(never)]
-    fn operate_slow<I: SetIndex>(&self, adds: &[(I, u64)]) {
+    fn operate_slow(&self, adds: impl Iterator<Item = (usize, u64)>) {
         self.prepare();
-        let adds = adds.iter().map(|&(index, n)| (self.columns().column(index), n));
+        let adds = adds.map(|(column, n)| (self.columns().in_range(column), n));
         self.columns().spill_all(self.oldest(), adds);
     }
 
@@ -197,12 +197,16 @@ impl Matrix<Many> {
     }
 
     /// Writes the sums of the columns of `span` to `sums`, and starts the columns again from zero.
+    ///
+    /// Levels are only taken from a tracked set: what has been taken of a level is noted as a whole
+    /// in the column of its ups, and an error of an unlocked read would stay in it.
     pub(crate) fn take_all(&self, span: Span, sums: &mut [u64]) {
         sums.fill(0);
         // Without a lease nothing was ever added.
         let Ok(lock) = self.lock() else { return };
         if self.columns().tracked() {
             self.add_cut(&lock, span, sums);
+            self.columns().subtract_downs(sums);
         } else {
             self.add_unlocked(span, sums);
         }

@@ -130,7 +130,7 @@ fn operations_on_a_tracked_set_count_themselves_in_and_out() {
             matrix.backend() == Backend::PerCpu && membarrier::ends_sections();
         let single = if ended_by_membarrier { 0 } else { 10 };
         assert_eq!(operations(), [single; 2], "{backend}");
-        (0..5).for_each(|_| matrix.add_all(&[(0, 1), (1, 1)]));
+        (0..5).for_each(|_| matrix.add_all([(0, 1), (1, 1)].into_iter()));
         assert_eq!(operations(), [single + 5; 2], "{backend}");
         assert_eq!([0, 1].map(|column| matrix.sum(column)), [16, 5], "{backend}");
     }

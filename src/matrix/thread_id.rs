@@ -50,7 +50,7 @@ impl<const WORDS: usize> Numbers<WORDS> {
         None
     }
 
-    /// Returns `number`.
+    /// Releases `number`.
     pub(super) fn release(&self, number: usize) {
         // Release: partners the acquire in `claim_in`.
         self.0[number / 64].fetch_and(!(1 << (number % 64)), Ordering::Release);

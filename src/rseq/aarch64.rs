@@ -46,10 +46,10 @@ pub(super) const SIGNATURE: u32 = 0xd428_bc00;
 macro_rules! section {
     ($check_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {{
         let place: usize;
-        // SAFETY: the caller ensures that the row of the commit has the cell, since the row is
-        // below the limit. The thread may write its own descriptor's address to its area, whatever
-        // another library left there: that library's section has ended, or this would not run. The
-        // stack is not touched.
+        // SAFETY: the row of the commit is below the limit, so the caller ensures that it has the
+        // cell. The thread may write its own descriptor's address to its area, whatever another
+        // library left there: that library's section has ended, or this would not run. The stack is
+        // not touched.
         unsafe {
             asm!(
                 descriptor!(),
@@ -60,7 +60,7 @@ macro_rules! section {
                 // The descriptor's address.
                 "adrp x16, 9b",
                 "add x16, x16, :lo12:9b",
-                // Arm: from the very next instruction on, the kernel knows.
+                // Arm: the kernel watches from the next instruction on.
                 "str x16, [{place}, {rseq_cs}]",
                 "2:",
                 disarm!(),
@@ -71,7 +71,7 @@ macro_rules! section {
                 "mov {place}, xzr",
                 "b.hs 3f",
                 delay!(7),
-                // From the row's number to the cell.
+                // Compute the cell's address from the row's number.
                 $to_cell,
                 delay!(8),
                 "ldr x16, [{place}]",

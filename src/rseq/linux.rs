@@ -66,7 +66,8 @@ mod abi {
     pub(super) const RSEQ_CS: u32 = 8;
     pub(super) const MM_CID: u32 = 24;
 
-    /// `struct rseq` up to and with `mm_cid`, as the kernel reports it since Linux 6.3.
+    /// The size of `struct rseq` up to and including `mm_cid`, as the kernel reports it since Linux
+    /// 6.3.
     pub(super) const SIZE_WITH_MM_CID: u64 = 28;
     const _: () = assert!(SIZE_WITH_MM_CID == MM_CID as u64 + 4);
 

@@ -37,17 +37,17 @@ macro_rules! section {
         $($operands:tt)*
     ) => {{
         let cell: usize;
-        // SAFETY: the caller ensures that the row of the commit has the cell, since the row is
-        // below the limit. The thread may write its own descriptor's address to its area, whatever
-        // another library left there: that library's section has ended, or this would not run. The
-        // stack is not touched.
+        // SAFETY: the row of the commit is below the limit, so the caller ensures that it has the
+        // cell. The thread may write its own descriptor's address to its area, whatever another
+        // library left there: that library's section has ended, or this would not run. The stack is
+        // not touched.
         unsafe {
             asm!(
                 descriptor!(),
                 delay!(0),
                 // The descriptor's address, for a store that needs it in a register.
                 "lea {cell}, [rip + 9b]",
-                // Arm: from the very next instruction on, the kernel knows.
+                // Arm: the kernel watches from the next instruction on.
                 "mov fs:[{area} + {rseq_cs} - {bias}], {cell}",
                 "2:",
                 disarm!(),
@@ -61,7 +61,7 @@ macro_rules! section {
                 // There is no row with this number at the moment.
                 "jae 7f",
                 delay!(6),
-                // From the row's number to the cell.
+                // Compute the cell's address from the row's number.
                 $to_cell,
                 delay!(8),
                 // The register of the area is no longer needed.

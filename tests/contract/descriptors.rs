@@ -1,4 +1,5 @@
-//! What the kernel asks of the descriptors of restartable sequences, of the library as it is shipped.
+//! The descriptors of restartable sequences have the form that the kernel checks, in the library as it is
+//! built.
 
 #![cfg(all(
     any(target_arch = "x86_64", target_arch = "aarch64"),
@@ -36,7 +37,7 @@ unsafe extern "C" {
 
 #[test]
 fn every_descriptor_has_the_form_that_the_kernel_checks() {
-    // Both sections are linked in, whether they can be run here or not.
+    // Both sections are linked in, even where they cannot run.
     Counter::new().inc();
     CounterSet::new(2).inc(1);
     let (first, end) = (&raw const FIRST, &raw const END);
@@ -51,7 +52,7 @@ fn every_descriptor_has_the_form_that_the_kernel_checks() {
         let section = descriptor.start..descriptor.start + descriptor.length;
         assert!(!section.contains(&descriptor.abort), "the handler is outside of the section");
         let signature = ptr::with_exposed_provenance::<u32>(descriptor.abort - 4);
-        // SAFETY: the signature stands right before the handler, in readable text.
+        // SAFETY: the signature is right before the handler, in readable memory.
         assert_eq!(unsafe { signature.read_unaligned() }, SIGNATURE);
     }
 }

@@ -1,7 +1,7 @@
-//! Promise 4: a locked sum is the true count at one moment, for adds of any size.
+//! Guarantee 4: a locked sum is the true count at one moment, for adds of any size.
 //!
-//! Writers add 1 and then 2^32, in strict alternation. The true count has as many of the one as of
-//! the other, or one more 1; a sum that says otherwise is torn: put together from several moments.
+//! Writers add 1 and 2^32 in strict alternation. The true count has the same number of both, or one more 1;
+//! any other sum is torn: it was put together from several moments.
 
 use crate::support::{Stop, affinity::Hopper, on_every_backend};
 use std::{
@@ -20,17 +20,17 @@ use striped_counter::{Backend, Counter};
 
 const HIGH: u64 = 1 << 32;
 
-/// Where the writers run, as seen from the reader.
+/// Where the writers run, relative to the reader.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Writers {
-    /// The reader is stopped in the middle of its sum, for any number of adds.
+    /// The reader is preempted in the middle of its sum, for any number of adds.
     OnTheSameCpu,
-    /// Adds land during the sum, a few at the most.
+    /// A few adds at most land during a sum.
     OnAnotherCpu,
 }
 
 impl Writers {
-    /// How often the reader must see the sum change: a matter of time slices on the same CPU.
+    /// Returns how often the reader must see the sum change: on the same CPU only once per time slice.
     fn changes(self) -> usize {
         match self {
             Self::OnTheSameCpu => 30,
@@ -44,7 +44,7 @@ fn is_torn(sum: u64) -> bool {
     low != high && low != high + 1
 }
 
-/// Calls `read` until it has returned so many sums that differ from the one before; the torn ones.
+/// Calls `read` until its result has changed that often, and returns the torn sums.
 fn torn_sums(changes: usize, mut read: impl FnMut() -> u64) -> Vec<u64> {
     let (mut last, mut seen, mut torn) = (0, 0, Vec::new());
     while seen < changes {
@@ -54,13 +54,13 @@ fn torn_sums(changes: usize, mut read: impl FnMut() -> u64) -> Vec<u64> {
             torn.extend(Some(sum).filter(|&sum| is_torn(sum)));
         }
         last = sum;
-        // Adds are diverted while a locked sum is under way; let some of them find their shards.
+        // Adds are diverted while a locked sum is under way; let some of them reach their shards.
         (0..20).for_each(|_| hint::spin_loop());
     }
     torn
 }
 
-/// Two threads that take turns at a counter until they are stopped.
+/// Two threads that take turns adding to a counter until they are stopped.
 #[derive(Default)]
 struct Turns {
     turn: AtomicU64,
@@ -68,7 +68,7 @@ struct Turns {
 }
 
 impl Turns {
-    /// Adds `n` at every turn of this thread: the even or the odd ones.
+    /// Adds `n` in each turn of this thread: the even or the odd ones.
     fn add_in_turn(&self, counter: &Counter, parity: u64, n: u64) {
         loop {
             let turn = self.turn.load(Acquire);
@@ -85,15 +85,15 @@ impl Turns {
     }
 }
 
-/// Runs `body` while two threads alternate on `counter`, of which the one that adds 1 came first,
-/// then a crowd of others, and then the one that adds [`HIGH`], so that their shards lie apart.
+/// Runs `body` while two threads alternate on `counter`. The one that adds 1 starts first, then a crowd of
+/// others, and then the one that adds [`HIGH`], so that their shards are far apart.
 fn while_two_alternate<T>(counter: &Counter, writers: Writers, body: impl FnOnce() -> T) -> T {
     const CROWD: usize = 30;
     let (turns, leave) = (&Turns::default(), &Barrier::new(CROWD + 1));
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let settle = || {
         counter.add(0);
-        tell.send(()).unwrap();
+        sender.send(()).unwrap();
     };
     thread::scope(|scope| {
         let (_stop, _pinned) = (Stop(&turns.stop), Hopper::pinned(0));
@@ -103,7 +103,7 @@ fn while_two_alternate<T>(counter: &Counter, writers: Writers, body: impl FnOnce
                 settle();
                 turns.add_in_turn(counter, parity, n);
             });
-            told.recv().unwrap();
+            receiver.recv().unwrap();
         };
         start(0, 1);
         for _ in 0..CROWD {
@@ -111,7 +111,7 @@ fn while_two_alternate<T>(counter: &Counter, writers: Writers, body: impl FnOnce
                 settle();
                 leave.wait();
             });
-            told.recv().unwrap();
+            receiver.recv().unwrap();
         }
         start(1, HIGH);
         leave.wait();
@@ -119,8 +119,8 @@ fn while_two_alternate<T>(counter: &Counter, writers: Writers, body: impl FnOnce
     })
 }
 
-/// Has `body` count torn sums of a counter that two threads write to, on every backend with a read
-/// lock; there must be none.
+/// Panics if `read` returns torn sums of a counter that two threads write to, on any backend with a read
+/// lock.
 fn assert_never_torn(read: impl Fn(&Counter, usize) -> Vec<u64>) {
     on_every_backend(|case| {
         for writers in [Writers::OnTheSameCpu, Writers::OnAnotherCpu] {
@@ -160,8 +160,8 @@ fn locked_deltas_add_up_to_the_count_at_one_moment() {
     });
 }
 
-/// The seeded bug: without the lock, a sum is one collect. If no such sum is torn, the tests above
-/// show nothing. On `PerCpu`, `tests/stepping.rs` has it.
+/// The seeded bug: without the lock, a sum is one collect. If no such sum were torn, the tests above would
+/// prove nothing. For `PerCpu` see `tests/stepping.rs`.
 #[test]
 fn seeded_an_unlocked_sum_is_torn() {
     if cfg!(not(target_os = "linux")) {
@@ -171,8 +171,8 @@ fn seeded_an_unlocked_sum_is_torn() {
         Counter::builder().backend(Backend::Striped).shards(64),
         Counter::builder().backend(Backend::PerThread),
     ] {
-        // The scheduler may leave a reader alone for a batch or two; and where threads of other tests
-        // have the numbers in between, the two may share a stripe, until others take their place.
+        // The scheduler may not preempt a reader for a batch or two. And if threads of other tests hold the
+        // numbers in between, the two writers may share a stripe, until other threads take their place.
         let torn = (0..100).any(|_| {
             let counter = builder.build();
             while_two_alternate(&counter, Writers::OnTheSameCpu, || {
@@ -183,7 +183,7 @@ fn seeded_an_unlocked_sum_is_torn() {
     }
 }
 
-/// Runs `body` while a writer changes its CPU between any two adds: on `PerCpu`, its shard.
+/// Runs `body` while a writer moves to another CPU, and so on `PerCpu` to another shard, after each add.
 fn while_one_hops<T>(counter: &Counter, body: impl FnOnce() -> T) -> T {
     let turns = &Turns::default();
     thread::scope(|scope| {
@@ -207,7 +207,7 @@ fn a_locked_sum_never_has_an_add_after_a_migration_without_the_one_before() {
         if case.read_lock {
             let counter = case.counter();
             let sum = || {
-                // The writer comes to this CPU too, and is not to wait for a time slice.
+                // The writer runs on this CPU too, and should not wait for a time slice.
                 thread::yield_now();
                 counter.sum()
             };

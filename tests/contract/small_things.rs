@@ -1,4 +1,4 @@
-//! What adopters reach for: an initial value, a maximum, a look at a limit, and a counter of one's own.
+//! Initial values, maxima, comparisons with a limit, and counters owned exclusively.
 
 use crate::support::{add_amounts, on_every_backend, together};
 use striped_counter::{Counter, UpDownCounter};
@@ -38,7 +38,7 @@ fn the_largest_of_concurrent_raises_wins() {
 fn at_least_agrees_with_a_comparison_of_the_sum() {
     on_every_backend(|case| {
         for _ in 0..2 {
-            // The second takes the place of the first, whose counts are no business of it.
+            // The second reuses the columns of the first, and must not see its counts.
             let counter = case.counter();
             assert!(counter.at_least(0) && !counter.at_least(1), "untouched");
             together(6, |thread| add_amounts(&counter, thread, 10));
@@ -57,7 +57,7 @@ fn at_least_agrees_with_a_comparison_of_the_sum() {
     });
 }
 
-/// As soon as it is, at any time afterwards, and by whichever thread.
+/// On any thread, as soon as the count is reached and at any time afterwards.
 #[test]
 fn at_least_stays_true_while_others_add() {
     on_every_backend(|case| {
@@ -89,4 +89,38 @@ fn a_counter_owned_exclusively_can_be_set() {
             assert_eq!((counter.sum(), level.sum()), (n.cast_unsigned(), -n));
         }
     });
+}
+
+/// What it is lowered by counts as taken: a look at a limit, exporters and cursors are not deceived.
+#[test]
+fn a_counter_that_is_set_to_less_keeps_its_total() {
+    on_every_backend(|case| {
+        for warm in [false, true] {
+            let mut counter = case.counter();
+            assert!(!warm || counter.warm_up());
+            counter.set_mut(2);
+            counter.set_mut(1);
+            assert_eq!((counter.sum(), counter.total()), (1, 2));
+            (0..9).for_each(|_| counter.inc());
+            counter.set_mut(5);
+            assert_eq!((counter.sum(), counter.total()), (5, 11));
+            for (n, reached) in [(0, true), (5, true), (6, false), (7, false), (u64::MAX, false)] {
+                assert_eq!(counter.at_least(n), reached, "{n}");
+            }
+            assert_eq!((counter.take(), counter.deltas().next_delta()), (5, 11));
+            counter.set_mut(3);
+            assert_eq!((counter.sum(), counter.total()), (3, 14));
+            assert!(counter.at_least(3) && !counter.at_least(4));
+        }
+    });
+}
+
+#[test]
+fn a_huge_counter_can_be_set_to_less() {
+    for n in [1 << 61, 1 << 62, 1 << 63, u64::MAX] {
+        let mut counter = Counter::with_initial(n);
+        counter.set_mut(1);
+        assert_eq!((counter.sum(), counter.total()), (1, n));
+        assert!(counter.at_least(1) && !counter.at_least(2));
+    }
 }

@@ -1,5 +1,5 @@
-//! Promise 1 with a seeded bug: what `PerCpu` would be if its section ended between the load of the
-//! cell and the store. The body that finds the bug finds nothing with the real counters.
+//! Guarantee 1 with a seeded bug: `PerCpu` as it would be if its section ended between the load of the cell
+//! and the store. The body that finds the bug finds nothing in the real counters.
 
 #![cfg(target_os = "linux")]
 
@@ -13,7 +13,7 @@ const THREADS: usize = 8;
 const ROUNDS: u64 = 50;
 const ADDS: u64 = 32;
 
-/// How many adds are missing after threads that move from CPU to CPU have called `add`.
+/// Returns how many adds are missing after migrating threads have called `add`.
 fn lost(add: impl Fn() + Sync, sum: impl Fn() -> u64) -> u64 {
     together(THREADS, |thread| {
         let mut hopper = Hopper::pinned(thread);
@@ -25,7 +25,7 @@ fn lost(add: impl Fn() + Sync, sum: impl Fn() -> u64) -> u64 {
     THREADS as u64 * ROUNDS * ADDS - sum()
 }
 
-/// A cell for each CPU.
+/// One cell per CPU.
 struct Split(Vec<AtomicU64>);
 
 impl Split {
@@ -36,7 +36,7 @@ impl Split {
     fn add(&self) {
         let cell = &self.0[this_cpu()];
         let before = cell.load(Relaxed);
-        // Here the section would end. Nobody aborts whoever loses the CPU from here on.
+        // Here the section would end: a thread preempted from here on is not aborted.
         thread::yield_now();
         cell.store(before + 1, Relaxed);
     }

@@ -5,7 +5,7 @@ use crate::support::{Counts, Cursor, Stop, add_amounts, on_every_backend, on_eve
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread,
 };
@@ -97,58 +97,85 @@ fn a_cursor_may_own_its_counter_and_move_between_threads() {
     });
 }
 
-/// What the consumers of one counter have seen of it, each in total.
-struct Consumed {
-    takers: Vec<u64>,
-    cursors: Vec<u64>,
-}
+/// How many takes that are not 0 there must be while others add.
+const ENOUGH: u64 = 300;
 
-const CONSUMERS: usize = 3;
-
-/// By how much a take of a level may be below zero: by the steps down of adds that began before the take before.
+/// More than is added during a test, and by how much a take of a level may be below zero: by the steps down of
+/// adds that were in progress during the take before.
+const BOUND: u64 = 1 << 40;
 const BELOW: u64 = 100;
 
-/// Calls `next` until it is stopped, and once more after all adds; returns the total.
-fn consume(stop: &AtomicBool, bound: u64, mut next: impl FnMut() -> u64) -> u64 {
-    let (mut total, mut last) = (0_u64, false);
-    while !last {
-        last = stop.load(Relaxed);
-        let n = next();
-        assert!(n.wrapping_add(BELOW) <= bound, "{} in one go: negative", n.cast_signed());
-        total = total.wrapping_add(n);
-    }
-    total
+/// A counter, and when its adders and consumers are to stop.
+struct Consumed<'a> {
+    counter: &'a dyn Counts,
+    stop: AtomicBool,
+    /// Set after all adds.
+    over: AtomicBool,
+    /// How many takes were not 0.
+    times: AtomicU64,
 }
 
-/// Consumes with several takers and several cursors, if there are any, while `adders` threads add.
-fn consume_while(counter: &dyn Counts, adders: usize, adds: u64) -> (u64, Consumed) {
-    let stop = &AtomicBool::new(false);
-    let bound = 2 * adders as u64 * adds * 1_000;
-    thread::scope(|scope| {
-        let stopping = Stop(stop);
-        let take = || consume(stop, bound, || counter.take());
-        let see = |mut seen: Box<dyn Cursor + '_>| consume(stop, bound, || seen.next());
-        let takers = [(); CONSUMERS].map(|()| scope.spawn(take));
-        let cursors = (0..CONSUMERS).filter_map(|_| counter.deltas());
-        let cursors: Vec<_> = cursors.map(|seen| scope.spawn(move || see(seen))).collect();
-        let add = |thread| scope.spawn(move || add_amounts(counter, thread, adds));
-        let adders: Vec<_> = (0..adders).map(add).collect();
-        let added = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
-        drop(stopping);
-        let takers = takers.into_iter().map(|taker| taker.join().unwrap()).collect();
-        let cursors = cursors.into_iter().map(|cursor| cursor.join().unwrap()).collect();
-        (added, Consumed { takers, cursors })
-    })
+impl Consumed<'_> {
+    fn add_until_stopped(&self, thread: usize) -> u64 {
+        let mut added = 0;
+        while !self.stop.load(Relaxed) {
+            added += add_amounts(self.counter, thread, 50);
+            thread::yield_now();
+        }
+        added
+    }
+
+    fn take(&self) -> u64 {
+        let n = self.counter.take();
+        self.times.fetch_add(u64::from(n != 0), Relaxed);
+        n
+    }
+
+    /// Calls `next` until all adds are over, and then once more; returns the total.
+    fn consume(&self, mut next: impl FnMut() -> u64) -> u64 {
+        let (mut total, mut last) = (0_u64, false);
+        while !last {
+            last = self.over.load(Relaxed);
+            let n = next();
+            assert!(n.wrapping_add(BELOW) <= BOUND, "{} in one go: negative", n.cast_signed());
+            total = total.wrapping_add(n);
+            if n == 0 {
+                thread::yield_now();
+            }
+        }
+        total
+    }
 }
 
 #[test]
 fn every_add_is_in_exactly_one_take_and_is_seen_once_by_every_cursor() {
     on_every_type(|subject| {
-        let counter = subject.build();
-        let (added, consumed) = consume_while(&*counter, 3, 2_000);
-        let taken = consumed.takers.iter().copied().fold(0, u64::wrapping_add);
-        assert_eq!(taken.wrapping_add(counter.sum()), added, "takes {:?}", consumed.takers);
-        assert!(consumed.cursors.iter().all(|&seen| seen == added), "{:?}", consumed.cursors);
-        assert!(counter.total().is_none_or(|total| total == added), "{:?}", counter.total());
+        let counter = &*subject.build();
+        let (stop, over, times) = (AtomicBool::new(false), AtomicBool::new(false), 0.into());
+        let consumed = &Consumed { counter, stop, over, times };
+        thread::scope(|scope| {
+            let (stop, end) = (Stop(&consumed.stop), Stop(&consumed.over));
+            let add = |thread| scope.spawn(move || consumed.add_until_stopped(thread));
+            let adders = [0, 1].map(add);
+            let take = || consumed.consume(|| consumed.take());
+            let takers = [(); 2].map(|()| scope.spawn(take));
+            let see = |mut cursor: Box<dyn Cursor + '_>| consumed.consume(|| cursor.next());
+            let cursors = (0..2).filter_map(|_| counter.deltas());
+            let cursors: Vec<_> = cursors.map(|seen| scope.spawn(move || see(seen))).collect();
+
+            while consumed.times.load(Relaxed) < ENOUGH {
+                thread::yield_now();
+            }
+            drop(stop);
+            let added: u64 = adders.into_iter().map(|adder| adder.join().unwrap()).sum();
+            drop(end);
+            let taken = takers.map(|it| it.join().unwrap());
+            let rest = counter.sum();
+            assert_eq!(taken[0].wrapping_add(taken[1]).wrapping_add(rest), added, "{taken:?}");
+            for cursor in cursors {
+                assert_eq!(cursor.join().unwrap(), added);
+            }
+            assert!(counter.total().is_none_or(|total| total == added), "{:?}", counter.total());
+        });
     });
 }

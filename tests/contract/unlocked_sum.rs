@@ -1,5 +1,5 @@
-//! Promise 3: a sum lies between the true count when it began and that when it ended, and one
-//! thread's sums never go backwards while nobody takes. A locked sum promises no less.
+//! Guarantee 3: a sum lies between the true count when it began and that when it ended, and one thread's sums
+//! never go backwards while no thread takes. That holds for locked sums, too.
 
 use crate::support::{Case, Stop, amounts, on_every_backend};
 use std::{
@@ -11,17 +11,17 @@ use std::{
 };
 use striped_counter::Counter;
 
-/// How many sums a reader must have seen, and how often a new one, before it is content. Readers
-/// stop the writers, so they never read at leisure.
+/// How many sums a reader reads at least, and how often they must change. Readers stop the writers, so all
+/// their reads are concurrent with adds.
 const SUMS: usize = 2_000;
 const CHANGES: usize = 20;
 
-/// A counter and what is known of it from outside.
+/// A counter, with bounds of its count.
 struct Watched {
     counter: Counter,
-    /// Raised before an add, so never below the true count.
+    /// Raised before each add, so never below the true count.
     begun: AtomicU64,
-    /// Raised after an add, so never above it.
+    /// Raised after each add, so never above the true count.
     ended: AtomicU64,
     stop: AtomicBool,
 }

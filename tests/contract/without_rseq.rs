@@ -1,9 +1,9 @@
-//! Where there are no restartable sequences, `PerCpu` by name is refused or falls back, and every
-//! promise holds on what it falls back to.
+//! Without restartable sequences, `PerCpu` by name is refused or falls back, and every guarantee holds on the
+//! backend that it falls back to.
 //!
-//! glibc can be told at the start of a process not to register them, so where there are any these
-//! tests run again in a child process that was. With musl the crate registers them, which nothing but a filter
-//! of system calls prevents: `src/rseq/tests/own.rs`. Elsewhere there are none to begin with.
+//! A tunable keeps glibc from registering them, so where they work these tests run again in a child process
+//! with that tunable. With musl the crate registers them itself, which only a filter for system calls
+//! prevents; see `src/rseq/tests/own.rs`. Other platforms have none.
 
 use crate::support::per_cpu_works;
 use std::{
@@ -15,20 +15,20 @@ use striped_counter::{Backend, BuildError, Counter};
 const TUNABLES: &str = "GLIBC_TUNABLES";
 const NO_RSEQ: &str = "glibc.pthread.rseq=0";
 
-/// Whether this process has none; if it was started so, it must not have.
+/// Returns whether this process has none, as it must if the tunable is set.
 fn has_none() -> bool {
     let disabled = env::var(TUNABLES).is_ok_and(|tunables| tunables == NO_RSEQ);
     assert!(!(disabled && per_cpu_works()), "{TUNABLES}={NO_RSEQ} changed nothing");
     !per_cpu_works()
 }
 
-/// Runs the tests of this binary whose names contain one of `filters`, with rseq disabled.
+/// Runs the tests of this binary whose names contain one of `filters`, without restartable sequences.
 fn run_again(filters: &[&str]) -> Output {
     let this = env::current_exe().unwrap();
     Command::new(this).args(filters).env(TUNABLES, NO_RSEQ).output().unwrap()
 }
 
-/// Panics unless the child has run at least `least` tests, and all of them passed.
+/// Panics unless the child ran at least `least` tests and all of them passed.
 fn assert_passed(child: &Output, least: usize) {
     let (out, err) =
         (String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));

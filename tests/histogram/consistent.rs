@@ -1,6 +1,6 @@
-//! Promise 10, while others record: whatever is counted is in the sum, for totals, and for snapshots where
-//! nobody takes; with a read lock buckets and sum are of one moment; takes and deltas lose nothing and count
-//! nothing twice.
+//! Guarantee 10, while others record: the sum includes whatever is counted, in totals, and in snapshots while
+//! no thread takes; with a read lock buckets and sum are of one moment; takes and deltas lose nothing and
+//! count nothing twice.
 
 use crate::{
     Kind, on_every_kind,
@@ -13,11 +13,10 @@ use std::{
 };
 use striped_counter::{Histogram, HistogramSnapshot};
 
-/// How many reads a reader makes that differ from the one before.
+/// How many reads with something new a reader makes.
 const READS: usize = 40;
 
-/// Has three threads record values that are each the least of a bucket, one of them on all CPUs in turn,
-/// while `body` runs.
+/// Runs `body` while three threads record the least values of buckets, one of them on all CPUs in turn.
 fn while_recorded<T>(histogram: &Histogram, body: impl FnOnce() -> T) -> T {
     let stop = &AtomicBool::new(false);
     let values = &values(&histogram.snapshot());
@@ -38,7 +37,7 @@ fn while_recorded<T>(histogram: &Histogram, body: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Calls `read` until it has told something new [`READS`] times, and `check` with each.
+/// Calls `read` until it has returned something new [`READS`] times, and `check` with each result.
 fn check(read: impl Fn() -> HistogramSnapshot, check: impl Fn(&HistogramSnapshot)) {
     let (mut last, mut new) = (read(), 0);
     while new < READS {
@@ -58,7 +57,7 @@ fn assert_all_counted_is_in_the_sum(of: &HistogramSnapshot) {
     assert!(excess >= 0, "{} is counted and not in the sum: {of:?}", excess.wrapping_neg());
 }
 
-/// Values that are small enough for sums not to wrap around within a test.
+/// Builds a histogram with values so small that sums do not wrap around during a test.
 fn histogram(case: &Case, kind: Kind) -> Histogram {
     let builder = case.set(Histogram::builder());
     match kind {
@@ -100,7 +99,7 @@ fn the_sum_of_a_total_includes_whatever_is_counted_despite_takes() {
     });
 }
 
-/// Whatever is read, and whichever thread takes.
+/// In every kind of read, whichever thread takes.
 #[test]
 fn with_a_read_lock_buckets_and_sum_agree() {
     fn assert_fits(of: &HistogramSnapshot) {
@@ -156,7 +155,7 @@ fn takes_and_deltas_lose_nothing_and_count_nothing_twice() {
     });
 }
 
-/// Returns after so many totals that differ.
+/// Reads totals until enough of them have changed.
 fn while_new_totals(histogram: &Histogram) {
     check(|| histogram.total(), |_| {});
 }

@@ -1,4 +1,5 @@
-//! Promise 1 of both adds: once every record happens-before the read, each is in its bucket and in the sum.
+//! Guarantee 1 for both adds of a record: once every record happens-before the read, each is in its bucket
+//! and in the sum.
 
 use crate::{
     Kind, on_every_kind,
@@ -50,7 +51,7 @@ fn a_value_goes_to_the_bucket_whose_range_it_is_in() {
     });
 }
 
-/// A line is leased again, by a histogram with more or fewer columns, or by a padded counter.
+/// Lines are leased again, by histograms with more or fewer columns and by padded counters.
 #[test]
 fn a_new_histogram_has_nothing_of_the_dropped_ones_before_it() {
     on_every_backend(|case| {

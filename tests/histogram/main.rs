@@ -1,7 +1,7 @@
-//! Histograms: promise 10, and the promises of counters where a histogram might break them. Those that
-//! need a process of their own are with the counters': `fork.rs`, `in_allocator.rs`, `memory.rs`,
-//! `no_memory.rs`, `signals.rs`; snapshots with a read lock are also in `linearizable/`. What a snapshot
-//! tells is tested where it is made, in `src/api/histogram/snapshot/`.
+//! Histograms: guarantee 10, and the guarantees of counters where a histogram might break them. Tests that
+//! need a process of their own are in `fork.rs`, `in_allocator.rs`, `memory.rs`, `no_memory.rs` and
+//! `signals.rs`; snapshots with a read lock are also in `linearizable/`. Quantiles and the other results of a
+//! snapshot are tested in `src/api/histogram/snapshot/`.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -15,10 +15,10 @@ mod types;
 use striped_counter::{Builder, Histogram, HistogramSnapshot};
 use support::{Case, on_every_backend};
 
-/// With the open bucket and the sum, 13 columns: a leased line, but with a read lock.
+/// 13 columns, with the open bucket and the sum: a leased line, unless there is a read lock.
 const BOUNDS: &[u64] = &[1, 4, 9, 60, 99, 250, 1_000, 5_000, 20_000, 70_000, 1_000_000];
 
-/// How a histogram comes to its columns.
+/// How a histogram gets its columns.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     /// By a lease of one line.
@@ -42,7 +42,7 @@ impl Kind {
     }
 }
 
-/// What may be given bounds.
+/// A type whose builder takes bounds.
 trait HasBuckets: Sized {
     fn bounds(builder: Builder<Self>, bounds: &'static [u64]) -> Builder<Self>;
 }
@@ -67,12 +67,12 @@ fn on_every_kind(body: impl Fn(&Case, Kind)) {
     });
 }
 
-/// The least value of each bucket, but for the first bucket of the larger ones, whose is 0.
+/// Returns the least value of each bucket, without 0.
 fn values(of: &HistogramSnapshot) -> Vec<u64> {
     of.buckets().map(|(range, _)| *range.start()).filter(|&value| value > 0).collect()
 }
 
-/// The sum of the values that were counted, if they were all the least of their buckets.
+/// Returns the sum of the values that were counted, if each was the least of its bucket.
 fn worth(of: &HistogramSnapshot) -> u64 {
     of.buckets().fold(0, |sum, (range, count)| sum.wrapping_add(range.start().wrapping_mul(count)))
 }

@@ -1,4 +1,4 @@
-//! Programs at random, on several threads, against a vector of the values that were recorded.
+//! Random programs on several threads, compared with a vector of the recorded values.
 
 use crate::{
     counts,
@@ -24,7 +24,7 @@ enum Step {
     TakeAll,
 }
 
-/// Small values, which bounds and small powers tell apart, and some of any size.
+/// Small values, which few bounds and small powers separate, and values of any size.
 fn value() -> impl Strategy<Value = u64> {
     prop_oneof![0..200_u64, 0..100_000_u64, any::<u64>()]
 }
@@ -41,7 +41,7 @@ fn programs() -> impl Strategy<Value = Vec<(usize, Step)>> {
     prop::collection::vec((0..THREADS, step), 1..60)
 }
 
-/// What was recorded in one histogram, and how much of it had been when it was taken for the last time.
+/// The recorded values of one histogram, and how many of them there were at the last take.
 #[derive(Clone, Default)]
 struct Model {
     recorded: Vec<u64>,

@@ -1,4 +1,4 @@
-//! A set of histograms is as many histograms, known by their index.
+//! Each histogram of a set works as a histogram does, and a read lock makes reads of all of them consistent.
 
 use crate::{
     Kind, on_every_kind,
@@ -18,7 +18,7 @@ fn all_counts(of: &[HistogramSnapshot]) -> Vec<u64> {
 #[test]
 fn histograms_of_a_set_do_not_mix() {
     on_every_kind(|case, kind| {
-        // One and none are leased lines, where the buckets are few.
+        // Sets of one histogram with few buckets lease a line.
         for len in [1, 2, 40] {
             let set = set(case, kind, len);
             together(4, |thread| {
@@ -98,8 +98,8 @@ fn an_index_out_of_range_panics_with_index_and_length_and_records_nothing() {
     });
 }
 
-/// One thread records in the first, and then in the last: with a read lock no snapshot of all has the
-/// second without the first.
+/// One thread records in the first histogram and then in the last: no snapshot of all has the second record
+/// without the first.
 #[test]
 fn with_a_read_lock_snapshots_of_all_histograms_are_consistent() {
     const LEN: usize = 8;

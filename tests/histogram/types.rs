@@ -1,4 +1,4 @@
-//! What the types are to the rest of a program, and what the builder refuses.
+//! Buckets in statics, timers, durations, and settings that the builder refuses.
 
 use crate::{
     BOUNDS, counts, on_every_kind,
@@ -86,7 +86,7 @@ fn a_timer_records_once_when_it_is_dropped_or_stopped_and_not_if_it_is_discarded
         });
         assert!(panicked.is_err());
         assert_eq!(histogram.take().count(), 1);
-        // Moved to another thread, as a task is.
+        // Moved to another thread, as tasks are.
         let timer = histogram.start_timer();
         thread::scope(|scope| drop(scope.spawn(move || drop(timer))));
         assert_eq!(histogram.take().count(), 1);
@@ -132,13 +132,13 @@ fn bad_settings_are_refused_by_setting_value_and_range() {
     assert_eq!(refused(builder.shards(0)), "shards: 0 is out of range, from 1 to 4096");
     let set = HistogramSet::builder(1 << 20).bounds(BOUNDS);
     assert!(set.sum(false).try_build().is_ok());
-    // Twelve buckets and a sum, of 2^24 columns.
+    // Twelve buckets and a sum each, of 2^24 columns.
     assert_eq!(
         HistogramSet::builder(1_290_556).bounds(BOUNDS).try_build().unwrap_err(),
         BuildError::HistogramsOutOfRange { len: 1_290_556, columns: 13 }
     );
     assert!(HistogramSet::builder(1_290_555).bounds(BOUNDS).try_build().is_ok());
-    // Not the range of other sets, however long it is to be.
+    // Not the range of other sets, whatever the length.
     let builder = HistogramSet::builder(usize::MAX);
     assert_eq!(
         builder.grouping_power(16).max_value_power(64).try_build().unwrap_err().to_string(),

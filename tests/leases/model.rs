@@ -1,5 +1,5 @@
-//! Any program that makes counters, adds to them, reads, takes and drops them, in the same pools on
-//! several threads, gives what it gives on plain integers.
+//! Any program that makes counters, adds to them, reads, takes and drops them, in the same pools on several
+//! threads, agrees with plain integers.
 
 use crate::{
     counter,
@@ -16,12 +16,12 @@ use std::{
 };
 
 const THREADS: usize = 3;
-/// Counters alive at a time, in a program.
+/// How many counters a program has alive at a time.
 const SLOTS: usize = 6;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// In place of the one in the slot, which is dropped.
+    /// Replaces the counter in the slot, which is dropped.
     Make {
         is_level: bool,
         padded: bool,
@@ -32,7 +32,7 @@ enum Step {
     Total,
     Take,
     WarmUp,
-    /// Has so many new threads, all alive, add 1 twice: `PerThread` must grow for them.
+    /// Adds 1 twice on each of that many new threads, all alive at once: `PerThread` must grow for them.
     AddByMany(usize),
 }
 
@@ -56,14 +56,14 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a counter is to be.
+/// The expected state of a counter.
 #[derive(Clone, Copy, Debug, Default)]
 struct Model {
     total: u64,
     taken: u64,
 }
 
-/// A counter and what it is to be.
+/// A counter and its expected state.
 struct Checked {
     subject: Box<dyn Counts>,
     model: Model,
@@ -82,7 +82,7 @@ impl Checked {
         self.model.total = self.model.total.wrapping_add(n);
     }
 
-    /// Panics if the counter is not what it is to be.
+    /// Panics unless the counter has the expected state.
     fn check(&self) {
         assert_eq!(self.subject.sum(), self.sum(), "the sum");
         if let Some(total) = self.subject.total() {
@@ -95,7 +95,7 @@ impl Checked {
 
 type Slot = Option<Checked>;
 
-/// Takes `step` on a slot, and checks what comes of it.
+/// Takes `step` on a slot, and checks the result.
 fn take_step(slot: &mut Slot, case: &Case, step: Step) {
     match (step, slot) {
         (Step::Make { is_level, padded }, slot) => {
@@ -135,8 +135,8 @@ fn run<P: Strategy>(programs: P, body: impl Fn(P::Value)) {
     TestRunner::new(config).run(&programs, run).unwrap();
 }
 
-/// One step after another, each on a thread of its own choice: a counter is made on one, added to on
-/// others, and dropped on yet another.
+/// In turn, each step on any of the threads: a counter is made on one, added to on others, and dropped on yet
+/// another.
 #[test]
 fn programs_in_turn_agree_with_integers() {
     let step = prop_oneof![30 => steps(), 1 => (1..9_usize).prop_map(Step::AddByMany)];
@@ -158,7 +158,7 @@ fn programs_in_turn_agree_with_integers() {
     });
 }
 
-/// All threads at once, each with counters of its own, and all adding to some that they share.
+/// All threads at once, each with its own counters, and all adding to some shared ones.
 #[test]
 fn concurrent_programs_agree_with_integers() {
     let program = || vec((0..SLOTS, steps()), 0..120);
@@ -181,7 +181,7 @@ fn concurrent_programs_agree_with_integers() {
                 }
                 (slots, added)
             });
-            // On another thread than those that added, of which some number is another's by now.
+            // Read on a thread that did not add. Other threads may hold the numbers of those that did.
             let added = lives.iter().map(|(_, added)| *added).fold(0, u64::wrapping_add);
             lives.iter().flat_map(|(slots, _)| slots).flatten().for_each(Checked::check);
             assert!(shared.iter().all(|subject| subject.sum() == added));
@@ -189,8 +189,8 @@ fn concurrent_programs_agree_with_integers() {
     });
 }
 
-/// Counters that outlive others keep what they have while their neighbours are replaced, and more and
-/// more threads come, for which `PerThread` takes longer and longer leases.
+/// Counters that outlive their neighbours keep their counts, while more and more threads make `PerThread`
+/// take longer and longer leases.
 #[test]
 fn counters_keep_their_counts_while_neighbours_are_replaced_and_threads_added() {
     on_every_backend(|case| {
@@ -214,7 +214,7 @@ fn counters_keep_their_counts_while_neighbours_are_replaced_and_threads_added() 
     });
 }
 
-/// A counter is leased while others add to it, take from it and read it for the first time, too.
+/// A counter is leased while other threads add to it, take from it and read it for the first time, too.
 #[test]
 fn first_adds_takes_and_sums_at_once_lose_nothing_and_count_nothing_twice() {
     const THREADS: usize = 4;

@@ -1,4 +1,4 @@
-//! Up to 16 counters share each line: reading one of them takes nothing from the others.
+//! Up to 16 counters share a line: reading one of them does not change the others.
 
 use crate::{
     counter,
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 const ADDERS: usize = 3;
 const ADDS: u64 = 20_000;
 
-/// Enough for a full line among them, whichever columns were free; leased in turn.
+/// Leased in turn, and enough to fill a line, whichever columns were free.
 const COUNTERS: usize = 31;
 const POLLED: usize = COUNTERS / 2;
 

@@ -1,4 +1,4 @@
-//! Bursts: several threads start together, take a few steps each, and record what came of them.
+//! Bursts: several threads start together, take a few steps each, and record the results.
 
 use crate::{
     checker::{Action, Operation},
@@ -18,21 +18,21 @@ use std::{
     thread::{self, Scope, ScopedJoinHandle},
 };
 
-/// What a thread does in a burst.
+/// A move of a thread in a burst.
 #[derive(Clone, Debug)]
 pub(crate) enum Move {
     Act(Step),
-    /// Waits until the turn has come to this number.
+    /// Waits until the turn has this number.
     Await(usize),
-    /// Hands the turn on.
+    /// Increments the turn.
     Pass,
-    /// Gives way to other threads.
+    /// Yields to other threads.
     Yield,
-    /// Goes to another CPU.
+    /// Moves to another CPU.
     Hop,
 }
 
-/// A burst as it has been.
+/// The record of a burst.
 #[derive(Debug)]
 pub(crate) struct Burst {
     /// The state before it.
@@ -41,7 +41,7 @@ pub(crate) struct Burst {
 }
 
 impl Burst {
-    /// Whether some thread read while another one added.
+    /// Returns whether some thread read while another one added.
     pub(crate) fn has_a_read_beside_an_add(&self) -> bool {
         let is_add = |it: &&Operation| matches!(it.action, Action::Add(_));
         let beside = |one: &Operation, two: &Operation| one.begin < two.end && two.begin < one.end;
@@ -55,15 +55,15 @@ impl Burst {
 pub(crate) struct Shape {
     pub(crate) threads: usize,
     pub(crate) bursts: usize,
-    /// How many threads claim a number between those of one thread of the burst and the next, so
-    /// that their shards lie as far apart.
+    /// How many threads claim a number between one thread of the burst and the next, so that their shards are
+    /// that far apart.
     pub(crate) crowd: usize,
-    /// Whether the last thread has a CPU to itself, where there are two.
+    /// Whether the last thread has a CPU of its own, if there are two.
     pub(crate) pinned: bool,
 }
 
 impl Shape {
-    /// Runs bursts on `subject`, of which `plan` tells what a thread does in a burst.
+    /// Runs bursts on `subject`, with the moves that `plan` returns for a burst and a thread.
     pub(crate) fn run(
         self,
         subject: &impl Subject,
@@ -91,24 +91,24 @@ impl Shape {
     }
 }
 
-/// Starts a thread, which has added, and with that claimed a number, when this returns.
+/// Starts a thread, and returns after it has added, and so claimed a number.
 fn start<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     subject: &'scope impl Subject,
     body: impl FnOnce() -> T + Send + 'scope,
 ) -> ScopedJoinHandle<'scope, T> {
-    let (tell, told) = channel();
+    let (sender, receiver) = channel();
     let thread = scope.spawn(move || {
         subject.act(&Step::Add(vec![(0, 0)]));
-        tell.send(()).unwrap();
+        sender.send(()).unwrap();
         body()
     });
-    told.recv().unwrap();
+    receiver.recv().unwrap();
     thread
 }
 
-/// What each thread has recorded in each burst, as bursts: of which each ends with a read by
-/// the first thread, which is what the next one starts with.
+/// Merges what each thread has recorded in each burst. A burst ends with a read by the first thread, which is
+/// the initial state of the next one.
 fn merge(columns: usize, records: Vec<Vec<Vec<Operation>>>) -> Vec<Burst> {
     let mut state = vec![0; columns];
     let mut threads: Vec<_> = records.into_iter().map(Vec::into_iter).collect();
@@ -123,7 +123,7 @@ fn merge(columns: usize, records: Vec<Vec<Vec<Operation>>>) -> Vec<Burst> {
     iter::from_fn(next).collect()
 }
 
-/// What the threads of a burst share.
+/// State shared by the threads of a burst.
 struct Stage {
     clock: AtomicU64,
     turn: AtomicUsize,
@@ -135,7 +135,7 @@ impl Stage {
         Self { clock: AtomicU64::new(0), turn: AtomicUsize::new(0), gate: Gate::new(threads) }
     }
 
-    /// One thread's part in a burst.
+    /// Plays one thread's part in a burst.
     fn play(&self, thread: usize, subject: &impl Subject, moves: &[Move]) -> Vec<Operation> {
         let mut hopper = None;
         let mut operations = Vec::with_capacity(moves.len() + 1);
@@ -166,7 +166,7 @@ impl Stage {
     }
 }
 
-/// A barrier that lets threads go at the same moment, as far as there are CPUs: it does not sleep.
+/// A barrier that spins, so that as many threads as there are CPUs leave it at the same moment.
 struct Gate {
     threads: usize,
     arrived: AtomicUsize,
@@ -201,7 +201,7 @@ impl Gate {
     }
 }
 
-/// Lets the others know that somebody will not come.
+/// Makes the other threads panic, too, instead of waiting for this one.
 struct BreaksOnPanic<'a>(&'a Gate);
 
 impl Drop for BreaksOnPanic<'_> {

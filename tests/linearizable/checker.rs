@@ -1,9 +1,9 @@
-//! The checker: given what operations did and when they began and ended, is there an order of them
-//! that a set of plain integers could have gone through, one operation at a time?
+//! The checker: given what operations did and when they began and ended, is there an order in which they
+//! could have taken place one at a time on a set of plain integers?
 //!
-//! After Wing and Gong, "Testing and Verifying Concurrent Objects" (1993), with the memo of Lowe,
-//! "Testing for Linearizability" (2017): a depth-first search that never comes twice to the same
-//! operations done with the same state.
+//! After Wing and Gong, "Testing and Verifying Concurrent Objects" (1993), with the memo of Lowe, "Testing
+//! for Linearizability" (2017): a depth-first search that visits no combination of finished operations and
+//! state twice.
 
 use std::collections::HashSet;
 
@@ -12,13 +12,13 @@ use std::collections::HashSet;
 pub(crate) enum Action {
     /// Added to several columns at once.
     Add(Vec<(usize, u64)>),
-    /// Saw these sums, of the columns from the first of them on.
+    /// Read these sums, of the columns from this one on.
     Sum(usize, Vec<u64>),
-    /// Saw these, and left zero.
+    /// Read these sums, and left zero.
     Take(usize, Vec<u64>),
 }
 
-/// An operation, and when it was under way, on a clock that never shows the same time twice.
+/// An operation, and when it began and ended, on a clock that never shows the same time twice.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
     pub(crate) begin: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Operation {
 }
 
 impl Action {
-    /// The state after this action, if it can have taken place in `state`.
+    /// Returns the state after this action, if it can have taken place in `state`.
     fn apply(&self, state: &[u64]) -> Option<Vec<u64>> {
         let mut next = state.to_vec();
         match self {
@@ -45,7 +45,7 @@ impl Action {
         Some(next)
     }
 
-    /// What of this action concerns one column alone, as an action on column 0.
+    /// Returns the part of this action on one column, as an action on column 0.
     fn on_column(&self, column: usize) -> Option<Self> {
         let seen_in =
             |first: usize, seen: &[u64]| Some(vec![*seen.get(column.checked_sub(first)?)?]);
@@ -60,7 +60,7 @@ impl Action {
     }
 }
 
-/// The part of a history that concerns one column alone.
+/// Returns the part of a history on one column.
 pub(crate) fn on_column(column: usize, history: &[Operation]) -> Vec<Operation> {
     let part = |operation: &Operation| {
         Some(Operation { action: operation.action.on_column(column)?, ..*operation })
@@ -68,8 +68,8 @@ pub(crate) fn on_column(column: usize, history: &[Operation]) -> Vec<Operation> 
     history.iter().filter_map(part).collect()
 }
 
-/// Indexes into `history` in an order that explains it, from the state `initial` on; `None` if
-/// there is none.
+/// Returns indexes into `history` in a legal order, starting from the state `initial`; `None` if there is
+/// none.
 pub(crate) fn legal_order(initial: &[u64], history: &[Operation]) -> Option<Vec<usize>> {
     assert!(history.len() <= 64, "a burst is to be short");
     let mut search = Search { history, order: Vec::new(), failed: HashSet::new() };
@@ -79,12 +79,12 @@ pub(crate) fn legal_order(initial: &[u64], history: &[Operation]) -> Option<Vec<
 struct Search<'a> {
     history: &'a [Operation],
     order: Vec<usize>,
-    /// From where there is no way on: the operations done, a bit each, and the state.
+    /// Dead ends: the operations done, a bit each, and the state.
     failed: HashSet<(u64, Vec<u64>)>,
 }
 
 impl Search<'_> {
-    /// Whether the operations not yet done can come in some order. If so, it is in `order`.
+    /// Returns whether the operations not yet done have a legal order, which is then in `order`.
     fn go_on(&mut self, done: u64, state: &[u64]) -> bool {
         if self.order.len() == self.history.len() {
             return true;
@@ -94,7 +94,7 @@ impl Search<'_> {
         }
         let undone = |&index: &usize| done & 1 << index == 0;
         let left = || (0..self.history.len()).filter(undone);
-        // Whoever began after another one's end cannot come before it.
+        // An operation that began after another one ended cannot come before it.
         let first_end = left().map(|index| self.history[index].end).min();
         let may_be_next = |&index: &usize| Some(self.history[index].begin) < first_end;
         for index in left().filter(may_be_next).collect::<Vec<_>>() {
@@ -106,7 +106,7 @@ impl Search<'_> {
             }
             self.order.pop();
             if matches!(action, Action::Sum(..)) {
-                // It changes nothing, so if the rest has no order after it, it has none at all.
+                // A sum changes nothing, so if the rest has no order after it, it has none at all.
                 break;
             }
         }
@@ -115,7 +115,7 @@ impl Search<'_> {
     }
 }
 
-/// Histories by hand, in lines such as "1-4 add 3": begin, end, action. Column 0 unless told.
+/// Histories by hand, in lines such as "1-4 add 3": begin, end, action. On column 0, if there is one number.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,12 +144,12 @@ mod tests {
     fn legal_histories_have_an_order() {
         assert_eq!(order_of(&[]), Some(vec![]));
         assert_eq!(order_of(&["0-1 add 5", "2-3 sum 5"]), Some(vec![0, 1]));
-        // A sum beside an add has it or not.
+        // A sum concurrent with an add includes it or not.
         assert_eq!(order_of(&["0-2 add 5", "1-3 sum 5"]), Some(vec![0, 1]));
         assert_eq!(order_of(&["0-2 add 5", "1-3 sum 0"]), Some(vec![1, 0]));
-        // Of two adds at once, the second may come first.
+        // Of two concurrent adds, either may come first.
         assert_eq!(order_of(&["0-5 add 1", "1-4 add 2", "2-3 sum 2"]), Some(vec![1, 2, 0]));
-        // What was taken is gone, and the rest comes after it.
+        // What was taken is gone, and later adds remain.
         let takes = ["0-1 add 4", "2-7 take 4", "3-4 add 1", "5-8 take 1", "9-10 sum 0"];
         assert_eq!(order_of(&takes), Some(vec![0, 1, 2, 3, 4]));
         let other_way = ["0-9 add 4", "1-3 take 0", "4-7 take 4", "10-11 sum 0"];
@@ -169,7 +169,7 @@ mod tests {
         none(&["0-3 add 5", "1-2 sum 3"]);
         // Torn: the second add without the first, which ended before it began.
         none(&["0-1 add 1", "2-3 add 16", "0-4 sum 16"]);
-        // Either alone is fine; the two readers contradict one another.
+        // Each sum is legal by itself, but the two readers contradict each other.
         none(&["0-9 add 1", "1-8 add 2", "2-7 sum 1", "3-6 sum 2"]);
         // Backwards.
         none(&["0-9 add 1", "1-2 sum 1", "3-4 sum 0"]);
@@ -181,7 +181,7 @@ mod tests {
         none(&["0-3 add 1 1", "1-2 sum 1 0"]);
     }
 
-    /// The two that follow pin down what the search may skip.
+    /// This test and the next one pin down what the search may skip.
     #[test]
     fn a_sum_that_is_legal_now_may_have_to_come_after_a_take() {
         let lines = ["0-9 add 1", "0-9 take 1", "0-9 sum 0", "0-9 sum 1", "10-11 sum 0"];
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_large_history_without_an_order_is_rejected_quickly() {
-        // Twelve adds at once, and a sum of what they cannot come to.
+        // Twelve concurrent adds, and a sum that they cannot add up to.
         let mut lines: Vec<_> = (0..12).map(|bit| format!("0-9 add {}", 2_u64 << bit)).collect();
         lines.push("0-9 sum 1".into());
         assert_eq!(order_of(&lines.iter().map(String::as_str).collect::<Vec<_>>()), None);

@@ -9,11 +9,11 @@ use crate::{
 };
 use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCounter};
 
-/// Bursts on one counter. There are many counters of each settings, so that there are first adds.
+/// Bursts on one counter. There are many counters with the same settings, so that there are first adds.
 const BURSTS: usize = 20;
 
-/// Tries `counters` with a read lock in bursts of steps that `step` rolls: of every settings, and of
-/// so many shards, `wide`, that a sum takes long enough for others to do a lot meanwhile.
+/// Tests `counters` with a read lock in bursts of steps that `step` rolls: with all settings, and with `wide`
+/// shards, so many that other threads do a lot during a sum.
 fn on_every_locked_counter<B, S: Subject>(
     builder: Builder<B>,
     (wide, counters): (usize, usize),
@@ -40,8 +40,8 @@ fn on_every_locked_counter<B, S: Subject>(
     }
 }
 
-/// Numbers that look random and are the same each time: Steele, Lea and Flood, "Fast Splittable
-/// Pseudorandom Number Generators" (2014).
+/// Pseudorandom numbers, the same in each run: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
+/// Generators" (2014).
 struct Dice(u64);
 
 impl Dice {
@@ -58,9 +58,9 @@ impl Dice {
 /// The most steps of a thread in a burst.
 const STEPS: usize = 4;
 
-/// Bursts of three or four threads with three or four steps each, as `step` rolls them, which is
-/// told an amount that nobody else adds in this burst: a power of 4, so that of all amounts and
-/// their negatives no two sums are the same.
+/// Bursts of three or four threads with three or four steps each, as `step` rolls them. It is given an amount
+/// that no other step of the burst adds: a power of 4, so that no two sums of amounts and their negatives are
+/// equal.
 fn run(
     subject: &impl Subject,
     counter: usize,
@@ -125,7 +125,7 @@ fn sums_and_takes_of_a_level_are_linearizable() {
     );
 }
 
-/// How many columns a subject has that is a set.
+/// The number of columns of a set.
 const COLUMNS: usize = 3;
 
 fn on_every_locked_set(
@@ -151,7 +151,7 @@ fn batch(dice: &mut Dice, amount: u64) -> Step {
     Step::Add(columns[..2 + dice.roll(2)].iter().map(|&column| (column, amount)).collect())
 }
 
-/// A set as a whole is linearizable in what it reads as a whole: a batch is one add.
+/// For reads of the whole set, a batch is one add.
 #[test]
 fn snapshots_and_takes_of_a_set_are_linearizable_with_batches() {
     let step = |dice: &mut Dice, amount| match dice.roll(8) {
@@ -163,7 +163,7 @@ fn snapshots_and_takes_of_a_set_are_linearizable_with_batches() {
     on_every_locked_set(step, assert_has_a_legal_order);
 }
 
-/// And, with no batches, in what it reads of each counter too.
+/// Without batches, so are reads of single counters together with those of the whole set.
 #[test]
 fn all_reads_of_a_set_are_linearizable_with_single_adds() {
     let step = |dice: &mut Dice, amount| match dice.roll(10) {
@@ -176,8 +176,7 @@ fn all_reads_of_a_set_are_linearizable_with_single_adds() {
     on_every_locked_set(step, assert_has_a_legal_order);
 }
 
-/// Each counter of a set is linearizable by itself, whatever is done to the others: to a sum of one
-/// counter, a batch is as many adds.
+/// Each counter of a set is linearizable by itself: for a sum of one counter, a batch is several adds.
 #[test]
 fn all_reads_of_each_counter_of_a_set_are_linearizable_with_batches() {
     let step = |dice: &mut Dice, amount| match dice.roll(10) {
@@ -191,7 +190,7 @@ fn all_reads_of_each_counter_of_a_set_are_linearizable_with_batches() {
     on_every_locked_set(step, assert_each_column_has_a_legal_order);
 }
 
-/// A histogram as a whole: a record is one operation on a bucket and the sum.
+/// A record is one operation on a bucket and the sum.
 #[test]
 fn snapshots_and_takes_of_a_histogram_are_linearizable() {
     let step = |dice: &mut Dice, amount| match dice.roll(8) {

@@ -1,16 +1,16 @@
-//! The counters under test, seen as the checker sees them.
+//! The counters under test, as the checker sees them.
 
 use crate::checker::Action;
 use striped_counter::{Counter, CounterSet, Histogram, HistogramSnapshot, UpDownCounter};
 
-/// What a thread is to do to a counter.
+/// An operation on a counter.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// To several columns at once.
+    /// Adds to several columns at once.
     Add(Vec<(usize, u64)>),
     Sum(usize),
     Take(usize),
-    /// Of all columns at once.
+    /// Reads all columns at once.
     Snapshot,
     Takes,
 }
@@ -18,7 +18,7 @@ pub(crate) enum Step {
 pub(crate) trait Subject: Sync {
     fn columns(&self) -> usize;
 
-    /// Takes a step, and tells what came of it.
+    /// Takes a step, and returns the action with its result.
     fn act(&self, step: &Step) -> Action;
 }
 
@@ -57,12 +57,12 @@ impl Subject for UpDownCounter {
     }
 }
 
-/// A set of which the columns are counters far apart.
+/// A set whose columns are counters far apart.
 pub(crate) struct Spread(pub(crate) CounterSet);
 
 impl Spread {
     pub(crate) const LEN: usize = 1_000;
-    /// The first and the last of a row, and one that has a line to itself.
+    /// The first and the last of a row, and one in a line of its own.
     const INDEXES: [usize; 3] = [0, 999, 500];
 
     fn pick(sums: &[u64]) -> Vec<u64> {
@@ -97,16 +97,15 @@ impl Subject for Spread {
     }
 }
 
-/// A histogram of which the columns are three buckets and the sum. A record is an add to a bucket and to
-/// the sum.
+/// A histogram whose columns are three buckets and the sum. A record adds to a bucket and to the sum.
 pub(crate) struct Recorder(pub(crate) Histogram);
 
 impl Recorder {
-    /// A value of the first line, of one in the middle, and of the open bucket at the end.
+    /// A value in the first line, one in the middle, and one in the open bucket at the end.
     const VALUES: [u64; 3] = [1, 300_000, 1 << 37];
     const SUM: usize = Self::VALUES.len();
 
-    /// A value is recorded so many times.
+    /// Records a value that often.
     pub(crate) fn step(bucket: usize, times: u64) -> Step {
         Step::Add(vec![(bucket, times), (Self::SUM, Self::VALUES[bucket].wrapping_mul(times))])
     }

@@ -1,7 +1,7 @@
-//! Bursts that are traps for a sum put together from several moments.
+//! Bursts that trap a sum put together from several moments.
 //!
-//! Each is set twice. With the read lock off a sum is one plain collect, the seeded bug: some burst
-//! must have no legal order, or the checker shows nothing. With the read lock on, none may.
+//! Each trap is run twice. Without the read lock a sum is one plain collect, the seeded bug: some burst must
+//! have no legal order, or the checker would prove nothing. With the read lock, every burst must have one.
 
 use crate::{
     bursts::{Move, Shape},
@@ -14,23 +14,23 @@ use striped_counter::{Backend, Builder, Counter, CounterSet, Histogram, UpDownCo
 
 /// Bursts on one counter.
 const BURSTS: usize = 50;
-/// Counters until the seeded bug must have been caught: far more than it takes.
+/// How many counters the seeded bug may take to be caught: far more than it needs.
 const BOUND: usize = 500;
 /// Counters with a read lock.
 const LOCKED: usize = 2;
 
-/// What threads do in a burst: writers, of which this tells each one's moves, and a reader.
+/// What threads do in a burst: writers with these moves, and a reader.
 #[derive(Clone, Copy)]
 struct Trap {
     writers: usize,
     moves: fn(usize) -> Vec<Move>,
-    /// Threads that claim numbers between those of the writers.
+    /// How many threads claim numbers between those of the writers.
     crowd: usize,
     reads: usize,
 }
 
 impl Trap {
-    /// Whether one of the bursts on a new counter has no legal order.
+    /// Returns whether a burst on a new counter has no legal order.
     fn springs(self, subject: &impl Subject) -> bool {
         let Self { writers, crowd, .. } = self;
         let shape = Shape { threads: writers + 1, bursts: BURSTS, crowd, pinned: true };
@@ -67,9 +67,9 @@ fn backends() -> impl Iterator<Item = Backend> {
     all.into_iter().filter(|&backend| backend != Backend::PerCpu || per_cpu_works())
 }
 
-/// Two writers take turns: the one with a low shard, which a collect reads early, and then the one
-/// with a high shard. A crowd between them has numbers, and with them shards, for the collect to
-/// walk over. (The shards of `PerCpu` do not lie apart.)
+/// Two writers take turns: first the one with a low shard, which a collect reads early, then the one with a
+/// high shard. A crowd holds the numbers between them, and so the shards that the collect walks over. (Shards
+/// of `PerCpu` cannot be that far apart.)
 const TURNS: Trap = Trap { writers: 2, moves: turns, crowd: 400, reads: 8 };
 
 fn turns(thread: usize) -> Vec<Move> {
@@ -77,7 +77,7 @@ fn turns(thread: usize) -> Vec<Move> {
     turns.flat_map(|turn| [Move::Await(turn), add(0, 1 << turn), Move::Pass]).collect()
 }
 
-/// Those through which threads have shards that lie apart.
+/// The backends on which threads can have shards that are far apart.
 fn apart<T>(builder: Builder<T>) -> [Builder<T>; 2] {
     [builder.backend(Backend::Striped).shards(1024), builder.backend(Backend::PerThread)]
 }
@@ -89,7 +89,7 @@ fn catches_an_add_to_a_counter_without_another_threads_before_it() {
     }
 }
 
-/// Only ups: of a level that goes down meanwhile, no plain collect is believed.
+/// Only ups: if a level goes down during a plain collect, it is read again.
 #[test]
 fn catches_an_up_of_a_level_without_another_threads_before_it() {
     for builder in apart(UpDownCounter::builder()) {
@@ -121,7 +121,7 @@ fn catches_an_add_to_a_set_without_the_one_before_it() {
     sets().for_each(|set| trap.catches_a_plain_collect_alone(set, |set| Spread(set.build())));
 }
 
-/// The same with a hand-over from thread to thread.
+/// The same with two threads that take turns.
 #[test]
 fn catches_an_add_to_a_set_without_another_threads_before_it() {
     fn moves(thread: usize) -> Vec<Move> {
@@ -132,7 +132,7 @@ fn catches_an_add_to_a_set_without_another_threads_before_it() {
     sets().for_each(|set| trap.catches_a_plain_collect_alone(set, |set| Spread(set.build())));
 }
 
-/// A collect of a histogram walks over the buckets, and then to the sum.
+/// A collect of a histogram reads the buckets, and then the sum.
 #[test]
 fn catches_half_a_record() {
     fn moves(_: usize) -> Vec<Move> {

@@ -1,5 +1,5 @@
-//! Each counter of a set is exact by itself, at any length: no two of them share a cell, in the
-//! same shard, in neighbouring shards, or in the spill.
+//! Each counter of a set is exact, at any length: no two of them share a cell, neither within a shard nor
+//! across shards nor in the spill.
 
 use crate::{
     set,
@@ -11,16 +11,15 @@ use std::{
 };
 use striped_counter::{Backend, CounterSet};
 
-/// Less than a line, just a line, just more; with two more columns for a set with a read lock.
+/// Less than a line, a whole line, slightly more; a set with a read lock has two more columns.
 const LENGTHS: [usize; 8] = [1, 2, 13, 14, 15, 16, 17, 1_000];
 
-/// What is added to a counter at a time: no two counters have the same, nor two of them the sum of
-/// a third's and nothing.
+/// Returns the amount for a counter: no two amounts are equal, and none is the sum of two others.
 fn amount(index: usize) -> u64 {
     (1 << 32) + (1 << 20) + index as u64
 }
 
-/// Adds to every counter by all ways to add; four times the amount.
+/// Adds four times the amount to each counter, once in each way to add.
 fn add_everywhere(set: &CounterSet, times: u64) {
     let batch: Vec<_> = (0..set.len()).map(|index| (index, times * amount(index))).collect();
     set.add_many(&batch);
@@ -37,7 +36,7 @@ fn add_everywhere(set: &CounterSet, times: u64) {
     }
 }
 
-/// Panics unless every counter has so many times four times its amount, whichever way it is read.
+/// Panics unless each counter has its amount 4 * `times` times, in each way to read it.
 fn assert_exact(set: &CounterSet, times: u64) {
     let expected: Vec<_> = (0..set.len()).map(|index| 4 * times * amount(index)).collect();
     assert_eq!(set.sums(), expected);
@@ -89,7 +88,7 @@ fn a_counter_that_wraps_leaves_its_neighbours_alone() {
     });
 }
 
-/// So that threads have numbers, and with them shards, far apart and next to one another.
+/// Threads then have numbers, and so shards, next to each other and far apart.
 #[test]
 fn counters_of_far_more_threads_than_shards_or_cpus_do_not_mix() {
     on_every_backend(|case| {
@@ -108,10 +107,10 @@ fn a_set_that_grows_for_more_threads_keeps_every_count() {
         thread::scope(|scope| {
             for _ in 0..40 {
                 scope.spawn(|| {
-                    // Before there are rows for all, while they are made, and afterwards.
+                    // Adds before there are rows for all threads, while they are made, and afterwards.
                     add_everywhere(&set, 1);
                     together.wait();
-                    // One after another: who finds the matrix growing spills, and it stays as it is.
+                    // In turn: a thread that finds the matrix growing spills, and does not grow it.
                     let turn = turns.lock().unwrap();
                     add_everywhere(&set, 1);
                     drop(turn);

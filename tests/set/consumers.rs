@@ -1,5 +1,5 @@
-//! Every add is in exactly one take of its counter, and takes plus the final sums are all adds;
-//! every cursor sees every add exactly once, whatever others do.
+//! Every add is in exactly one take of its counter, and takes plus the final sums are all adds; every cursor
+//! sees every add exactly once, whatever other threads do.
 
 use crate::{
     set,
@@ -53,7 +53,7 @@ fn cursors_see_every_add_once_whatever_is_taken() {
     });
 }
 
-/// Adds until it is told to stop, by all ways to add; what it has added to each counter.
+/// Adds in all ways until it is stopped, and returns what it has added to each counter.
 fn add_until(stop: &AtomicBool, set: &CounterSet, thread: usize) -> Vec<u64> {
     let mut totals = vec![0; LEN];
     for round in 0.. {
@@ -72,10 +72,10 @@ fn add_until(stop: &AtomicBool, set: &CounterSet, thread: usize) -> Vec<u64> {
     unreachable!("there is always a next round")
 }
 
-/// How often this thread must find something new before it has the others stop.
+/// How often this thread must see something new before it stops the others.
 const ENOUGH: usize = 12;
 
-/// More than is added to any counter in a test: a difference beyond it is a negative one.
+/// More than is added to any counter in a test: a larger difference is a negative one.
 const BOUND: u64 = 1 << 40;
 
 fn add_all(totals: &mut [u64], more: &[u64]) {
@@ -85,7 +85,7 @@ fn add_all(totals: &mut [u64], more: &[u64]) {
     }
 }
 
-/// Calls `next` until it is over, and once more, since nobody adds any longer; the totals.
+/// Calls `next` until it is stopped, and once more after all adds; returns the totals.
 fn consume_until(over: &AtomicBool, mut next: impl FnMut() -> Vec<u64>) -> Vec<u64> {
     let (mut totals, mut last) = (vec![0; LEN], false);
     while !last {
@@ -95,7 +95,7 @@ fn consume_until(over: &AtomicBool, mut next: impl FnMut() -> Vec<u64>) -> Vec<u
     totals
 }
 
-/// Calls `next` until it has returned something [`ENOUGH`] times; the totals.
+/// Calls `next` until it has returned something new [`ENOUGH`] times; returns the totals.
 fn consume_enough(mut next: impl FnMut() -> Vec<u64>) -> Vec<u64> {
     let (mut totals, mut times) = (vec![0; LEN], 0);
     while times < ENOUGH {
@@ -106,7 +106,7 @@ fn consume_enough(mut next: impl FnMut() -> Vec<u64>) -> Vec<u64> {
     totals
 }
 
-/// Takes the counters one by one.
+/// Takes from the counters one by one.
 fn take_each(set: &CounterSet) -> Vec<u64> {
     (0..LEN).map(|index| set.take(index)).collect()
 }

@@ -34,7 +34,7 @@ fn an_enum_works_as_an_index_in_every_method() {
     });
 }
 
-/// Something else each time: a bug of its own, but not one that may write where it should not.
+/// An index that differs from call to call: a bug of the caller, which must not lead to writes out of bounds.
 #[derive(Clone, Copy)]
 struct Fickle<'a>(&'a Cell<usize>);
 
@@ -56,7 +56,7 @@ fn an_index_that_changes_stays_within_the_set() {
     });
 }
 
-/// Panics when it is asked for the second time: `add_many` has checked it by then.
+/// Panics on the second call: `add_many` has checked the index by then.
 #[derive(Clone, Copy)]
 struct Panics<'a>(&'a Cell<bool>);
 
@@ -71,7 +71,7 @@ impl SetIndex for Panics<'_> {
 fn an_index_that_panics_leaves_no_snapshot_waiting() {
     on_every_backend(|case| {
         let set = set(case, 3);
-        // Into the spill, and then into a shard.
+        // The first round adds to the spill, the second to a shard.
         for _ in 0..2 {
             let panics = Cell::new(false);
             let add = || set.add_many(&[(Panics(&panics), 5)]);

@@ -1,5 +1,5 @@
-//! What a `CounterSet` promises, a module a promise. That its sums and snapshots are linearizable is
-//! shown in `tests/linearizable/` as well, and what it weighs in `tests/memory.rs`.
+//! What only sets promise, one module per promise. That their sums and snapshots are linearizable is tested
+//! in `tests/linearizable/`, too; their memory in `tests/memory.rs`.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -15,7 +15,7 @@ mod types;
 use striped_counter::CounterSet;
 use support::Case;
 
-/// A set of these settings, on the backend that was to be expected of them.
+/// Builds a set, and checks that it has the expected backend.
 fn set(case: &Case, len: usize) -> CounterSet {
     let set = case.set(CounterSet::builder(len)).build();
     assert_eq!((set.backend(), set.len()), (case.backend(), len));

@@ -1,5 +1,5 @@
-//! Any program of adds, batches, takes and deltas, on several threads one step after another, gives
-//! what it gives on a vector of `u64`.
+//! Any program of adds, batches, takes and deltas, run in turn on several threads, agrees with a vector of
+//! `u64`.
 
 use crate::{
     set,
@@ -37,7 +37,7 @@ fn add() -> impl Strategy<Value = (Index, u64)> {
     (any::<Index>(), amounts())
 }
 
-/// A length, and which thread takes which step.
+/// A length, and steps, each with the thread that takes it.
 fn programs() -> impl Strategy<Value = (usize, Vec<(usize, Step)>)> {
     let step = prop_oneof![
         3 => add().prop_map(|(index, n)| Step::Add(index, n)),
@@ -51,7 +51,7 @@ fn programs() -> impl Strategy<Value = (usize, Vec<(usize, Step)>)> {
     (1..40_usize, vec((0..THREADS, step), 0..50))
 }
 
-/// What a set ought to be.
+/// The expected state of a set.
 struct Model {
     totals: Vec<u64>,
     taken: Vec<u64>,
@@ -95,7 +95,7 @@ impl Model {
     }
 }
 
-/// Runs a program on the threads of a crew and on the model, and compares.
+/// Runs a program on the threads of a crew and on the model, and compares them.
 struct Run<'a> {
     crew: Crew<'a>,
     set: &'a CounterSet,

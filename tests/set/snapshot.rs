@@ -1,7 +1,8 @@
-//! A snapshot fits together: a batch is in it wholly or not at all, and if one add happened before
-//! another, a snapshot with the second has the first. So do sums, takes and deltas of such a set.
+//! Guarantee 6: snapshots are consistent. A batch is in a snapshot wholly or not at all, and if one add
+//! happened before another, a snapshot with the second has the first. The same holds for sums, takes and
+//! deltas of a set with a read lock.
 //!
-//! Writers keep up rules between counters that lie far apart; readers look whether the rules hold.
+//! Writers maintain relations between counters that are far apart in memory; readers check them.
 
 use crate::{
     set,
@@ -19,7 +20,7 @@ use striped_counter::CounterSet;
 /// 63 lines.
 pub(crate) const LEN: usize = 1_000;
 
-/// Always equal: the first and the last of a row, and others in lines of their own.
+/// Always equal: the first and the last counter of a row, and others in lines of their own.
 const EQUAL: [usize; 6] = [0, 999, 500, 16, 750, 250];
 /// One thread adds 1 to the first of these, and then to the second.
 const ORDERED: (usize, usize) = (17, 998);
@@ -28,7 +29,7 @@ const REVERSED: (usize, usize) = (997, 18);
 /// Two threads take turns at adding 1 to the first, or the second.
 const TURNS: (usize, usize) = (970, 33);
 
-/// Panics unless `sums` follows the rules.
+/// Panics unless the relations hold in `sums`.
 pub(crate) fn assert_fits(sums: &[u64]) {
     let equal = EQUAL.map(|index| sums[index]);
     assert_eq!(equal, [equal[0]; EQUAL.len()], "half a batch");
@@ -39,7 +40,7 @@ pub(crate) fn assert_fits(sums: &[u64]) {
     }
 }
 
-/// A set, and those who write to it.
+/// A set, and its writers.
 pub(crate) struct Ruled {
     pub(crate) set: CounterSet,
     stop: AtomicBool,
@@ -52,13 +53,13 @@ impl Ruled {
         Self { set: set(case, LEN), stop: AtomicBool::new(false), turn: AtomicU64::new(0), hop }
     }
 
-    /// Runs `body` while writers are at work: five, which is more than there are CPUs.
+    /// Runs `body` while five writers write.
     pub(crate) fn while_written<T>(&self, body: impl FnOnce() -> T) -> T {
         let reversed: Vec<_> = EQUAL.into_iter().rev().collect();
         thread::scope(|scope| {
             let _stop = Stop(&self.stop);
             scope.spawn(|| self.write_batches(&EQUAL));
-            // In the other direction, and long, so that many a thread is preempted within one.
+            // In the opposite direction, and long, so that threads are preempted within a batch.
             scope.spawn(|| self.write_batches(&reversed.repeat(8)));
             scope.spawn(|| self.write_in_order());
             scope.spawn(|| self.write_in_turn(0, TURNS.0));
@@ -67,8 +68,8 @@ impl Ruled {
         })
     }
 
-    /// Calls `write` until told to stop, with the number of the round and a way to hop to another
-    /// CPU, which does so in some rounds.
+    /// Calls `write` until it is stopped, with the number of the round and a function that hops to another
+    /// CPU in some rounds.
     fn write(&self, mut write: impl FnMut(u64, &mut dyn FnMut())) {
         let mut hopper = self.hop.then(|| Hopper::pinned(0));
         for round in 0.. {
@@ -97,7 +98,7 @@ impl Ruled {
             self.set.inc(ORDERED.0);
             hop();
             self.set.inc(ORDERED.1);
-            // On `PerCpu` a batch of one is another thing than an add.
+            // On `PerCpu` a batch of one takes another path than an add.
             self.set.add_many(&[(REVERSED.0, 1)]);
             hop();
             self.set.inc(REVERSED.1);
@@ -118,11 +119,11 @@ impl Ruled {
     }
 }
 
-/// How many reads a reader must make while adds are under way.
+/// How many reads with something new a reader must make.
 const READS: usize = 20;
 
-/// Calls `read` until it has told something new [`READS`] times. Panics where it does not fit, or
-/// goes backwards.
+/// Calls `read` until it has returned something new [`READS`] times. Panics if the sums are inconsistent or
+/// go backwards.
 fn check(mut read: impl FnMut() -> Vec<u64>) {
     let (mut last, mut new) = (vec![0; LEN], 0);
     while new < READS {
@@ -164,20 +165,20 @@ fn takes_and_deltas_add_up_to_consistent_snapshots() {
         totals.to_vec()
     }
     on_every_locked_backend(|ruled| {
-        let (mut seen, mut taken, mut told) = (ruled.set.deltas(), [0; LEN], [0; LEN]);
+        let (mut seen, mut taken, mut delivered) = (ruled.set.deltas(), [0; LEN], [0; LEN]);
         ruled.while_written(|| {
             thread::scope(|scope| {
                 scope.spawn(|| check(|| add(&mut taken, &ruled.set.take_all())));
-                check(|| add(&mut told, &seen.next_delta()));
+                check(|| add(&mut delivered, &seen.next_delta()));
             });
         });
         assert_fits(&add(&mut taken, &ruled.set.take_all()));
-        assert_eq!(add(&mut told, &seen.next_delta()), taken);
+        assert_eq!(add(&mut delivered, &seen.next_delta()), taken);
     });
 }
 
-/// An operation that begins during a snapshot must not be one more for it to wait for: with
-/// many threads on few CPUs some are always between their beginning and their end.
+/// A snapshot must not wait for operations that begin after it: with many threads on few CPUs some operation
+/// is always in progress.
 #[test]
 fn a_snapshot_ends_while_far_more_threads_than_cpus_add() {
     on_every_locked_backend(|ruled| {

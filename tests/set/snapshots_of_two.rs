@@ -1,4 +1,4 @@
-//! Snapshots of two sets at once: each fits together, and what happened before is seen across sets.
+//! Concurrent snapshots of two sets: each is consistent, and so is the order across sets.
 
 use crate::{
     snapshot::{LEN, Ruled, assert_fits},
@@ -9,11 +9,11 @@ use std::{
     thread,
 };
 
-/// A counter of either set that no rule is about: an add to the one set's comes before an add to
-/// the other's.
+/// A counter that no relation is about: each add to that of the first set happens before one to that of the
+/// second.
 const ACROSS: usize = 100;
 
-/// How many snapshots with something new each reader must see.
+/// How many snapshots with something new each reader must read.
 const READS: usize = 8;
 
 #[test]

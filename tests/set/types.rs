@@ -1,4 +1,4 @@
-//! A set is indexed as a slice is, and a good citizen of the rest of a program.
+//! A set is indexed as a slice is.
 
 use crate::{set, support::on_every_backend};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +6,7 @@ use striped_counter::CounterSet;
 
 const NOTHING: [(usize, u64); 0] = [];
 
-/// What `body` panics with.
+/// Returns what `body` panics with.
 fn panic_of<T>(body: impl FnOnce() -> T) -> String {
     let panic = catch_unwind(AssertUnwindSafe(body)).map(drop).expect_err("it did not panic");
     match panic.downcast::<String>() {
@@ -15,7 +15,7 @@ fn panic_of<T>(body: impl FnOnce() -> T) -> String {
     }
 }
 
-/// Everything that takes an index, called with this one.
+/// Returns the panics of all methods that take an index, called with this one.
 fn panics_with(set: &CounterSet, index: usize) -> [String; 5] {
     [
         panic_of(|| set.inc(index)),
@@ -31,7 +31,7 @@ fn an_index_out_of_range_panics_with_index_and_length() {
     on_every_backend(|case| {
         for len in [0, 1, 16, 17] {
             let set = set(case, len);
-            // Just beyond, in the padding, and where an offset would overflow.
+            // Just out of range, in the padding, and where an offset would overflow.
             let far = [1 << (usize::BITS - 24), usize::MAX / 8, usize::MAX];
             for index in [len, len + 1, len + 2, len + 15].into_iter().chain(far) {
                 for text in panics_with(&set, index) {

@@ -25,6 +25,7 @@ pub(crate) trait Counts: Debug + Send + Sync + UnwindSafe + RefUnwindSafe {
     fn deltas(&self) -> Option<Box<dyn Cursor + '_>>;
     fn warm_up(&self) -> bool;
     fn backend(&self) -> Backend;
+    fn has_read_lock(&self) -> bool;
     fn shards(&self) -> usize;
 }
 
@@ -111,6 +112,10 @@ macro_rules! settings {
 
         fn backend(&self) -> Backend {
             self.backend()
+        }
+
+        fn has_read_lock(&self) -> bool {
+            self.has_read_lock()
         }
 
         fn shards(&self) -> usize {
@@ -218,9 +223,10 @@ impl Counts for UpDownCounterSet {
         let (last, n) = (self.len() - 1, n.cast_signed());
         match n.cast_unsigned() % 3 {
             0 => self.add(last, n),
-            1 => self.add_many([(0, -1), (last, n)]),
+            1 => self.add_many(&[(0, -1), (last, n)]),
             _ => {
-                self.add(last, n.wrapping_add(1));
+                self.get(last).unwrap().add(n.wrapping_add(2));
+                self.sub(last, 1);
                 self.dec(last);
             }
         }

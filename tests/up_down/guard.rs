@@ -1,4 +1,4 @@
-//! A guard increments when it is made and decrements when it is dropped, however that comes about.
+//! A guard increments when it is made and decrements when it is dropped, whatever drops it.
 
 use crate::{
     level,
@@ -18,12 +18,12 @@ use std::{
 };
 use striped_counter::{Guard, UpDownCounter};
 
-/// What `body` panics with.
+/// Returns what `body` panics with.
 fn panic_of(body: impl FnOnce()) -> Box<dyn Any + Send> {
     catch_unwind(AssertUnwindSafe(body)).expect_err("it did not panic")
 }
 
-/// Panics, but prints nothing.
+/// Panics without printing anything.
 fn panic_quietly() {
     resume_unwind(Box::new("quietly"));
 }
@@ -102,7 +102,7 @@ fn a_moved_guard_decrements_when_the_new_thread_drops_it() {
                     let sum = level.sum();
                     drop(busy);
                     meet.wait();
-                    // Not before: whoever waits would wait for ever.
+                    // Only now: a panic before would leave the other thread waiting.
                     assert_eq!(sum, 1);
                 });
                 meet.wait();
@@ -146,13 +146,13 @@ fn a_sum_never_exceeds_the_guards_of_all_threads() {
     });
 }
 
-/// Makes a guard when it is dropped, and drops that as well.
+/// Makes and drops a guard when it is dropped.
 struct Farewell(&'static UpDownCounter);
 
 impl Drop for Farewell {
     fn drop(&mut self) {
         let _busy = self.0.guard();
-        // Other threads may hold guards, or have just dropped one.
+        // Other threads may hold guards, too.
         assert!(self.0.sum() >= 1);
     }
 }
@@ -209,7 +209,7 @@ fn a_destructor_of_a_thread_local_may_make_a_guard() {
     });
 }
 
-/// As an executor of several threads does: the first poll on one of them, the second on another.
+/// Polls as a multi-threaded executor does: first on one thread, then on another.
 fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     let mut task = Box::pin(task);
     let poll = move || {
@@ -222,7 +222,7 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     assert!(thread::spawn(again).join().unwrap());
 }
 
-/// Pending once.
+/// Is pending once.
 async fn yield_now() {
     let mut yielded = false;
     let once = pin!(std::future::poll_fn(move |_| {
@@ -261,7 +261,7 @@ fn a_guard_of_a_leaked_level_moves_between_threads_with_its_task() {
     });
 }
 
-/// What a connection keeps, with no lifetime of its own.
+/// A connection, without a lifetime parameter.
 struct Connection {
     _busy: Guard<Arc<UpDownCounter>>,
 }
@@ -277,7 +277,7 @@ fn an_owned_guard_may_outlive_the_handle_that_made_it() {
     });
 }
 
-/// All the levels of a program behind one `Arc`, which every task has anyhow.
+/// All levels of a program behind one `Arc` that every task has.
 struct Busy(Arc<Levels>);
 
 struct Levels {

@@ -1,6 +1,6 @@
-//! While others go up and down, a sum lies between the lowest and the highest level there was. The
-//! reader is one of more threads than there are CPUs, so it is stopped at any place now and then, while
-//! the others go on. `src/matrix/tests/levels.rs` stops it on purpose.
+//! While other threads go up and down, a sum lies between the lowest and the highest level there was. More
+//! threads run than there are CPUs, so the reader is preempted anywhere now and then while the others go on.
+//! `src/matrix/tests/levels.rs` stops it on purpose.
 
 use crate::{
     level,
@@ -17,15 +17,15 @@ use striped_counter::UpDownCounter;
 const THREADS: usize = 4;
 const LEVELS: RangeInclusive<i64> = 0..=4;
 
-/// How often each level is read at least; `LEVEL_READS` asks for more.
+/// Returns how often to read each level at least: `LEVEL_READS`, if set.
 fn reads() -> u64 {
     env::var("LEVEL_READS").map_or(50_000, |reads| reads.parse().expect("LEVEL_READS: a number"))
 }
 
-/// How often at least a sum has to differ from the one before, or nothing went on meanwhile.
+/// How often the sum must change at least, as a sign that the level was busy.
 const CHANGES: usize = 200;
 
-/// Has `read` look at a level while each of [`THREADS`] threads goes up and down.
+/// Calls `read` while each of [`THREADS`] threads goes up and down.
 fn while_busy<T>(level: &UpDownCounter, read: impl FnOnce() -> T) -> T {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -82,7 +82,7 @@ fn takes_of_a_busy_level_add_up_to_the_level() {
         let level = level(case);
         let taken: i64 = while_busy(&level, || (0..2_000).map(|_| level.take()).sum());
         assert_eq!(taken + level.sum(), 0, "{taken} taken");
-        // Each of the takes was of one moment, so that they never come to more than a level.
+        // Each take was of one moment, so they never add up to more than a level.
         assert!(LEVELS.contains(&taken), "{taken}");
     });
 }
@@ -120,7 +120,7 @@ fn a_level_is_the_value_set_plus_later_adds() {
     });
 }
 
-/// As a set of a sum that is read too high would.
+/// They would be off by more if the sum were read too high.
 #[test]
 fn a_set_of_a_busy_level_is_off_by_no_more_than_was_in_flight() {
     on_every_backend(|case| {
@@ -128,7 +128,7 @@ fn a_set_of_a_busy_level_is_off_by_no_more_than_was_in_flight() {
         while_busy(&level, || {
             for value in 0..1_000 {
                 level.set(value);
-                // Those that were up when it was set come down later.
+                // Threads that were up when it was set come down later.
                 let off = level.sum() - value;
                 assert!(LEVELS.contains(&off.abs()), "{off} off {value}");
             }

@@ -1,5 +1,5 @@
-//! What an `UpDownCounter` promises, a module a promise. That its locked sums are linearizable is
-//! shown in `tests/linearizable/`.
+//! What only levels promise, one module per promise. That their locked sums are linearizable is tested in
+//! `tests/linearizable/`.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -14,7 +14,7 @@ mod set;
 use striped_counter::UpDownCounter;
 use support::Case;
 
-/// A level of these settings, on the backend that was to be expected of them.
+/// Builds a level, and checks that it has the expected backend.
 fn level(case: &Case) -> UpDownCounter {
     let level = case.set(UpDownCounter::builder()).build();
     assert_eq!(level.backend(), case.backend());

@@ -1,5 +1,4 @@
-//! Any program of ups, downs, guards and takes, on several threads one step after another, gives
-//! what it gives on an `i64`.
+//! Any program of ups, downs, guards and takes, run in turn on several threads, agrees with an `i64`.
 
 use crate::{
     level,
@@ -23,7 +22,7 @@ enum Step {
     Sub(i64),
     /// Makes a guard.
     Hold,
-    /// Drops the oldest guard, if there is one, on whichever thread it is.
+    /// Drops the oldest guard, if there is one.
     Release,
     Sum,
     Take,
@@ -33,7 +32,7 @@ fn amounts() -> impl Strategy<Value = i64> {
     prop_oneof![-3..=3_i64, any::<i64>(), (-2..=2_i64).prop_map(|n| i64::MAX.wrapping_add(n)),]
 }
 
-/// Which thread takes which step.
+/// Steps, each with the thread that takes it.
 fn programs() -> impl Strategy<Value = Vec<(usize, Step)>> {
     let step = prop_oneof![
         Just(Step::Inc),
@@ -48,7 +47,7 @@ fn programs() -> impl Strategy<Value = Vec<(usize, Step)>> {
     vec((0..THREADS, step), 0..60)
 }
 
-/// Takes `step` on a thread of the crew, and on the model.
+/// Takes `step` on a thread of the crew and on the model.
 fn take_step<'a>(
     crew: &Crew<'a>,
     (thread, step): (usize, Step),

@@ -1,5 +1,5 @@
-//! As long as every decrement happens after its own increment and nobody takes, no sum is ever
-//! negative: with and without a read lock, whichever thread decrements, and wherever the two went.
+//! Guarantee 11: no sum is negative if every decrement happens after its own increment and no thread takes:
+//! with and without a read lock, whichever thread decrements, and wherever the two adds went.
 
 use crate::{
     level,
@@ -17,15 +17,15 @@ use std::{
 };
 use striped_counter::{Backend, UpDownCounter};
 
-/// A reader is content after so many sums of which so many differ from the one before. It stops the
-/// others, so it never reads at leisure.
+/// How many sums a reader reads at least, and how often they must change. The reader stops the others, so all
+/// its reads are concurrent with adds.
 const SUMS: usize = 2_000;
 const CHANGES: usize = 40;
 
-/// How many decrements may be outstanding: near zero, one decrement too many shows.
+/// How many decrements may be outstanding: few, so that a wrong sum is below zero.
 const OUTSTANDING: usize = 2;
 
-/// Has `busy` keep the level busy until it is told to stop, and reads meanwhile.
+/// Reads the level while `busy` keeps it busy.
 fn watch_while(level: &UpDownCounter, busy: impl Fn(&UpDownCounter, &AtomicBool) + Sync) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -47,8 +47,8 @@ fn read_until_content(level: &UpDownCounter) {
     }
 }
 
-/// Every backend, and those with so many shards that a sum takes long enough for a lot to happen
-/// between its beginning and its end.
+/// Calls `body` with levels of every backend, and with some that have so many shards that a lot happens
+/// during a sum.
 fn on_every_level(body: impl Fn(&UpDownCounter)) {
     on_every_backend(|case| body(&level(case)));
     let wide = [Backend::Striped, Backend::PerCpu];
@@ -57,7 +57,7 @@ fn on_every_level(body: impl Fn(&UpDownCounter)) {
         body(&level.build());
         body(&level.read_lock(true).build());
     }
-    // Those that never lock.
+    // These never lock.
     for backend in [Backend::PerCpu, Backend::PerThread, Backend::Striped] {
         body(&UpDownCounter::builder().backend(backend).read_lock(false).build());
     }
@@ -131,7 +131,7 @@ fn when_another_thread_decrements_after_a_release_store() {
     on_every_level(|level| watch_while(level, busy));
 }
 
-/// The first add of a thread may go elsewhere than to a shard, to which the increment went.
+/// The increment went to a shard, and the first add of a thread may go to the spill.
 #[test]
 fn when_a_guard_moves_to_a_thread_whose_first_add_is_the_decrement() {
     fn busy(level: &UpDownCounter, stop: &AtomicBool) {
@@ -143,7 +143,7 @@ fn when_a_guard_moves_to_a_thread_whose_first_add_is_the_decrement() {
     on_every_level(|level| watch_while(level, busy));
 }
 
-/// And the other way around.
+/// Vice versa.
 #[test]
 fn when_a_guard_is_made_by_a_thread_whose_first_add_is_the_increment() {
     fn busy(level: &UpDownCounter, stop: &AtomicBool) {

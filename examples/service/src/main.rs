@@ -1,6 +1,7 @@
-//! A web service that counts every request, and shows it to Prometheus.
+//! A web service that counts every request and shows the counts to Prometheus.
 //!
 //! ```text
+//! cd examples/service
 //! LISTEN=127.0.0.1:8080 BACKEND=Striped SHARDS=16 cargo run --release
 //! curl 127.0.0.1:8080/hello ; curl 127.0.0.1:8080/metrics
 //! ```

@@ -50,7 +50,7 @@ fn read<T>(
     let Some(value) = variable(name) else { return Ok(None) };
     match value.to_str().and_then(parse) {
         Some(parsed) => Ok(Some(parsed)),
-        None => Err(format!("{name}: '{}' is not {expected}", value.display())),
+        None => Err(format!("{name}: '{}' is not {expected}", value.to_string_lossy())),
     }
 }
 

@@ -99,8 +99,8 @@ impl HistogramSnapshot {
     /// Returns the lowest and the highest value of the bucket that has the quantile `q`, or `None`
     /// if nothing was recorded.
     ///
-    /// Of n values in ascending order the quantile is the one at position ⌈q·n⌉, or the first one
-    /// for 0. It always lies within these bounds. (With 2^52 values or more, the position is as
+    /// With n values in ascending order, the quantile is the one at position ⌈q·n⌉, or the first
+    /// one for 0. It always lies within these bounds. (With 2^52 values or more, the position is as
     /// exact as an `f64`.) The last bucket is open, so its bounds end at [`u64::MAX`].
     ///
     /// Walks the buckets up to the one with the quantile.
@@ -146,9 +146,9 @@ impl HistogramSnapshot {
     /// means it.
     ///
     /// Counts all buckets that end at or below the bound. That is exact for bounds at which buckets
-    /// end, such as [`bounds_within`](Self::bounds_within) returns. Of a bucket that a bound
-    /// splits, nothing is counted, since its values are not certain to be below the bound. So only
-    /// the bound [`u64::MAX`] counts the values in the last bucket, which is open.
+    /// end, such as [`bounds_within`](Self::bounds_within) returns. A bucket that a bound splits is
+    /// not counted, since its values are not certain to be below the bound. So only the bound
+    /// [`u64::MAX`] counts the values in the last bucket, which is open.
     ///
     /// ```
     /// let sizes = striped_counter::Histogram::builder().bounds(&[10, 100]).build();

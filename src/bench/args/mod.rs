@@ -6,7 +6,7 @@ mod values;
 
 use crate::Backend;
 use crate::bench::{
-    forecast::{Request, tells_transfer},
+    forecast::{Request, shows_transfer},
     kind::Kind,
     lab::{
         backends::{BACKENDS, backends},
@@ -204,7 +204,7 @@ impl Args {
         if !threads.contains(&1) {
             return Err(refuse("'--forecast <CPUS>' needs 1 among '--threads <N,...>'"));
         }
-        let is_measured = threads.iter().any(|&threads| tells_transfer(threads, cpus));
+        let is_measured = threads.iter().any(|&threads| shows_transfer(threads, cpus));
         if cpus == 1 && self.transfer_ns.is_none() {
             return Err(refuse(
                 "'--forecast <CPUS>' needs '--transfer-ns <NS>' here: with one CPU no line is ever transferred",

@@ -87,7 +87,7 @@ fn a_cut_is_whole(set: &Arc<Matrix<Many>>, number: usize, lease: fn(&Matrix<Many
     let adding = spawn(set, move |set| {
         assume(number);
         lease(set);
-        set.add_all(&[(0, 1), (1, 1)]);
+        set.add_all([(0, 1), (1, 1)].into_iter());
     });
     let mut totals = [0; 2];
     set.totals(Span::ALL, &mut totals);

@@ -37,7 +37,7 @@ fn on_every_backend(preemptions: Option<usize>, body: fn(&Arc<Set>)) {
 #[test]
 fn a_cut_has_a_batch_wholly_or_not_at_all() {
     on_every_backend(None, |set| {
-        let adding = adder(set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
+        let adding = adder(set, 0, |set| set.add_all([(0, 1), (1, 1)].into_iter()));
         let (first, second) = cut(set);
         assert_eq!(first, second);
         adding.join().unwrap();
@@ -78,7 +78,7 @@ fn a_cut_with_an_add_has_those_of_other_threads_that_happened_before_it() {
 #[test]
 fn two_cuts_during_a_batch_agree() {
     on_every_backend(Some(2), |set| {
-        let adding = adder(set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
+        let adding = adder(set, 0, |set| set.add_all([(0, 1), (1, 1)].into_iter()));
         let before = cut(set);
         let after = cut(set);
         for (first, second) in [before, after] {
@@ -93,7 +93,7 @@ fn two_cuts_during_a_batch_agree() {
 #[test]
 fn a_cut_while_two_add_has_a_batch_wholly_or_not_at_all() {
     on_every_backend(Some(1), |set| {
-        let batch = adder(set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
+        let batch = adder(set, 0, |set| set.add_all([(0, 1), (1, 1)].into_iter()));
         let single = adder(set, 1, |set| set.add_one(1, 16));
         let (first, second) = cut(set);
         assert_eq!(first, second % 16);
@@ -127,7 +127,7 @@ fn a_locked_sum_during_a_cut_is_that_of_one_moment() {
 fn seeded_a_pass_without_a_cut_is_found_torn() {
     model(|| {
         let set = touched(Backend::Striped);
-        let adding = adder(&set, 0, |set| set.add_all(&[(0, 1), (1, 1)]));
+        let adding = adder(&set, 0, |set| set.add_all([(0, 1), (1, 1)].into_iter()));
         let mut totals = [0; 2];
         set.add_unlocked(Span::ALL, &mut totals);
         assert_eq!(totals[0], totals[1], "half a batch");

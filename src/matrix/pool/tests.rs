@@ -69,12 +69,13 @@ fn there_is_a_pool_for_each_kind_of_writer_width_and_number_of_rows() {
     let mut numbers = HashSet::new();
     for writers in writers {
         for width in [Width::One, Width::Two, Width::Line] {
-            for rows in [1, 3, 4, 8, MAX_THREADS] {
-                let (number, shape) = Pools::find(writers, width, rows, 3);
-                assert!(shape.rows >= rows && shape.rows < 2 * rows.max(3));
+            for rows in [1, 4, 8, 16, MAX_THREADS] {
+                let (number, shape) = Pools::find(writers, width, rows, 4);
                 assert_eq!(shape.width, width.columns());
-                // One and three rows both have the pool of the default.
-                assert_eq!(numbers.insert(number), rows != 3);
+                // A stripe of one of few rows has other writers than that of one of many.
+                let shares = rows == 4 && writers != Writers::Stripe;
+                assert_eq!(shape.rows, if writers == Writers::Stripe { rows } else { rows.max(4) });
+                assert_eq!(numbers.insert(number), !shares);
                 let _ = pools().get(number.into());
             }
         }

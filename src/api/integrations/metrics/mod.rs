@@ -16,8 +16,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! For a recorder of your own, [`Counter`] is a [`CounterFn`], [`UpDownCounter`] a [`GaugeFn`], and
-//! [`Histogram`] a [`HistogramFn`].
+//! For a recorder of your own, [`Counter`] is a `CounterFn`, [`UpDownCounter`] a `GaugeFn`, and
+//! [`Histogram`] a `HistogramFn`.
 
 mod calls;
 mod distributions;

@@ -26,10 +26,10 @@ use std::{
 /// # Counters
 ///
 /// `counter!` asks the inner recorder for its counter, as it would without this one, and returns a
-/// handle that counts here: the first 16 increments in one atomic, later ones in shards. A thread
-/// of the recorder passes on what was counted ten times a second, or as
-/// [`flush_every`](RecorderBuilder::flush_every) says; a [`Flusher`] does so on demand. Counting
-/// never calls the inner recorder and never waits for it.
+/// handle that counts here: the first 16 increments in one atomic, later ones in shards. Ten times
+/// a second, or as often as [`flush_every`](RecorderBuilder::flush_every) says, a thread of the
+/// recorder passes on what was counted; a [`Flusher`] does so on demand. Counting never calls the
+/// inner recorder and never waits for it.
 ///
 /// Whatever the inner recorder does with a key, it still does: its layers may add labels and
 /// filter, and it may drop series that are idle. Nothing is kept of a handle that has been dropped.
