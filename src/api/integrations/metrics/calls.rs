@@ -35,7 +35,8 @@ pub(super) fn from_inside() -> bool {
 }
 
 /// The first panic of the inner recorder during a flush. It must not keep other keys from being
-/// passed on, so the flush goes on and panics at its end.
+/// passed on, so the flush goes on and panics at its end. Dropping this instead ends the panic,
+/// which the panic hook has reported.
 #[derive(Default)]
 pub(super) struct Panics(Option<Box<dyn Any + Send>>);
 
@@ -57,7 +58,4 @@ impl Panics {
             resume_unwind(panic);
         }
     }
-
-    /// Ends a panic here. The panic hook has reported it.
-    pub(super) fn ignore(self) {}
 }

@@ -76,7 +76,8 @@ pub(super) fn keep_flushing<F: Flush>(what: &Weak<F>, gone: &Receiver<()>, pause
     while gone.recv_timeout(next) == Err(RecvTimeoutError::Timeout) {
         let Some(what) = what.upgrade() else { return };
         let start = Instant::now();
-        flush(&*what).ignore();
+        // A panic of the inner recorder is no reason to stop.
+        drop(flush(&*what));
         next = pause.max(LONGEST.min(start.elapsed() * BUSY));
     }
 }

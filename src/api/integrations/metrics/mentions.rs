@@ -71,10 +71,8 @@ impl CounterFn for Mention {
 /// Passes on what was counted after the last flush.
 impl Drop for Mention {
     fn drop(&mut self) {
-        let mut panics = Panics::default();
-        self.pass_on(&mut panics);
-        // The thread may be unwinding already.
-        panics.ignore();
+        // A panic ends here, since the thread may be unwinding already.
+        self.pass_on(&mut Panics::default());
     }
 }
 

@@ -174,16 +174,14 @@ impl<R: Recorder> Shared<R> {
 /// Passes on what there is, before this returns, even if a [`Flusher`] or the thread keeps the rest.
 impl<R: Recorder> Drop for ShardedRecorder<R> {
     fn drop(&mut self) {
-        flush(&*self.shared).ignore();
+        drop(flush(&*self.shared));
     }
 }
 
 /// Passes on what came after that and is stored by key; a [`Mention`] does so by itself.
 impl<R: Recorder> Drop for Shared<R> {
     fn drop(&mut self) {
-        let mut panics = Panics::default();
-        self.flush_now(&mut panics);
-        panics.ignore();
+        self.flush_now(&mut Panics::default());
     }
 }
 
@@ -246,10 +244,8 @@ impl<R: Recorder> Recorder for ShardedRecorder<R> {
         if mentions.list(Arc::clone(&mention)) {
             // Skipped while another thread flushes, since `counter!` never waits.
             if let Some(_turn) = turns.wait(Duration::ZERO) {
-                let mut panics = Panics::default();
-                mentions.flush_own(&mut panics);
-                // The caller has nothing to do with the keys that were flushed.
-                panics.ignore();
+                // A panic ends here: the caller has nothing to do with the keys that are flushed.
+                mentions.flush_own(&mut Panics::default());
             }
         }
         metrics::Counter::from_arc(mention)
