@@ -148,7 +148,11 @@ impl Histogram {
         self.group.record(ONE, value, times);
     }
 
-    /// Records `duration` in nanoseconds, or [`u64::MAX`] if it is longer than 584 years.
+    /// Records `duration` in nanoseconds, at most 2^53 of them, which is 104 days.
+    ///
+    /// The sum is modulo 2^64. Without the limit, a single [`Duration::MAX`] would make it smaller,
+    /// which an exporter's reader takes for a restart. To record longer times, call
+    /// [`record`](Self::record) with a coarser unit.
     ///
     /// ```
     /// use std::time::Duration;

@@ -37,9 +37,9 @@
 //! by_status.with_callback(observe_set(&BY_STATUS, labels)?).build();
 //! let buckets = Buckets::seconds().within(1_000_000..=10_000_000_000);
 //! let latency = meter.u64_observable_counter("latency_bucket");
-//! latency.with_callback(observe_buckets(&LATENCY, buckets, [])).build();
+//! latency.with_callback(observe_buckets(&LATENCY, buckets, [])?).build();
 //! let latency = meter.f64_observable_gauge("latency").with_unit("s");
-//! latency.with_callback(observe_quantiles(&LATENCY, buckets, [0.5, 0.99], [])).build();
+//! latency.with_callback(observe_quantiles(&LATENCY, buckets, [0.5, 0.99], [])?).build();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -97,19 +97,26 @@ pub fn observe_up_down_counter(
 ///
 /// # Errors
 ///
-/// Returns an error if the numbers of attribute sets and of counters differ, or if two counters
-/// have the same attributes.
+/// Returns an error if the numbers of attribute sets and of counters differ, if a key is repeated
+/// in a set, or if two counters have the same attributes.
 pub fn observe_set<A: Into<Vec<KeyValue>>>(
     set: impl Deref<Target = CounterSet> + Send + Sync + 'static,
     attributes: impl IntoIterator<Item = A>,
 ) -> Result<impl Fn(&dyn AsyncInstrument<u64>) + Send + Sync + 'static, LabelsError> {
     let attributes: Vec<_> = attributes.into_iter().map(Into::into).collect();
+    attributes.iter().try_for_each(|attributes| check_keys(attributes, &[]))?;
     labels::check(&sorted(&attributes), set.len())?;
     Ok(move |instrument: &dyn AsyncInstrument<u64>| {
         for (total, attributes) in set.totals().into_iter().zip(&attributes) {
             instrument.observe(total, attributes);
         }
     })
+}
+
+/// Checks the keys of the attributes of one time series, to which a callback adds `added`.
+fn check_keys(attributes: &[KeyValue], added: &[&str]) -> Result<(), LabelsError> {
+    let keys: Vec<_> = attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+    labels::check_names(&keys, added)
 }
 
 /// Returns the same attributes sorted by key, which makes no difference to the SDK.

@@ -48,16 +48,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::labels::{self, LabelsError};
+use super::labels::LabelsError;
 use crate::{Counter, CounterSet, UpDownCounter};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet},
     metrics::{MetricType, TypedMetric},
 };
-use std::{fmt, hash::Hash, ops::Deref};
+use std::{fmt, ops::Deref, sync::Arc};
 
 mod histogram;
+mod labels;
 
 pub use histogram::{HistogramSetCollector, SharedHistogram};
 
@@ -124,26 +125,29 @@ impl<P: Deref<Target: EncodeMetric>> EncodeMetric for ByRef<P> {
 pub struct SetCollector<L, P> {
     name: String,
     help: String,
-    labels: Vec<L>,
+    labels: Arc<[L]>,
     counters: P,
 }
 
-impl<L: Eq + Hash, P: Deref<Target = CounterSet>> SetCollector<L, P> {
+impl<L, P> SetCollector<L, P>
+where
+    L: EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
+    P: Deref<Target = CounterSet>,
+{
     /// Creates a collector that shows `set` as `name`, to which the registry appends `_total`, with
     /// one set of labels for each counter, in the order of their indices.
     ///
     /// # Errors
     ///
-    /// Returns an error if the numbers of labels and of counters differ, or if two counters have
-    /// the same labels.
+    /// Returns an error if the numbers of labels and of counters differ, if a name is repeated in a
+    /// set of labels, is not valid or is reserved, or if two counters have the same labels.
     pub fn new(
         name: impl Into<String>,
         help: impl Into<String>,
         labels: impl IntoIterator<Item = L>,
         set: P,
     ) -> Result<Self, LabelsError> {
-        let labels: Vec<_> = labels.into_iter().collect();
-        labels::check(&labels, set.len())?;
+        let labels = labels::checked(labels, set.len(), &[])?;
         // The registry ends the help of other metrics in a full stop, too.
         let help = help.into() + ".";
         Ok(Self { name: name.into(), help, labels, counters: set })
