@@ -85,7 +85,6 @@ impl fmt::Debug for Timer<'_> {
 const LONGEST: u128 = 1 << 53;
 
 /// Returns the nanoseconds of `duration`, at most [`LONGEST`].
-#[expect(clippy::cast_possible_truncation, reason = "2^53 at most")]
 #[inline]
 pub(super) fn nanoseconds(duration: Duration) -> u64 {
     duration.as_nanos().min(LONGEST) as u64
