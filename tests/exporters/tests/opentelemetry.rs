@@ -161,7 +161,7 @@ fn every_counter_has_attributes_of_its_own() {
     assert_eq!(error.to_string(), "labels: those at 0 and 1 are the same; give each its own");
 }
 
-/// What the SDK does with more than 2,000 sets of attributes, and how to have them all.
+/// What the SDK does with more than 2,000 sets of attributes, and how to export them all.
 #[test]
 fn a_wide_set_needs_a_view() {
     const COUNTERS: usize = 3_000;
