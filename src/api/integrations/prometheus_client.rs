@@ -156,7 +156,7 @@ impl sealed::EncodeSet for UpDownCounterSet {
     }
 }
 
-/// A metric behind a pointer, such as a `&'static` reference or an [`Arc`](std::sync::Arc), as a
+/// A metric behind a pointer, such as a `&'static` reference or an [`Arc`], as a
 /// metric of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ByRef<P>(pub P);
