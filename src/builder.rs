@@ -107,7 +107,10 @@ impl<T> Builder<T> {
     }
 
     /// Makes sums linearizable (`true`), or leaves them between the true counts when they began and
-    /// when they ended (`false`, the default).
+    /// when they ended (`false`).
+    ///
+    /// Not calling this is the default. It is the same as `false`, except for levels, which have a
+    /// third choice: see below.
     ///
     /// [Linearizable](https://en.wikipedia.org/wiki/Linearizability) means that a sum is the true
     /// count at one moment during the call. Such a sum waits for other readers, and costs about
@@ -123,10 +126,9 @@ impl<T> Builder<T> {
     ///   snapshots whose buckets and sum are of one moment, at the same price. A record with a sum
     ///   is two adds, which count themselves in and out with every backend.
     ///
-    /// For an [`UpDownCounter`](crate::UpDownCounter) and its set, not calling `read_lock` is a
-    /// third choice: sums then lock only a level that is too busy to be read otherwise. With
-    /// `false` they never do, and may return too high a value for such a level; see
-    /// [there](crate::UpDownCounter#a-sum-while-others-add).
+    /// By default, sums of an [`UpDownCounter`](crate::UpDownCounter) and its set lock only a level
+    /// that is too busy to be read otherwise. With `false` they never do, and may return too high a
+    /// value for such a level; see [there](crate::UpDownCounter#a-sum-while-others-add).
     #[doc(alias = "linearizable")]
     #[doc(alias = "consistent")]
     #[doc(alias = "snapshot")]

@@ -9,7 +9,7 @@ use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
 };
-use striped_counter::{Backend, Counter, CounterSet, UpDownCounter};
+use striped_counter::{Backend, Counter, CounterSet, UpDownCounter, UpDownCounterSet};
 use support::{
     Case,
     allocator::{Observed, Request},
@@ -72,6 +72,15 @@ fn use_all(case: &Case, buffer: &mut [u64]) {
     set.sums_into(buffer);
     assert_eq!(buffer[..2], [1, 3]);
     assert_eq!((set.sum(0), set.take(1), set.total(1)), (1, 3, 3));
+    let levels = case.set(UpDownCounterSet::builder(2)).build();
+    levels.sub(0, 7);
+    levels.iter().for_each(|level| drop(level.guard()));
+    if !case.read_lock {
+        let mut sums = [0; 2];
+        levels.sums_into(&mut sums);
+        assert_eq!(sums, [-7, 0]);
+    }
+    assert_eq!((levels.take(0), levels.sum(0)), (-7, 0));
 }
 
 /// An allocator that refuses everything is not called, neither by the process's first add nor by later ones.

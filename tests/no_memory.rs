@@ -204,6 +204,27 @@ fn a_take_of_a_huge_count_without_memory_leaves_the_rest_in_the_sum() {
 }
 
 #[test]
+fn a_counter_without_memory_can_be_set_to_less() {
+    on_all(|case, padded| {
+        in_child(|| {
+            let mut counter = counter(case, padded);
+            let refusal = Refusal::of_everything();
+            counter.add(10);
+            counter.set_mut(5);
+            ensure!((counter.sum(), counter.total()) == (5, 10));
+            ensure!(counter.at_least(5) && !counter.at_least(7));
+            counter.add(u64::MAX - 20);
+            counter.set_mut(3);
+            ensure!(counter.sum() == 3 && !counter.at_least(4));
+            drop(refusal);
+            ensure!(counter.warm_up() && counter.sum() == 3);
+            ensure!(counter.at_least(3) && !counter.at_least(4));
+            0
+        });
+    });
+}
+
+#[test]
 fn many_threads_without_memory_lose_no_add_and_no_take() {
     const THREADS: usize = 4;
     on_all(|case, padded| {

@@ -267,7 +267,18 @@ impl Counter {
         self.matrix.sum_mut(One::COLUMN)
     }
 
-    /// Sets the sum to `value` by adding the difference, modulo 2^64, which also changes the total.
+    /// Sets the sum to `value`, by adding what is missing, or taking what is too much.
+    ///
+    /// So the [`total`](Self::total) does not decrease: it grows by what was added, and stays the
+    /// same otherwise. An exporter or a [cursor](Self::deltas) never sees the counter go down.
+    ///
+    /// ```
+    /// let mut counter = striped_counter::Counter::with_initial(10);
+    /// counter.set_mut(4);
+    /// assert_eq!((counter.sum(), counter.total()), (4, 10));
+    /// counter.set_mut(5);
+    /// assert_eq!((counter.sum(), counter.total()), (5, 11));
+    /// ```
     #[doc(alias = "get_mut")]
     pub fn set_mut(&mut self, value: u64) {
         self.matrix.set_mut(One::COLUMN, value);

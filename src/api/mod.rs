@@ -6,6 +6,7 @@
 mod counter;
 mod histogram;
 pub mod integrations;
+mod iter;
 mod set;
 mod up_down;
 mod up_down_set;
@@ -14,6 +15,7 @@ pub use counter::{Counter, Deltas};
 pub use histogram::{
     Histogram, HistogramDeltas, HistogramRef, HistogramSet, HistogramSnapshot, ShapeMismatch, Timer,
 };
-pub use set::{CounterRef, CounterSet, Iter, SetDeltas};
+pub use iter::Iter;
+pub use set::{CounterRef, CounterSet, SetDeltas};
 pub use up_down::{Guard, UpDownCounter};
 pub use up_down_set::{LevelGuard, LevelRef, UpDownCounterSet};

@@ -1,6 +1,7 @@
 //! Many counters in one matrix.
 
 use crate::{
+    api::iter::Iter,
     build_error::BuildError,
     builder::Builder,
     index::{SetIndex, in_range},
@@ -11,7 +12,7 @@ use std::fmt;
 
 mod handles;
 
-pub use handles::{CounterRef, Iter, SetDeltas};
+pub use handles::{CounterRef, SetDeltas};
 
 /// A set of counters in shared shards, each known by its index.
 ///

@@ -56,6 +56,8 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// | `true` | It always reads under the lock, and is the level at one moment. |
 /// | `false` | It never waits and never diverts adds. After a few looks it returns the best one, which may be too high, by no more than what went down during the call. |
 ///
+/// A sum may be wrong if 2^63 or more is added or subtracted during the call.
+///
 /// # Never negative
 ///
 /// No sum is ever negative, with any `read_lock`, provided that each decrement happens after its

@@ -1,6 +1,7 @@
 //! Many levels in one matrix.
 
 use crate::{
+    api::iter::Iter,
     build_error::BuildError,
     builder::Builder,
     index::{SetIndex, in_range},
@@ -8,7 +9,11 @@ use crate::{
     settings::Backend,
     signs::signed,
 };
-use std::fmt;
+use std::{fmt, sync::Arc};
+
+mod handles;
+
+pub use handles::{LevelGuard, LevelRef};
 
 /// A set of levels in shared shards, each known by its index: requests in flight per route, jobs
 /// per state.
@@ -68,6 +73,12 @@ const fn ups(index: usize) -> usize {
 #[inline(always)]
 fn change(index: usize, n: i64) -> (usize, u64) {
     (ups(index) + usize::from(n < 0), n.unsigned_abs())
+}
+
+/// Returns what [`change`] does, for a subtraction.
+#[inline(always)]
+fn change_back(index: usize, n: i64) -> (usize, u64) {
+    (ups(index) + usize::from(n >= 0), n.unsigned_abs())
 }
 
 impl UpDownCounterSet {
@@ -140,6 +151,20 @@ impl UpDownCounterSet {
         self.matrix.add_one(column, n);
     }
 
+    /// Subtracts `n`, which may be negative, from the level at `index`, modulo 2^64. Works for
+    /// [`i64::MIN`] too, whose negation does not fit an `i64`. Never waits.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "fetch_sub")]
+    #[inline]
+    #[track_caller]
+    pub fn sub(&self, index: impl SetIndex, n: i64) {
+        let (column, n) = change_back(self.checked(index), n);
+        self.matrix.add_one(column, n);
+    }
+
     /// Adds to several levels, given as pairs of an index and what to add.
     ///
     /// In a set built with [`read_lock(true)`](Builder::read_lock) a [`snapshot`](Self::snapshot)
@@ -158,17 +183,40 @@ impl UpDownCounterSet {
         self.matrix.add_all(adds.iter().map(|&(index, n)| change(index.index(), n)));
     }
 
-    /// Adds one to the level at `index` now, and subtracts one when the returned guard is dropped.
+    /// Adds one to the level at `index` now, and subtracts one when the returned guard is dropped;
+    /// see [`UpDownCounter::guard`](crate::UpDownCounter::guard).
+    ///
+    /// # Panics
+    ///
+    /// Panics if `index` is out of range.
+    #[doc(alias = "in_flight")]
+    #[inline]
+    #[track_caller]
+    pub fn guard(&self, index: impl SetIndex) -> LevelGuard<&Self> {
+        LevelGuard::new(self, index)
+    }
+
+    /// Returns a [`guard`](Self::guard) that keeps the set alive, to move to another thread or task
+    /// or to store in a struct; see [`UpDownCounter::guard_arc`](crate::UpDownCounter::guard_arc)
+    /// for what that costs.
+    ///
+    /// ```
+    /// use std::{sync::Arc, thread};
+    /// use striped_counter::UpDownCounterSet;
+    ///
+    /// let busy = Arc::new(UpDownCounterSet::new(2));
+    /// let guard = busy.guard_arc(1);
+    /// thread::spawn(move || drop(guard)).join().unwrap();
+    /// assert_eq!(busy.sums(), [0, 0]);
+    /// ```
     ///
     /// # Panics
     ///
     /// Panics if `index` is out of range.
     #[inline]
     #[track_caller]
-    pub fn guard(&self, index: impl SetIndex) -> LevelGuard<'_> {
-        let level = LevelRef { set: self, index: self.checked(index) };
-        level.inc();
-        LevelGuard { level }
+    pub fn guard_arc(self: &Arc<Self>, index: impl SetIndex) -> LevelGuard<Arc<Self>> {
+        LevelGuard::new(Arc::clone(self), index)
     }
 
     /// Returns the level at `index`; see [`UpDownCounter::sum`](crate::UpDownCounter::sum).
@@ -192,7 +240,33 @@ impl UpDownCounterSet {
     /// [`snapshot`](Self::snapshot).
     #[must_use]
     pub fn sums(&self) -> Vec<i64> {
-        self.snapshot().unwrap_or_else(|| (0..self.len()).map(|index| self.sum(index)).collect())
+        let mut sums = vec![0; self.len()];
+        self.sums_into(&mut sums);
+        sums
+    }
+
+    /// Writes the [`sums`](Self::sums) to `sums`. Without a read lock this does not allocate.
+    ///
+    /// ```
+    /// let set = striped_counter::UpDownCounterSet::new(2);
+    /// set.sub(1, 7);
+    /// let mut sums = vec![0; set.len()];
+    /// set.sums_into(&mut sums);
+    /// assert_eq!(sums, [0, -7]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Panics if `sums` and the set differ in length.
+    #[track_caller]
+    pub fn sums_into(&self, sums: &mut [i64]) {
+        let (room, len) = (sums.len(), self.len());
+        assert!(room == len, "sums_into: the set has {len} levels but there is room for {room}");
+        if self.has_read_lock() {
+            self.read_cut(Matrix::sums, sums);
+        } else {
+            sums.iter_mut().zip(self).for_each(|(sum, level)| *sum = level.sum());
+        }
     }
 
     /// Returns all levels at one moment, or `None` if the set was built without
@@ -201,11 +275,19 @@ impl UpDownCounterSet {
     /// Waits as a [`CounterSet::snapshot`](crate::CounterSet::snapshot) does.
     #[must_use]
     pub fn snapshot(&self) -> Option<Vec<i64>> {
-        self.has_read_lock().then(|| {
-            let mut columns = vec![0; self.matrix.columns().len()];
-            self.matrix.sums(Span::ALL, &mut columns);
-            columns.chunks_exact(2).map(|it| signed(it[0].wrapping_sub(it[1]))).collect()
-        })
+        self.has_read_lock().then(|| self.sums())
+    }
+
+    /// Returns an iterator over the levels, in the order of their indices.
+    ///
+    /// ```
+    /// let set = striped_counter::UpDownCounterSet::new(2);
+    /// set.iter().for_each(|level| level.dec());
+    /// assert_eq!(set.sums(), [-1, -1]);
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_, Self> {
+        Iter::new(self)
     }
 
     /// Returns the level at `index` and starts it again from zero, losing nothing; see
@@ -223,6 +305,22 @@ impl UpDownCounterSet {
     #[track_caller]
     pub fn take(&self, index: impl SetIndex) -> i64 {
         signed(self.matrix.take(ups(self.checked(index))))
+    }
+
+    /// Returns all [`sums`](Self::sums) and starts again from zero, losing nothing.
+    ///
+    /// In a set built with [`read_lock(true)`](Builder::read_lock) all levels are taken at one
+    /// moment; otherwise one after another.
+    #[doc(alias = "reset")]
+    #[doc(alias = "drain")]
+    #[must_use = "what is taken is no longer in the sums"]
+    pub fn take_all(&self) -> Vec<i64> {
+        if !self.has_read_lock() {
+            return self.iter().map(|level| level.take()).collect();
+        }
+        let mut sums = vec![0; self.len()];
+        self.read_cut(Matrix::take_all, &mut sums);
+        sums
     }
 
     /// Sets the level at `index` to `value`; see [`UpDownCounter::set`](crate::UpDownCounter::set).
@@ -250,7 +348,7 @@ impl UpDownCounterSet {
     #[inline]
     pub fn get(&self, index: impl SetIndex) -> Option<LevelRef<'_>> {
         let index = index.index();
-        (index < self.len()).then_some(LevelRef { set: self, index })
+        (index < self.len()).then_some(LevelRef::new(self, index))
     }
 
     /// Leases the shards now instead of on the first add; see
@@ -278,6 +376,15 @@ impl UpDownCounterSet {
     #[must_use]
     pub fn shards(&self) -> usize {
         self.matrix.shards()
+    }
+
+    /// Writes the levels of one moment to `levels`, from the ups and downs that `read` returns.
+    fn read_cut(&self, read: fn(&Matrix<Many>, Span, &mut [u64]), levels: &mut [i64]) {
+        let mut columns = vec![0; self.matrix.columns().len()];
+        read(&self.matrix, Span::ALL, &mut columns);
+        for (level, pair) in levels.iter_mut().zip(columns.chunks_exact(2)) {
+            *level = signed(pair[0].wrapping_sub(pair[1]));
+        }
     }
 
     /// Returns the index, checked to be in range.
@@ -326,67 +433,5 @@ impl fmt::Debug for UpDownCounterSet {
             .field("backend", &self.backend())
             .field("shards", &self.shards())
             .finish()
-    }
-}
-
-/// A handle to a level of an [`UpDownCounterSet`], made by [`UpDownCounterSet::get`]. Copies are
-/// the same level.
-#[derive(Clone, Copy)]
-pub struct LevelRef<'a> {
-    set: &'a UpDownCounterSet,
-    /// Is in range.
-    index: usize,
-}
-
-impl LevelRef<'_> {
-    /// Adds one.
-    #[inline]
-    pub fn inc(&self) {
-        self.add(1);
-    }
-
-    /// Subtracts one.
-    #[inline]
-    pub fn dec(&self) {
-        self.add(-1);
-    }
-
-    /// Adds `n`, which may be negative; see [`UpDownCounterSet::add`].
-    #[inline]
-    pub fn add(&self, n: i64) {
-        let (column, n) = change(self.index, n);
-        self.set.matrix.add_one(column, n);
-    }
-
-    /// Returns the level; see [`UpDownCounterSet::sum`].
-    #[must_use]
-    pub fn sum(&self) -> i64 {
-        self.set.sum(self.index)
-    }
-
-    /// Returns the level's index in its set.
-    #[must_use]
-    pub fn index(&self) -> usize {
-        self.index
-    }
-}
-
-impl fmt::Debug for LevelRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LevelRef").field("index", &self.index).field("sum", &self.sum()).finish()
-    }
-}
-
-/// Decrements a level of an [`UpDownCounterSet`] when dropped; made by [`UpDownCounterSet::guard`].
-#[derive(Debug)]
-#[must_use = "a guard that is dropped at once counts nothing; bind it: `let _busy = BUSY.guard(route);`"]
-pub struct LevelGuard<'a> {
-    level: LevelRef<'a>,
-}
-
-impl Drop for LevelGuard<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.level.dec();
     }
 }

@@ -66,6 +66,16 @@ impl Many {
         }
     }
 
+    /// Makes each pair of ups and downs, if the columns are levels, one of the level and zero.
+    pub(super) fn subtract_downs(&self, columns: &mut [u64]) {
+        if self.paired {
+            for pair in columns.chunks_exact_mut(2) {
+                pair[0] = pair[0].wrapping_sub(pair[1]);
+                pair[1] = 0;
+            }
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.len as usize

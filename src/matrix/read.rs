@@ -208,9 +208,33 @@ impl<C: Columns> Matrix<C> {
     }
 
     /// Sets the sum of a matrix that no other thread has.
+    ///
+    /// What is too much for a counter that only goes up is taken, so its total does not decrease,
+    /// and its spill only grows, which `at_least` relies on.
     pub(crate) fn set_mut(&mut self, column: usize, value: u64) {
+        if self.columns().downs(column).is_none() {
+            self.lower_mut(column, value);
+        }
         let lacking = value.wrapping_sub(self.sum_mut(column));
         self.columns().spill(self.oldest(), column, lacking);
+    }
+
+    /// Takes what the sum has above `value`. Without memory some of a huge count may stay in the
+    /// sum, as after a take; `set_mut` then lowers the spill.
+    fn lower_mut(&mut self, column: usize, value: u64) {
+        let excess = self.sum_mut(column).saturating_sub(value);
+        if excess == 0 {
+            return;
+        }
+        self.prepare();
+        let taken = self.taken(column).wrapping_add(excess);
+        match self.newest() {
+            // Relaxed: whatever hands the matrix to another thread orders this before its reads.
+            Ok(newest) => newest.oldest().taken(column).store(taken, Ordering::Relaxed),
+            Err(early) => {
+                self.replace_early(early, Early::of(taken, false));
+            }
+        }
     }
 
     /// Takes the lock of readers, for which adds never wait: that of the lease, if there is one.

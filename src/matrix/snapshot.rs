@@ -197,12 +197,16 @@ impl Matrix<Many> {
     }
 
     /// Writes the sums of the columns of `span` to `sums`, and starts the columns again from zero.
+    ///
+    /// Levels are only taken from a tracked set: what has been taken of a level is noted as a whole
+    /// in the column of its ups, and an error of an unlocked read would stay in it.
     pub(crate) fn take_all(&self, span: Span, sums: &mut [u64]) {
         sums.fill(0);
         // Without a lease nothing was ever added.
         let Ok(lock) = self.lock() else { return };
         if self.columns().tracked() {
             self.add_cut(&lock, span, sums);
+            self.columns().subtract_downs(sums);
         } else {
             self.add_unlocked(span, sums);
         }

@@ -90,3 +90,37 @@ fn a_counter_owned_exclusively_can_be_set() {
         }
     });
 }
+
+/// What it is lowered by counts as taken: a look at a limit, exporters and cursors are not deceived.
+#[test]
+fn a_counter_that_is_set_to_less_keeps_its_total() {
+    on_every_backend(|case| {
+        for warm in [false, true] {
+            let mut counter = case.counter();
+            assert!(!warm || counter.warm_up());
+            counter.set_mut(2);
+            counter.set_mut(1);
+            assert_eq!((counter.sum(), counter.total()), (1, 2));
+            (0..9).for_each(|_| counter.inc());
+            counter.set_mut(5);
+            assert_eq!((counter.sum(), counter.total()), (5, 11));
+            for (n, reached) in [(0, true), (5, true), (6, false), (7, false), (u64::MAX, false)] {
+                assert_eq!(counter.at_least(n), reached, "{n}");
+            }
+            assert_eq!((counter.take(), counter.deltas().next_delta()), (5, 11));
+            counter.set_mut(3);
+            assert_eq!((counter.sum(), counter.total()), (3, 14));
+            assert!(counter.at_least(3) && !counter.at_least(4));
+        }
+    });
+}
+
+#[test]
+fn a_huge_counter_can_be_set_to_less() {
+    for n in [1 << 61, 1 << 62, 1 << 63, u64::MAX] {
+        let mut counter = Counter::with_initial(n);
+        counter.set_mut(1);
+        assert_eq!((counter.sum(), counter.total()), (1, n));
+        assert!(counter.at_least(1) && !counter.at_least(2));
+    }
+}

@@ -8,7 +8,7 @@ use std::{
 };
 use striped_counter::{
     Backend, BuildError, Builder, Counter, CounterRef, CounterSet, Deltas, Guard, Histogram,
-    HistogramDeltas, HistogramRef, HistogramSet, HistogramSnapshot, LevelGuard, LevelRef,
+    HistogramDeltas, HistogramRef, HistogramSet, HistogramSnapshot, Iter, LevelGuard, LevelRef,
     ParseBackendError, SetDeltas, Timer, UpDownCounter, UpDownCounterSet,
 };
 
@@ -33,7 +33,11 @@ const _: () = {
 
     assert_auto_traits::<UpDownCounterSet>();
     assert_auto_traits::<LevelRef<'static>>();
-    assert_auto_traits::<LevelGuard<'static>>();
+    assert_auto_traits::<LevelGuard<&'static UpDownCounterSet>>();
+    assert_auto_traits::<LevelGuard<Arc<UpDownCounterSet>>>();
+    assert_auto_traits::<Iter<'static>>();
+    assert_auto_traits::<Iter<'static, UpDownCounterSet>>();
+    assert_auto_traits::<Iter<'static, HistogramSet>>();
     assert_auto_traits::<Builder<UpDownCounterSet>>();
 
     assert_auto_traits::<Histogram>();

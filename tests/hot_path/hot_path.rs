@@ -84,7 +84,7 @@ fn count(backend: Backend, adds: u64) -> ExitCode {
     striped_counter_add_level(&level, 1);
     striped_counter_inc_set(&set, 2);
     assert_eq!(counter.sum(), adds, "the sum is exact");
-    // Whoever counts instructions does not read it.
+    // Ignored: a tool that counts instructions may not read the output.
     let _ = writeln!(io::stdout(), "{counter:?} {level:?} {set:?}");
     ExitCode::SUCCESS
 }

@@ -1,13 +1,13 @@
-//! What was asked for, in plain tallies: the other side of every comparison.
+//! The tallies of the adders, which every total is compared with.
 
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most tallies that a target needs.
+/// The largest number of tallies that a target needs.
 pub(crate) const INDICES: usize = 20;
 
-/// What was begun and what has ended: a row for every slot, which one thread at a time writes, and
-/// one more for signal handlers.
+/// Tallies of adds that began and of adds that ended: one row per slot, written by one thread at a time, and
+/// one for signal handlers.
 pub(crate) struct Ledger(Vec<CachePadded<Row>>);
 
 #[derive(Default)]
@@ -21,7 +21,7 @@ impl Ledger {
         Self((0..=slots).map(|_| CachePadded::default()).collect())
     }
 
-    /// Has `add` add `n` at `index`, on behalf of `slot`.
+    /// Calls `add` to add `n` at `index`, on behalf of `slot`.
     pub(crate) fn note(&self, slot: usize, index: usize, n: u64, add: impl FnOnce()) {
         let row = &self.0[slot];
         bump(&row.begun[index], n);
@@ -29,7 +29,7 @@ impl Ledger {
         bump(&row.ended[index], n);
     }
 
-    /// The same for a handler, of which several may be under way.
+    /// Does the same for a handler, of which several may run at once.
     pub(crate) fn note_in_handler(&self, index: usize, n: u64, add: impl FnOnce()) {
         let row = &self.0[self.0.len() - 1];
         // Release: as in `bump`.
@@ -38,12 +38,12 @@ impl Ledger {
         row.ended[index].fetch_add(n, Ordering::Release);
     }
 
-    /// What has ended for sure.
+    /// Returns the total of adds that have ended.
     pub(crate) fn ended(&self) -> [u64; INDICES] {
         self.total(|row| &row.ended)
     }
 
-    /// What may have been added, where a thread that sees an add also sees that it was begun.
+    /// Returns the total of adds that may have been made: a thread that sees an add also sees that it began.
     pub(crate) fn begun(&self) -> [u64; INDICES] {
         self.total(|row| &row.begun)
     }
@@ -60,8 +60,8 @@ impl Ledger {
     }
 }
 
-/// One writer at a time: no locked instruction, whose fence could hide what is looked for.
+/// Adds with one writer at a time: without a locked instruction, whose fence could hide bugs.
 fn bump(tally: &AtomicU64, n: u64) {
-    // Release: partners the acquire of `total`, which must find the add done that has ended.
+    // Release: partners the acquire of `total`, so that an add that counts as ended is done.
     tally.store(tally.load(Ordering::Relaxed).wrapping_add(n), Ordering::Release);
 }

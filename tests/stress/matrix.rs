@@ -17,7 +17,7 @@ use std::{
 };
 use striped_counter::{Backend, Counter, bench::lab::text::align};
 
-/// The fault that needs a process of its own, in which glibc registers nothing.
+/// The fault that needs a process of its own, in which glibc registers no restartable sequences.
 const RSEQ_ABSENT: &str = "rseq absent";
 
 #[derive(clap::Args)]
@@ -77,7 +77,7 @@ impl Options {
         self.faults.is_empty() || self.faults.iter().any(|asked| asked == fault)
     }
 
-    /// Runs all cells, prints the table, and tells whether nothing was wrong.
+    /// Runs all cells, prints the table, and returns whether nothing was wrong.
     pub(crate) fn run(&self) -> bool {
         let start = Instant::now();
         let configs = self.configs();
@@ -96,7 +96,7 @@ impl Options {
         summary(&rows, start.elapsed(), [before, after])
     }
 
-    /// Only of glibc can a process be had that registers nothing.
+    /// Only glibc can be kept from registering restartable sequences.
     fn has_rseq_absent(&self) -> bool {
         self.has(RSEQ_ABSENT) && cfg!(not(target_env = "musl"))
     }
@@ -133,7 +133,7 @@ impl Options {
         let run = Run::new([config], vec![fault], fault.slots());
         let mut outcome = run.go(enough);
         let kept = memory::live().wrapping_sub(before).cast_signed();
-        // The outcome itself has room for one number, and for what is wrong.
+        // The outcome has room for one number and for the errors.
         if outcome.wrong.is_empty() && kept != size_of::<u64>().cast_signed() {
             outcome.wrong.push(format!("{kept} bytes more are out than before"));
         }
@@ -186,21 +186,21 @@ impl Options {
     }
 }
 
-/// On a terminal alone.
+/// Only on a terminal.
 fn progress(cells: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} cells, {eta} left");
     ProgressBar::new(cells as u64)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Has whatever is allocated once in a process allocated before memory is compared.
+/// Makes all allocations that happen once per process, before memory is compared.
 fn warm_up(configs: &[Config], faults: &[&&'static dyn Fault]) {
     let slots = faults.iter().map(|fault| fault.slots()).max().unwrap_or(1);
     let _ = Run::new(configs.to_vec(), Vec::new(), slots).go(|progress| progress.is_enough(10_000));
 }
 
-/// Whether threads that have ended have given their numbers back: else a counter with a shard for
-/// each number has more shards after an add by as many threads as it had shards to begin with.
+/// Returns whether threads that have ended have released their numbers. Otherwise a counter with one shard
+/// per number would grow when as many threads add to it as it has shards.
 fn numbers_are_back() -> Result<(), String> {
     let counter = Counter::builder().backend(Backend::PerThread).build();
     let planned = counter.shards();
@@ -274,7 +274,7 @@ fn count(cell: &Outcome) -> String {
     if cell.wrong.is_empty() { happened.to_string() } else { format!("{happened} **WRONG**") }
 }
 
-/// Says what was wrong, and what it all came to; true if nothing was wrong.
+/// Prints the errors and the totals; returns whether nothing was wrong.
 fn summary(rows: &[Row], took: Duration, [before, after]: [u64; 2]) -> bool {
     let cells = || rows.iter().flat_map(|row| row.cells.iter().flatten());
     for row in rows {

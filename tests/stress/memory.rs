@@ -1,4 +1,4 @@
-//! The system's allocator, which knows how many bytes are out; and a system that has no more memory.
+//! The system's allocator with a count of allocated bytes, and a limit for mapped memory.
 
 #![expect(unsafe_code, reason = "limits are set through libc")]
 
@@ -19,7 +19,7 @@ static ALLOCATOR: Observed = Observed(|request| {
     true
 });
 
-/// Bytes that are out, of the whole process.
+/// Allocated bytes of the whole process.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// The number of bytes allocated and not freed.
@@ -27,21 +27,21 @@ pub(crate) fn live() -> usize {
     LIVE.load(Relaxed)
 }
 
-/// How many KiB the process has in memory.
+/// Returns the resident memory of the process in KiB.
 pub(crate) fn resident_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// While it lives, the process can map no more than so many bytes: for a child of a fork, which has no
-/// other threads. Chunks of counters are mapped, and do not come from the allocator.
+/// Limits the mapped memory of the process until it is dropped: for a child of a fork, which has no other
+/// threads. Chunks of counters are mapped, and do not come from the allocator.
 pub(crate) struct Refusal(());
 
 impl Refusal {
-    /// `None` if the limit cannot be had.
+    /// Returns `None` if the limit cannot be set.
     pub(crate) fn beyond(bytes: libc::rlim_t) -> Option<Self> {
-        // What the checks allocate, the allocator has at hand from here on.
+        // From here on the allocator has enough memory for the checks.
         let room: Vec<Vec<u8>> = (0..64).map(|_| Vec::with_capacity(1_000)).collect();
         drop(black_box(room));
         limit_to(mapped()? + bytes).then_some(Self(()))
@@ -54,7 +54,7 @@ impl Drop for Refusal {
     }
 }
 
-/// How many bytes the process has mapped.
+/// Returns how many bytes the process has mapped.
 fn mapped() -> Option<libc::rlim_t> {
     let mut text = [0; 128];
     let read = File::open("/proc/self/statm").ok()?.read(&mut text).ok()?;
@@ -65,7 +65,7 @@ fn mapped() -> Option<libc::rlim_t> {
     Some(pages * libc::rlim_t::try_from(page).ok()?)
 }
 
-/// Whether the address space could be limited to so many bytes.
+/// Limits the address space, and returns whether that worked.
 fn limit_to(bytes: libc::rlim_t) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for the write.

@@ -1,4 +1,4 @@
-//! What faults are made of: the scheduler, signals, forks and restartable sequences, through libc.
+//! What faults are made with: the scheduler, signals, forks and restartable sequences, through libc.
 
 #![expect(unsafe_code, reason = "the system is reached through libc")]
 
@@ -15,7 +15,7 @@ pub(crate) fn gettid() -> libc::pid_t {
     unsafe { libc::gettid() }
 }
 
-/// The CPUs that this process may use: to be asked for before any thread is pinned.
+/// Returns the CPUs that this process may use: to be called before any thread is pinned.
 pub(crate) fn cpus() -> &'static [usize] {
     static CPUS: LazyLock<Vec<usize>> = LazyLock::new(|| {
         let mut set = no_cpus();
@@ -32,7 +32,7 @@ fn no_cpus() -> libc::cpu_set_t {
     unsafe { mem::zeroed() }
 }
 
-/// Binds the thread `tid`, or the calling thread if that is 0, to one of the CPUs. Whether that moved
+/// Pins the thread `tid`, or the calling thread if that is 0, to one of the CPUs. Returns whether that moved
 /// it: false, too, if there is no such thread.
 pub(crate) fn pin(tid: libc::pid_t, turn: u64) -> bool {
     let cpus = cpus();
@@ -46,18 +46,18 @@ pub(crate) fn pin(tid: libc::pid_t, turn: u64) -> bool {
     bound && moves
 }
 
-/// Where the thread `tid` runs, or ran last; the calling thread if that is 0.
+/// Returns the CPU that the thread `tid`, or the calling thread if that is 0, runs on or ran on last.
 fn cpu_of(tid: libc::pid_t) -> Option<usize> {
     if tid == 0 {
         // SAFETY: `sched_getcpu` has no requirement.
         return usize::try_from(unsafe { libc::sched_getcpu() }).ok();
     }
-    // The 39th field, see proc(5): the 37th behind the name, which may have anything in it.
+    // The 39th field, see proc(5): the 37th after the name, which may contain anything.
     let stat = fs::read_to_string(format!("/proc/self/task/{tid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(36)?.parse().ok()
 }
 
-/// How often threads of this process had to leave a CPU that they wanted to keep.
+/// Returns how often threads of this process were preempted.
 pub(crate) fn preemptions() -> u64 {
     // SAFETY: all zeroes is a valid `rusage`.
     let mut usage: libc::rusage = unsafe { mem::zeroed() };
@@ -66,7 +66,7 @@ pub(crate) fn preemptions() -> u64 {
     u64::try_from(usage.ru_nivcsw).unwrap_or(0)
 }
 
-/// Whether the calling thread takes the storm's signals.
+/// Sets whether the calling thread receives the storm's signals.
 pub(crate) fn take_signals(take: bool) {
     // SAFETY: all zeroes is a set for `sigemptyset` to initialize.
     let mut set: libc::sigset_t = unsafe { mem::zeroed() };
@@ -75,11 +75,11 @@ pub(crate) fn take_signals(take: bool) {
     // SAFETY: `set` is initialized, and the number is a signal's.
     unsafe { libc::sigaddset(&raw mut set, libc::SIGUSR1) };
     let how = if take { libc::SIG_UNBLOCK } else { libc::SIG_BLOCK };
-    // SAFETY: `set` is initialized, and the previous mask is not asked for.
+    // SAFETY: `set` is initialized, and the previous mask is not requested.
     unsafe { libc::pthread_sigmask(how, &raw const set, ptr::null_mut()) };
 }
 
-/// A signal every 100 microseconds while it lives, to whichever thread takes them.
+/// A signal every 100 microseconds until it is dropped, to any thread that does not block it.
 pub(crate) struct Storm(libc::timer_t);
 
 // SAFETY: a timer belongs to the process.
@@ -117,10 +117,10 @@ impl Drop for Storm {
     }
 }
 
-/// Runs `body` in a child, whose only thread is a copy of this one. An error if it does not return
-/// true. `body` must not print: other threads' locks may be held without end.
+/// Runs `body` in a child, whose only thread is a copy of this one. Returns an error unless it returns true.
+/// `body` must not print: locks of other threads may be held there for good.
 pub(crate) fn in_child(body: impl FnOnce() -> bool) -> Result<(), String> {
-    // SAFETY: the child runs `body` alone, and then ends without returning.
+    // SAFETY: the child runs `body`, and then ends without returning.
     let child = unsafe { libc::fork() };
     match child {
         -1 => return Err(format!("fork: {}", io::Error::last_os_error())),
@@ -137,18 +137,19 @@ pub(crate) fn in_child(body: impl FnOnce() -> bool) -> Result<(), String> {
 }
 
 fn leave_child(body: impl FnOnce() -> bool) -> ! {
-    // SAFETY: no requirement. A child that hangs is killed, which its parent then sees.
+    // SAFETY: no requirement. A child that hangs is killed, which its parent sees.
     unsafe { libc::alarm(60) };
     let succeeded = catch_unwind(AssertUnwindSafe(body)).unwrap_or(false);
-    // SAFETY: ends the process without a word to anybody.
+    // SAFETY: ends the process without destructors or exit handlers.
     unsafe { libc::_exit(c_int::from(!succeeded)) }
 }
 
-/// The calling thread's rseq area, as glibc has registered it: one of the crate's own is where nobody else can know.
+/// The calling thread's rseq area, as registered by glibc. (The crate's own area cannot be found from
+/// outside.)
 pub(crate) struct RseqArea(usize);
 
 impl RseqArea {
-    /// `None` if glibc has registered nothing, or on an architecture not known here.
+    /// Returns `None` if glibc has registered nothing, or on an unknown architecture.
     pub(crate) fn of_this_thread() -> Option<Self> {
         let size = symbol::<u32>(c"__rseq_size")?;
         let offset = symbol::<isize>(c"__rseq_offset")?;
@@ -156,14 +157,14 @@ impl RseqArea {
         (size > 0 && pointer > 0).then_some(Self(pointer.wrapping_add_signed(offset)))
     }
 
-    /// What the kernel says of this thread's CPU: negative without a registration.
+    /// Returns the thread's CPU according to the kernel, negative without a registration.
     pub(crate) fn cpu_id(&self) -> i32 {
         self.field(4)
     }
 
-    /// The id that `PerCpu` goes by: `mm_cid` where the kernel has that, else `cpu_id`.
+    /// Returns the id that `PerCpu` uses: `mm_cid` where the kernel has that, otherwise `cpu_id`.
     pub(crate) fn id(&self) -> i32 {
-        // SAFETY: `getauxval` has no requirement, and answers 0 for what it does not know.
+        // SAFETY: `getauxval` has no requirement, and returns 0 for unknown types.
         let size = unsafe { libc::getauxval(27) }; // AT_RSEQ_FEATURE_SIZE
         if size >= 28 { self.field(24) } else { self.cpu_id() }
     }
@@ -174,7 +175,7 @@ impl RseqArea {
         unsafe { field.read_volatile() }
     }
 
-    /// Ends the registration, or registers again. False if the kernel refuses.
+    /// Ends the registration, or registers again. Returns false if the kernel refuses.
     pub(crate) fn register(&self, register: bool) -> bool {
         static LENGTH: OnceLock<u32> = OnceLock::new();
         let call = |length: u32| self.call(length, c_int::from(!register)) == 0;
@@ -185,24 +186,24 @@ impl RseqArea {
     }
 
     fn call(&self, length: u32, flags: c_int) -> c_long {
-        // SAFETY: the area is glibc's for this very thread, which never asks after it; with another
-        // length than that of the registration the kernel refuses.
+        // SAFETY: the area is glibc's for this thread, and glibc never checks it; the kernel refuses a length
+        // that differs from the registered one.
         unsafe { libc::syscall(libc::SYS_rseq, self.0, length, flags, arch::SIGNATURE) }
     }
 }
 
-/// The lengths that glibc may have registered. From 2.40 on it is `__rseq_size`, but 32 at the least:
-/// 33, for one, with Linux 7.3. Before, it is 32.
+/// Returns the lengths that glibc may have registered. From 2.40 on that is `__rseq_size`, but at least 32:
+/// for example 33 with Linux 7.3. Before, it is 32.
 fn lengths() -> [u32; 6] {
     let size = symbol::<u32>(c"__rseq_size").unwrap_or(0);
     [size.max(32), size.next_multiple_of(32), 32, 64, 96, 128]
 }
 
-/// The value of one of glibc's variables, if this process has it.
+/// Returns the value of one of glibc's variables, if this process has it.
 fn symbol<T: Copy>(name: &CStr) -> Option<T> {
     // SAFETY: `name` is a C string; `dlsym` has no other requirement.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
-    // SAFETY: glibc documents each name as a variable of the type asked for.
+    // SAFETY: glibc documents each name as a variable of that type.
     unsafe { found.cast::<T>().as_ref() }.copied()
 }
 

@@ -23,9 +23,9 @@ use std::{
 const BURST: u64 = 64;
 /// Bursts of an adder that ends early.
 const BURSTS_OF_SHORT: u64 = 20;
-/// How long to insist that a fault happen.
+/// How long to wait for a fault to happen often enough.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-/// Reads that are made at the least.
+/// The minimum number of reads.
 pub(crate) const READS: u64 = 10;
 
 pub(crate) struct Run {
@@ -33,7 +33,7 @@ pub(crate) struct Run {
     faults: Vec<&'static dyn Fault>,
     /// The thread that is the adder of each slot.
     pub(crate) adders: Vec<AtomicI32>,
-    /// Adders and faults are to end.
+    /// Tells adders and faults to end.
     stop: AtomicBool,
     /// All adders have ended: readers make their last check.
     ended: AtomicBool,
@@ -42,7 +42,7 @@ pub(crate) struct Run {
     wrong: Mutex<Vec<String>>,
 }
 
-/// One thread that adds, from its start to its end.
+/// One thread that adds.
 #[derive(Clone)]
 pub(crate) struct Adder {
     pub(crate) run: Arc<Run>,
@@ -51,10 +51,10 @@ pub(crate) struct Adder {
     pub(crate) number: u64,
 }
 
-/// What an adder panics with that is to.
+/// The payload of an adder's intended panic.
 struct Intended;
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) operations: u64,
@@ -72,7 +72,7 @@ impl Run {
     ) -> Self {
         let shards = faults.iter().find_map(|fault| fault.shards());
         let target = |config| {
-            // One more slot than there are adders, for what is added beforehand.
+            // One more slot than there are adders, for adds before they start.
             let mut target = Target::new(config, shards, slots + 1);
             for fault in &faults {
                 fault.prepare(&mut target, slots);
@@ -91,7 +91,8 @@ impl Run {
         }
     }
 
-    /// Goes on until told to stop, which is asked every millisecond; then checks that all is exact.
+    /// Runs until `stop` returns true, which is called every millisecond; then checks that all totals are
+    /// exact.
     pub(crate) fn go(self, mut is_enough: impl FnMut(&Progress<'_>) -> bool) -> Outcome {
         let run = &Arc::new(self);
         let progress = Progress { run, happened_before: run.happened() };
@@ -123,7 +124,7 @@ impl Run {
         }
     }
 
-    /// Has one adder after another in a slot, as long as there is anything to add.
+    /// Runs one adder after another in a slot, as long as there is anything to add.
     fn keep_alive(self: &Arc<Self>, slot: usize) {
         for number in 0.. {
             let adder = Adder { run: Arc::clone(self), slot, number };
@@ -151,7 +152,7 @@ impl Run {
             .iter()
             .enumerate()
             .filter_map(|(index, target)| match kind {
-                // Every second one of many is left to sums, which a take would lower.
+                // Every second one of many is only summed, since a take would lower sums.
                 0 if taking && index.is_multiple_of(2) => Some(Reader::taking(target)),
                 0 => Some(Reader::summing(target)),
                 _ => Reader::following(target),
@@ -166,12 +167,12 @@ impl Run {
             if last || readers.is_empty() {
                 break;
             }
-            // Adders are to get somewhere, also where there are fewer CPUs than threads.
+            // Lets adders proceed where there are fewer CPUs than threads.
             thread::yield_now();
         }
     }
 
-    /// Takes down what is wrong, the first few times.
+    /// Records the first few errors.
     pub(crate) fn wrongly(&self, result: Result<(), String>) {
         const ENOUGH: usize = 5;
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,7 +191,7 @@ impl Run {
         self.stop.load(Relaxed)
     }
 
-    /// Reads so far, of each of the two readers.
+    /// The number of reads so far, by each of the two readers.
     pub(crate) fn reads(&self) -> [u64; 2] {
         [0, 1].map(|kind: usize| self.reads[kind].load(Relaxed))
     }
@@ -200,7 +201,7 @@ impl Run {
     }
 }
 
-/// What a run has come to so far.
+/// The progress of a run.
 pub(crate) struct Progress<'a> {
     run: &'a Run,
     happened_before: Vec<u64>,
@@ -221,7 +222,7 @@ impl Progress<'_> {
         happened.zip(&self.happened_before).map(|(happened, before)| happened - before).collect()
     }
 
-    /// Whether there were so many operations, some reads, and every fault has happened often enough.
+    /// Returns whether there were that many operations, some reads, and each fault has happened often enough.
     pub(crate) fn is_enough(&self, operations: u64) -> bool {
         self.operations() >= operations
             && self.reads() >= READS
@@ -272,19 +273,19 @@ impl Adder {
         }
     }
 
-    /// Where a burst's turns begin: adders that end early get, one after another, to all targets.
+    /// Returns where a burst's turns begin, so that adders that end early reach all targets in turn.
     pub(crate) fn turn(&self, burst: u64) -> u64 {
         (self.number * BURSTS_OF_SHORT + burst) * BURST
     }
 
-    /// Which target is added to from turn `first` on.
+    /// Returns which target is added to from turn `first` on.
     pub(crate) fn target(&self, first: u64) -> &Target {
         let targets = &self.run.targets;
         let index = usize::try_from(first / BURST).unwrap_or(0) + self.slot;
         &targets[index % targets.len()]
     }
 
-    /// So many operations, from turn `first` on, on one of the targets.
+    /// Performs that many operations, from turn `first` on, on one of the targets.
     pub(crate) fn add(&self, first: u64, operations: u64) {
         let target = self.target(first);
         (first..first + operations).for_each(|turn| target.operate(self.slot, turn));

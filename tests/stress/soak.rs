@@ -1,4 +1,4 @@
-//! Everything at once, for as long as one likes.
+//! All faults at once, for any length of time.
 
 use crate::{
     faults::{FAULTS, Fault},
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Adders at a time.
 const SLOTS: usize = 8;
-/// What the process may have grown by since its first minute.
+/// How much the process may grow after its first minute.
 const GROWTH_KIB: u64 = 1_024;
 
 #[derive(clap::Args)]
@@ -57,9 +57,9 @@ impl Watch {
 }
 
 impl Options {
-    /// Runs it, and tells whether nothing was wrong.
+    /// Runs it, and returns whether nothing was wrong.
     pub(crate) fn run(&self) -> bool {
-        // Not those that say how many adders or shards there are.
+        // Without the faults that set the number of adders or shards.
         let faults: Vec<_> = FAULTS
             .into_iter()
             .filter(|fault| fault.shards().is_none() && fault.slots() < SLOTS)
@@ -77,7 +77,7 @@ impl Options {
     }
 }
 
-/// One to be taken from, and one to be summed.
+/// One counter to take from, and one to sum.
 fn twice_each() -> impl Iterator<Item = Config> {
     Config::all().flat_map(|config| [config; 2])
 }

@@ -1,10 +1,10 @@
-//! What is under stress: the three types behind one face, each with its ledger.
+//! The counters under stress: three types behind one interface, each with its ledger.
 
 use crate::ledger::{INDICES, Ledger};
 use std::{fmt, iter, mem};
 use striped_counter::{Backend, Builder, Counter, CounterSet, Deltas, SetDeltas, UpDownCounter};
 
-/// Where the ledger of an [`UpDownCounter`] keeps its two.
+/// The indexes of the two tallies of an [`UpDownCounter`].
 const UPS: usize = 0;
 const DOWNS: usize = 1;
 
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     CounterSet,
 }
 
-/// A column of the fault matrix: what the counters under stress are.
+/// A column of the fault matrix: the settings of the counters under stress.
 #[derive(Clone, Copy)]
 pub(crate) struct Config {
     pub(crate) kind: Kind,
@@ -38,7 +38,7 @@ impl Config {
         })
     }
 
-    /// Whether `PerCpu` is asked for and can be had here.
+    /// Returns whether `PerCpu` is selected and available.
     pub(crate) fn has_rseq(self) -> bool {
         self.backend == Backend::PerCpu
             && Counter::builder().backend(Backend::PerCpu).try_build().is_ok()
@@ -46,7 +46,7 @@ impl Config {
 
     fn set<T>(self, builder: Builder<T>, shards: Option<usize>, padded: bool) -> Builder<T> {
         let builder = builder.backend(self.backend).padded(padded);
-        // Without it as by default, which a level makes something of its own.
+        // Otherwise the default, which for a level is neither on nor off.
         let builder = if self.read_lock { builder.read_lock(true) } else { builder };
         shards.map_or(builder, |shards| builder.shards(shards))
     }
@@ -69,17 +69,17 @@ pub(crate) struct Target {
     pub(crate) config: Config,
     subject: Subject,
     ledger: Ledger,
-    /// What was there before the adders.
+    /// The total before the adders began.
     base: [u64; INDICES],
 }
 
 impl Target {
-    /// Untouched. On `PerThread`, which has no number of shards to set, `shards` is nothing.
+    /// Builds an untouched target. `PerThread` has no number of shards, and ignores `shards`.
     pub(crate) fn new(config: Config, shards: Option<usize>, slots: usize) -> Self {
         Self::with_padding(config, shards, slots, false)
     }
 
-    /// The same, on lines of its own or on shared ones.
+    /// Builds one on lines of its own or on shared ones.
     pub(crate) fn with_padding(
         config: Config,
         shards: Option<usize>,
@@ -100,7 +100,7 @@ impl Target {
         Self { config, subject, ledger: Ledger::new(slots), base: [0; INDICES] }
     }
 
-    /// One operation of an adder, which differs from `turn` to `turn`.
+    /// Performs one operation of an adder, which differs from `turn` to `turn`.
     pub(crate) fn operate(&self, slot: usize, turn: u64) {
         let n = 1 + turn % 7;
         match &self.subject {
@@ -127,7 +127,7 @@ impl Target {
         self.ledger.note(slot, UPS, n, || level.add(n.cast_signed()));
     }
 
-    /// An operation that panics half-way, and must leave behind what it says.
+    /// Performs an operation that panics half-way; the target must have what the ledger says.
     pub(crate) fn operate_and_panic(&self, slot: usize) {
         match &self.subject {
             Subject::Counter(_) => panic!("by intent"),
@@ -140,13 +140,13 @@ impl Target {
         }
     }
 
-    /// An add by a signal handler.
+    /// Adds from a signal handler.
     pub(crate) fn operate_in_handler(&self) {
         self.ledger.note_in_handler(0, 1, || self.add_first(1));
     }
 
-    /// In a child process, which keeps no ledger: whether adds count on by themselves. A locked sum
-    /// is not asked for, since a reader that the child does not have may hold the lock.
+    /// Returns whether adds are exact in a child process, which keeps no ledger. Without locked sums, since a
+    /// reader that does not exist in the child may hold the lock.
     pub(crate) fn counts_on_in_child(&self) -> bool {
         const ADDS: u64 = 100;
         let before = self.first();
@@ -154,7 +154,7 @@ impl Target {
         self.config.read_lock || self.first() == before.wrapping_add(3 * ADDS)
     }
 
-    /// From here on a handler may add.
+    /// Prepares for adds by a handler.
     pub(crate) fn touch(&self) {
         self.add_first(0);
     }
@@ -176,7 +176,7 @@ impl Target {
         }
     }
 
-    /// The first sum of an unlocked target, without an allocation; 0 of a locked one.
+    /// Returns the first sum of an unlocked target without allocating; 0 for a locked one.
     fn first(&self) -> u64 {
         match &self.subject {
             _ if self.config.read_lock => 0,
@@ -186,7 +186,7 @@ impl Target {
         }
     }
 
-    /// Brings every total to the brink of 2^64.
+    /// Raises every total to just below 2^64.
     pub(crate) fn fill(&mut self, slot: usize) {
         const BRINK: u64 = u64::MAX - 999;
         let add = |index, add: &dyn Fn()| self.ledger.note(slot, index, BRINK, add);
@@ -204,12 +204,13 @@ impl Target {
         self.base = self.ledger.ended();
     }
 
-    /// How many totals are lower than when the adders began: modulo 2^64, since they only grow.
+    /// Returns how many totals are lower than when the adders began: those have wrapped, since they only
+    /// grow.
     pub(crate) fn wraps(&self) -> u64 {
         self.ledger.ended().iter().zip(&self.base).map(|(now, base)| u64::from(now < base)).sum()
     }
 
-    /// How many totals there are.
+    /// Returns the number of totals.
     pub(crate) fn totals(&self) -> u64 {
         match self.subject {
             Subject::Counter(_) => 1,
@@ -218,7 +219,7 @@ impl Target {
         }
     }
 
-    /// The backend that this configuration comes to here.
+    /// Returns the backend that this configuration selects on this machine.
     pub(crate) fn backend(&self) -> Backend {
         match &self.subject {
             Subject::Counter(counter) => counter.backend(),
@@ -227,7 +228,7 @@ impl Target {
         }
     }
 
-    /// What tallies come to as sums: one for a level, less what was there before the adders.
+    /// Returns the sums that tallies add up to: one for a level, less the total before the adders.
     fn grown(&self, tallies: [u64; INDICES], other: [u64; INDICES]) -> Vec<u64> {
         let grown = |index: usize, tallies: &[u64]| tallies[index].wrapping_sub(self.base[index]);
         match self.subject {
@@ -237,7 +238,7 @@ impl Target {
         }
     }
 
-    /// What readings would be that saw nothing but the base.
+    /// Returns the readings of a target without adds beyond the base.
     fn base(&self) -> Vec<u64> {
         match self.subject {
             Subject::Counter(_) => vec![self.base[0]],
@@ -247,7 +248,7 @@ impl Target {
     }
 }
 
-/// An up that is undone when it is dropped, by a panic too.
+/// An increment that is undone when it is dropped, also by a panic.
 struct Undone<'a> {
     target: &'a Target,
     slot: usize,
@@ -275,12 +276,12 @@ enum Way<'a> {
     SetDeltas(SetDeltas<&'a CounterSet>),
 }
 
-/// A consumer of a target. Whichever way it reads, the totals that it comes to are sums.
+/// A consumer of a target. However it reads, its totals are sums.
 pub(crate) struct Reader<'a> {
     target: &'a Target,
     way: Way<'a>,
     total: Vec<u64>,
-    /// What it came to before, less the base.
+    /// The totals before, less the base.
     last: Vec<u64>,
 }
 
@@ -293,7 +294,7 @@ impl<'a> Reader<'a> {
         Self::new(target, Way::Take)
     }
 
-    /// A consumer of deltas, which a level has none of.
+    /// Returns a consumer of deltas, which a level does not have.
     pub(crate) fn following(target: &'a Target) -> Option<Self> {
         let way = match &target.subject {
             Subject::Counter(counter) => Way::Deltas(counter.deltas()),
@@ -308,13 +309,13 @@ impl<'a> Reader<'a> {
         Self { target, way, total: vec![0; indices], last: vec![0; indices] }
     }
 
-    /// Reads once, and says what is wrong with it.
+    /// Reads once, and returns what is wrong with the result.
     pub(crate) fn check(&mut self) -> Result<(), String> {
         let target = self.target;
         let ended = target.ledger.ended();
         self.read();
         let begun = target.ledger.begun();
-        // Of a level, at least what had gone up less what may have gone down meanwhile.
+        // A level is at least what had gone up less what may have gone down meanwhile.
         let (least, most) = (target.grown(ended, begun), target.grown(begun, ended));
         let base = target.base();
         let seen: Vec<_> =

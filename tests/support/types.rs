@@ -225,7 +225,8 @@ impl Counts for UpDownCounterSet {
             0 => self.add(last, n),
             1 => self.add_many(&[(0, -1), (last, n)]),
             _ => {
-                self.add(last, n.wrapping_add(1));
+                self.get(last).unwrap().add(n.wrapping_add(2));
+                self.sub(last, 1);
                 self.dec(last);
             }
         }

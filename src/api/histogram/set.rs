@@ -2,13 +2,14 @@
 
 use super::{HistogramSnapshot, Timer, group::Group, timer::nanoseconds};
 use crate::{
+    api::iter::{Iter, Set},
     build_error::BuildError,
     builder::{Builder, OfHistograms},
     index::{SetIndex, in_range},
     matrix::Matrix,
     settings::Backend,
 };
-use std::{fmt, iter::FusedIterator, time::Duration};
+use std::{fmt, time::Duration};
 
 /// A set of histograms with the same buckets in shared shards, each known by its index: one per
 /// route, method or status.
@@ -220,10 +221,9 @@ impl HistogramSet {
     /// set.iter().for_each(|histogram| histogram.record(7));
     /// assert!(set.totals().iter().all(|total| total.sum() == Some(7)));
     /// ```
-    pub fn iter(
-        &self,
-    ) -> impl DoubleEndedIterator<Item = HistogramRef<'_>> + ExactSizeIterator + FusedIterator {
-        (0..self.len()).map(|index| HistogramRef { set: self, index })
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_, Self> {
+        Iter::new(self)
     }
 
     /// Leases the shards now instead of on the first record; see
@@ -375,5 +375,26 @@ impl fmt::Debug for HistogramRef<'_> {
             .field("count", &snapshot.count())
             .field("sum", &snapshot.sum())
             .finish()
+    }
+}
+
+impl Set for HistogramSet {
+    type Ref<'a> = HistogramRef<'a>;
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn handle(&self, index: usize) -> HistogramRef<'_> {
+        HistogramRef { set: self, index }
+    }
+}
+
+impl<'a> IntoIterator for &'a HistogramSet {
+    type Item = HistogramRef<'a>;
+    type IntoIter = Iter<'a, HistogramSet>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }

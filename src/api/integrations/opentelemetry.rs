@@ -44,7 +44,7 @@
 //! ```
 
 use super::labels::{self, LabelsError};
-use crate::{Counter, CounterSet, UpDownCounter};
+use crate::{Counter, CounterSet, UpDownCounter, UpDownCounterSet};
 use opentelemetry::{KeyValue, metrics::AsyncInstrument};
 use std::ops::Deref;
 
@@ -103,11 +103,38 @@ pub fn observe_set<A: Into<Vec<KeyValue>>>(
     set: impl Deref<Target = CounterSet> + Send + Sync + 'static,
     attributes: impl IntoIterator<Item = A>,
 ) -> Result<impl Fn(&dyn AsyncInstrument<u64>) + Send + Sync + 'static, LabelsError> {
+    observe_all(set.len(), attributes, move || set.totals())
+}
+
+/// Returns a callback that observes the sums of all levels of `set`, each with its own
+/// `attributes`, in the order of their indices.
+///
+/// For an instrument made by `i64_observable_up_down_counter` or `i64_observable_gauge`. The sums
+/// are of one moment if the set has a read lock. The SDK has the same limit as for [`observe_set`].
+///
+/// # Errors
+///
+/// Returns an error if the numbers of attribute sets and of levels differ, or if two levels have
+/// the same attributes.
+pub fn observe_up_down_set<A: Into<Vec<KeyValue>>>(
+    set: impl Deref<Target = UpDownCounterSet> + Send + Sync + 'static,
+    attributes: impl IntoIterator<Item = A>,
+) -> Result<impl Fn(&dyn AsyncInstrument<i64>) + Send + Sync + 'static, LabelsError> {
+    observe_all(set.len(), attributes, move || set.sums())
+}
+
+/// Returns a callback that observes what `read` returns, which is `len` values, each with its own
+/// `attributes`.
+fn observe_all<T>(
+    len: usize,
+    attributes: impl IntoIterator<Item = impl Into<Vec<KeyValue>>>,
+    read: impl Fn() -> Vec<T> + Send + Sync + 'static,
+) -> Result<impl Fn(&dyn AsyncInstrument<T>) + Send + Sync + 'static, LabelsError> {
     let attributes: Vec<_> = attributes.into_iter().map(Into::into).collect();
-    labels::check(&sorted(&attributes), set.len())?;
-    Ok(move |instrument: &dyn AsyncInstrument<u64>| {
-        for (total, attributes) in set.totals().into_iter().zip(&attributes) {
-            instrument.observe(total, attributes);
+    labels::check(&sorted(&attributes), len)?;
+    Ok(move |instrument: &dyn AsyncInstrument<T>| {
+        for (value, attributes) in read().into_iter().zip(&attributes) {
+            instrument.observe(value, attributes);
         }
     })
 }

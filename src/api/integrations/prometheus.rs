@@ -1,8 +1,8 @@
 //! Integration with the crate `prometheus`: collectors, and storage for its own counters and
 //! gauges.
 //!
-//! A [`CounterCollector`] or a [`SetCollector`] shows your counters, and reads them when the
-//! registry gathers. [`IntCounterVec`] and the other aliases are the types of `prometheus` with
+//! A [`CounterCollector`] or a [`SetCollector`] shows your counters and levels, and reads them when
+//! the registry gathers. [`IntCounterVec`] and the other aliases are the types of `prometheus` with
 //! sharded storage: to shard the labelled counters of a program, change its imports.
 //!
 //! Prometheus counts in `f64`, so counts are exact up to 2^53. The registry appends nothing to
@@ -39,7 +39,7 @@
 //! ```
 
 use super::labels::{self, LabelsError};
-use crate::{Counter, CounterSet, UpDownCounter};
+use crate::{Counter, CounterSet, UpDownCounter, UpDownCounterSet};
 use prometheus::{
     Error,
     core::{Collector, Desc},
@@ -67,12 +67,25 @@ pub trait Collectable: sealed::Collectable {}
 impl Collectable for Counter {}
 impl Collectable for UpDownCounter {}
 
+/// What a [`SetCollector`] can show: a [`CounterSet`] as counters, or an [`UpDownCounterSet`] as
+/// gauges.
+pub trait CollectableSet: sealed::CollectableSet {}
+
+impl CollectableSet for CounterSet {}
+impl CollectableSet for UpDownCounterSet {}
+
 mod sealed {
     use super::{MetricType, proto};
 
     pub trait Collectable: Send + Sync {
         const TYPE: MetricType;
         fn metric(&self) -> proto::Metric;
+    }
+
+    pub trait CollectableSet: Send + Sync {
+        const TYPE: MetricType;
+        fn size(&self) -> usize;
+        fn metrics(&self) -> Vec<proto::Metric>;
     }
 }
 
@@ -88,9 +101,31 @@ impl sealed::Collectable for UpDownCounter {
     const TYPE: MetricType = MetricType::GAUGE;
 
     fn metric(&self) -> Metric {
-        let mut gauge = proto::Gauge::default();
-        gauge.set_value(float(self.sum()));
-        Metric::from_gauge(gauge)
+        gauge(self.sum())
+    }
+}
+
+impl sealed::CollectableSet for CounterSet {
+    const TYPE: MetricType = MetricType::COUNTER;
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.totals().into_iter().map(counter).collect()
+    }
+}
+
+impl sealed::CollectableSet for UpDownCounterSet {
+    const TYPE: MetricType = MetricType::GAUGE;
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        self.sums().into_iter().map(gauge).collect()
     }
 }
 
@@ -101,6 +136,12 @@ fn counter(count: u64) -> Metric {
     let mut metric = Metric::default();
     metric.set_counter(counter);
     metric
+}
+
+fn gauge(level: i64) -> Metric {
+    let mut gauge = proto::Gauge::default();
+    gauge.set_value(float(level));
+    Metric::from_gauge(gauge)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in f64")]
@@ -143,9 +184,11 @@ impl<P: Deref<Target: Collectable> + Send + Sync> Collector for CounterCollector
     }
 }
 
-/// A collector of a [`CounterSet`] as one metric, with labels for each counter.
+/// A collector of a [`CounterSet`] or an [`UpDownCounterSet`] as one metric, with labels for each
+/// counter.
 ///
-/// It shows the [`totals`](CounterSet::totals), which are of one moment if the set has a read lock.
+/// It shows the [`totals`](CounterSet::totals), and of levels the
+/// [`sums`](UpDownCounterSet::sums). They are of one moment if the set has a read lock.
 #[derive(Debug)]
 pub struct SetCollector<P> {
     desc: Desc,
@@ -153,7 +196,7 @@ pub struct SetCollector<P> {
     counters: P,
 }
 
-impl<P: Deref<Target = CounterSet>> SetCollector<P> {
+impl<P: Deref<Target: CollectableSet>> SetCollector<P> {
     /// Creates a collector that shows `set` as `name`, with labels named `label_names`, and one
     /// array of label values for each counter, in the order of their indices.
     ///
@@ -169,7 +212,7 @@ impl<P: Deref<Target = CounterSet>> SetCollector<P> {
         set: P,
     ) -> Result<Self, Error> {
         let names = label_names.map(str::to_owned);
-        let labels = label_pairs(&names, label_values, set.len())?;
+        let labels = label_pairs(&names, label_values, sealed::CollectableSet::size(&*set))?;
         let desc = Desc::new(name.into(), help.into(), names.to_vec(), HashMap::new())?;
         Ok(Self { desc, labels, counters: set })
     }
@@ -200,19 +243,17 @@ fn pair((name, value): (&String, String)) -> LabelPair {
     pair
 }
 
-impl<P: Deref<Target = CounterSet> + Send + Sync> Collector for SetCollector<P> {
+impl<P: Deref<Target: CollectableSet> + Send + Sync> Collector for SetCollector<P> {
     fn desc(&self) -> Vec<&Desc> {
         vec![&self.desc]
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let labelled = |(labels, sum): (&Vec<_>, _)| {
-            let mut metric = counter(sum);
+        let mut metrics = sealed::CollectableSet::metrics(&*self.counters);
+        for (metric, labels) in metrics.iter_mut().zip(&self.labels) {
             metric.set_label(labels.clone());
-            metric
-        };
-        let metrics = self.labels.iter().zip(self.counters.totals()).map(labelled).collect();
-        vec![family(&self.desc, MetricType::COUNTER, metrics)]
+        }
+        vec![family(&self.desc, <P::Target as sealed::CollectableSet>::TYPE, metrics)]
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! [`Counter`] and [`UpDownCounter`] encode themselves, as a counter and a gauge, so they can be
 //! registered directly, or in a [`Family`](prometheus_client::metrics::family::Family). [`ByRef`]
-//! registers one that is a `static` or in an `Arc`, and [`SetCollector`] shows a [`CounterSet`] as
-//! one labelled metric.
+//! registers one that is a `static` or in an `Arc`, and [`SetCollector`] shows a [`CounterSet`] or
+//! an [`UpDownCounterSet`] as one labelled metric.
 //!
 //! There is no implementation of the crate's `Atomic`: it has to return the previous value, which a
 //! sharded counter does not know.
@@ -49,7 +49,7 @@
 //! ```
 
 use super::labels::{self, LabelsError};
-use crate::{Counter, CounterSet, UpDownCounter};
+use crate::{Counter, CounterSet, UpDownCounter, UpDownCounterSet};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet},
@@ -85,8 +85,8 @@ impl TypedMetric for UpDownCounter {
 
 /// Encodes a gauge, by its [`sum`](UpDownCounter::sum).
 impl EncodeMetric for UpDownCounter {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Encoded {
-        encoder.encode_gauge(&self.sum())
+    fn encode(&self, encoder: MetricEncoder<'_>) -> Encoded {
+        encode_level(self.sum(), encoder)
     }
 
     fn metric_type(&self) -> MetricType {
@@ -96,6 +96,63 @@ impl EncodeMetric for UpDownCounter {
 
 fn encode_count(count: u64, mut encoder: MetricEncoder<'_>) -> Encoded {
     encoder.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}
+
+fn encode_level(level: i64, mut encoder: MetricEncoder<'_>) -> Encoded {
+    encoder.encode_gauge(&level)
+}
+
+/// What a [`SetCollector`] can show: a [`CounterSet`] as counters, or an [`UpDownCounterSet`] as
+/// gauges.
+pub trait EncodeSet: sealed::EncodeSet {}
+
+impl EncodeSet for CounterSet {}
+impl EncodeSet for UpDownCounterSet {}
+
+mod sealed {
+    use super::{Encoded, MetricEncoder, MetricType};
+
+    pub trait EncodeSet {
+        const TYPE: MetricType;
+        type Value;
+        fn size(&self) -> usize;
+        fn values(&self) -> Vec<Self::Value>;
+        fn encode(value: Self::Value, encoder: MetricEncoder<'_>) -> Encoded;
+    }
+}
+
+impl sealed::EncodeSet for CounterSet {
+    const TYPE: MetricType = MetricType::Counter;
+    type Value = u64;
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn values(&self) -> Vec<u64> {
+        self.totals()
+    }
+
+    fn encode(total: u64, encoder: MetricEncoder<'_>) -> Encoded {
+        encode_count(total, encoder)
+    }
+}
+
+impl sealed::EncodeSet for UpDownCounterSet {
+    const TYPE: MetricType = MetricType::Gauge;
+    type Value = i64;
+
+    fn size(&self) -> usize {
+        self.len()
+    }
+
+    fn values(&self) -> Vec<i64> {
+        self.sums()
+    }
+
+    fn encode(level: i64, encoder: MetricEncoder<'_>) -> Encoded {
+        encode_level(level, encoder)
+    }
 }
 
 /// A metric behind a pointer, such as a `&'static` reference or an [`Arc`](std::sync::Arc), as a
@@ -117,9 +174,11 @@ impl<P: Deref<Target: EncodeMetric>> EncodeMetric for ByRef<P> {
     }
 }
 
-/// A collector of a [`CounterSet`] as one metric, with labels for each counter.
+/// A collector of a [`CounterSet`] or an [`UpDownCounterSet`] as one metric, with labels for each
+/// counter.
 ///
-/// It shows the [`totals`](CounterSet::totals), which are of one moment if the set has a read lock.
+/// It shows the [`totals`](CounterSet::totals), and of levels the
+/// [`sums`](UpDownCounterSet::sums). They are of one moment if the set has a read lock.
 #[derive(Debug)]
 pub struct SetCollector<L, P> {
     name: String,
@@ -128,9 +187,9 @@ pub struct SetCollector<L, P> {
     counters: P,
 }
 
-impl<L: Eq + Hash, P: Deref<Target = CounterSet>> SetCollector<L, P> {
-    /// Creates a collector that shows `set` as `name`, to which the registry appends `_total`, with
-    /// one set of labels for each counter, in the order of their indices.
+impl<L: Eq + Hash, P: Deref<Target: EncodeSet>> SetCollector<L, P> {
+    /// Creates a collector that shows `set` as `name`, to which the registry appends `_total` for
+    /// counters, with one set of labels for each counter, in the order of their indices.
     ///
     /// # Errors
     ///
@@ -143,7 +202,7 @@ impl<L: Eq + Hash, P: Deref<Target = CounterSet>> SetCollector<L, P> {
         set: P,
     ) -> Result<Self, LabelsError> {
         let labels: Vec<_> = labels.into_iter().collect();
-        labels::check(&labels, set.len())?;
+        labels::check(&labels, sealed::EncodeSet::size(&*set))?;
         // The registry ends the help of other metrics in a full stop, too.
         let help = help.into() + ".";
         Ok(Self { name: name.into(), help, labels, counters: set })
@@ -153,14 +212,14 @@ impl<L: Eq + Hash, P: Deref<Target = CounterSet>> SetCollector<L, P> {
 impl<L, P> Collector for SetCollector<L, P>
 where
     L: EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
-    P: Deref<Target = CounterSet> + fmt::Debug + Send + Sync + 'static,
+    P: Deref<Target: EncodeSet> + fmt::Debug + Send + Sync + 'static,
 {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Encoded {
-        let mut metric =
-            encoder.encode_descriptor(&self.name, &self.help, None, MetricType::Counter)?;
-        self.labels
-            .iter()
-            .zip(self.counters.totals())
-            .try_for_each(|(labels, total)| encode_count(total, metric.encode_family(labels)?))
+        let kind = <P::Target as sealed::EncodeSet>::TYPE;
+        let mut metric = encoder.encode_descriptor(&self.name, &self.help, None, kind)?;
+        let values = sealed::EncodeSet::values(&*self.counters);
+        self.labels.iter().zip(values).try_for_each(|(labels, value)| {
+            <P::Target as sealed::EncodeSet>::encode(value, metric.encode_family(labels)?)
+        })
     }
 }

@@ -1,10 +1,10 @@
 //! Integration with the crate `serde`.
 //!
-//! Counters serialize as their [`sum`](crate::Counter::sum), sets as their
+//! Counters serialize as their [`sum`](crate::Counter::sum), sets of them as their
 //! [`sums`](crate::CounterSet::sums), and snapshots of histograms as their contents. None of them
 //! deserializes, since a counter is more than a number. A [`Backend`] does both.
 
-use crate::{Backend, Counter, CounterSet, HistogramSnapshot, UpDownCounter};
+use crate::{Backend, Counter, CounterSet, HistogramSnapshot, UpDownCounter, UpDownCounterSet};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, Visitor},
@@ -36,6 +36,13 @@ impl Serialize for UpDownCounter {
 
 /// Serializes a sequence of all [`sums`](Self::sums).
 impl Serialize for CounterSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.sums())
+    }
+}
+
+/// Serializes a sequence of all [`sums`](Self::sums).
+impl Serialize for UpDownCounterSet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.sums())
     }

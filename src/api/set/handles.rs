@@ -1,11 +1,8 @@
-//! A counter of a set, an iterator over all of them, and a consumer's cursor.
+//! A counter of a set, the way to all of them, and a consumer's cursor.
 
 use super::CounterSet;
-use std::{
-    fmt,
-    iter::FusedIterator,
-    ops::{Deref, Range},
-};
+use crate::api::iter::{Iter, Set};
+use std::{fmt, ops::Deref};
 
 /// A handle to a counter of a [`CounterSet`], made by [`CounterSet::get`]. Copies are the same
 /// counter.
@@ -102,40 +99,17 @@ impl<P: Deref<Target = CounterSet>> SetDeltas<P> {
     }
 }
 
-/// An iterator over the counters of a [`CounterSet`], made by [`CounterSet::iter`].
-#[derive(Clone, Debug)]
-pub struct Iter<'a> {
-    set: &'a CounterSet,
-    indices: Range<usize>,
-}
+impl Set for CounterSet {
+    type Ref<'a> = CounterRef<'a>;
 
-impl<'a> Iter<'a> {
-    pub(super) fn new(set: &'a CounterSet) -> Self {
-        Self { set, indices: 0..set.len() }
-    }
-}
-
-impl<'a> Iterator for Iter<'a> {
-    type Item = CounterRef<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.indices.next().map(|index| CounterRef::new(self.set, index))
+    fn size(&self) -> usize {
+        self.len()
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.indices.size_hint()
+    fn handle(&self, index: usize) -> CounterRef<'_> {
+        CounterRef::new(self, index)
     }
 }
-
-impl DoubleEndedIterator for Iter<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.indices.next_back().map(|index| CounterRef::new(self.set, index))
-    }
-}
-
-impl ExactSizeIterator for Iter<'_> {}
-
-impl FusedIterator for Iter<'_> {}
 
 impl<'a> IntoIterator for &'a CounterSet {
     type Item = CounterRef<'a>;

@@ -1,5 +1,5 @@
-//! Adds from threads that are sent from CPU to CPU, exact or not: the same code for a program and for a
-//! shared library, of which a program may load several.
+//! Adds from threads that move between CPUs: the same code for a program and for a shared library, of which a
+//! program may load several.
 
 use std::thread;
 use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
@@ -7,14 +7,14 @@ use striped_counter::{Backend, Builder, Counter, CounterSet, UpDownCounter};
 const THREADS: usize = 4;
 const ADDS: u64 = 20_000;
 
-/// Sends the calling thread to another CPU, if it may use several.
+/// Moves the calling thread to another CPU, if it may use several.
 #[cfg(target_os = "linux")]
 fn hop(step: u64) {
     // SAFETY: a set of CPUs is plain numbers, for which zeros do.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     // SAFETY: `step % 2` is less than a set has room for.
     unsafe { libc::CPU_SET(usize::from(step % 2 == 1), &mut set) };
-    // SAFETY: the set is as large as it says. A refusal leaves the thread where it is.
+    // SAFETY: the set has the size given. A refusal leaves the thread where it is.
     unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
 }
 
@@ -40,7 +40,7 @@ fn built<T>(builder: Builder<T>, backend: Backend, read_lock: bool) -> Builder<T
     builder.backend(backend).read_lock(read_lock)
 }
 
-/// Whether counters of each type, through each backend, have the adds of all threads.
+/// Returns whether counters of each type, on each backend, have the adds of all threads.
 #[must_use]
 pub fn is_exact() -> bool {
     let expected = THREADS as u64 * ADDS;

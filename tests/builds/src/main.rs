@@ -14,7 +14,7 @@ fn load(path: std::ffi::OsString) -> Backend {
     // SAFETY: `library` is loaded, and the name ends with a zero byte.
     let backend = unsafe { libc::dlsym(library, c"striped_counter_builds_backend".as_ptr()) };
     assert!(!backend.is_null(), "{path:?} lacks the function");
-    // SAFETY: the name is that of a function of this type.
+    // SAFETY: the name is that of a function with this type.
     unsafe { std::mem::transmute::<*mut libc::c_void, Backend>(backend) }
 }
 

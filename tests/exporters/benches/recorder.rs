@@ -5,8 +5,8 @@
 //! cargo bench --bench recorder
 //! ```
 //!
-//! CPU time is that of the threads that count; what flushing takes is told apart. Medians of five rounds;
-//! the exporter's own sum is verified after each.
+//! CPU time is that of the threads that count; the cost of flushing is shown separately. Medians of five
+//! rounds; the exporter's own sum is verified after each.
 
 mod measure;
 
@@ -144,7 +144,7 @@ fn memory_of(which: &str) {
     let start = Instant::now();
     subject.flusher.iter().for_each(Flusher::flush);
     let flush = start.elapsed();
-    // What a flush leaves is looked at by the next one.
+    // The next flush looks at what this one leaves.
     subject.flusher.iter().for_each(Flusher::flush);
     let after = resident();
     println!("{:.1} {:.2?}", (after - before) as f64 / f64::from(1 << 20), flush);

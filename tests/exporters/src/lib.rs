@@ -1,5 +1,5 @@
-//! What every exporter has to keep, whatever its format; and the programs of a page, which are compiled
-//! and run as they stand there.
+//! What every exporter must guarantee, whatever its format; and the programs of a page of documentation,
+//! which are compiled and run.
 #![doc = include_str!("../../../docs/guide/integrations.md")]
 
 #[path = "../../support/threads.rs"]
@@ -17,11 +17,10 @@ use threads::Stop;
 const THREADS: usize = 4;
 const SCRAPES: usize = 200;
 
-/// Has several threads call `add`, which adds one, while `scrape` is called time and again. What is
-/// scraped never goes down, and at the end it is all that was added, on top of `before`.
+/// Calls `add`, which adds one, on several threads, while `scrape` is called again and again. The scraped
+/// value never goes down, and in the end it is `before` plus all that was added.
 ///
-/// # Panics
-/// If it does go down, or is not all.
+/// # Panics If it goes down, or is wrong in the end.
 pub fn monotone_and_complete(before: u64, add: impl Fn() + Sync, mut scrape: impl FnMut() -> u64) {
     let (stop, begun) = (AtomicBool::new(false), Barrier::new(THREADS + 1));
     let adder = || {
@@ -46,16 +45,15 @@ pub fn monotone_and_complete(before: u64, add: impl Fn() + Sync, mut scrape: imp
     assert_eq!(scrape(), before + added);
 }
 
-/// How often a series goes down, which is what Prometheus takes for a reset.
+/// Returns how often a series goes down, which Prometheus takes for a reset.
 #[must_use]
 pub fn resets(series: &[u64]) -> usize {
     series.windows(2).filter(|pair| pair[1] < pair[0]).count()
 }
 
-/// The value of the line of `text` that begins with `series` and a space.
+/// Returns the value in the line of `text` that begins with `series` and a space.
 ///
-/// # Panics
-/// If there is not just one.
+/// # Panics If there is not exactly one such line.
 #[must_use]
 pub fn value(text: &str, series: &str) -> u64 {
     let values: Vec<_> =

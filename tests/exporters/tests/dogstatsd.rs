@@ -15,7 +15,7 @@ use std::{
 };
 use striped_counter::{Counter, Histogram};
 
-/// Keeps what it is given, or refuses it.
+/// Keeps the datagrams, or refuses them.
 #[derive(Clone, Default)]
 struct Sink {
     sent: Arc<Mutex<Vec<String>>>,

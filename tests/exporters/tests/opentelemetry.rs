@@ -10,8 +10,10 @@ use opentelemetry_sdk::metrics::{
 };
 use std::sync::Arc;
 use striped_counter::{
-    Counter, CounterSet, UpDownCounter,
-    integrations::opentelemetry::{observe_counter, observe_set, observe_up_down_counter},
+    Counter, CounterSet, UpDownCounter, UpDownCounterSet,
+    integrations::opentelemetry::{
+        observe_counter, observe_set, observe_up_down_counter, observe_up_down_set,
+    },
 };
 use striped_counter_exporters::{monotone_and_complete, resets};
 
@@ -96,6 +98,28 @@ fn each_type_has_its_own() {
 }
 
 #[test]
+fn levels_of_a_set_are_not_monotonic() {
+    for read_lock in [false, true] {
+        let exported = Exported::new();
+        let busy = Arc::new(UpDownCounterSet::builder(2).read_lock(read_lock).build());
+        let routes = ["/", "/search"].map(|route| [KeyValue::new("route", route)]);
+        let instrument = exported.meter.i64_observable_up_down_counter("busy");
+        let observe = observe_up_down_set(Arc::clone(&busy), routes.clone()).unwrap();
+        instrument.with_callback(observe).build();
+        busy.add(0, 3);
+        assert_eq!(busy.take(0), 3);
+        busy.dec(0);
+        busy.add(1, 7);
+        let (monotonic, mut points) = exported.scrape("busy");
+        points.sort_by_key(|point| point.1);
+        let expected = routes.iter().zip([-1, 7]).map(|(route, n)| (route.to_vec(), n)).collect();
+        assert_eq!((monotonic, points), (false, expected));
+    }
+    let error = observe_up_down_set(Arc::new(UpDownCounterSet::new(3)), [[]]).err().unwrap();
+    assert_eq!(error.to_string(), "labels: 1 given for a set of 3; give one each");
+}
+
+#[test]
 fn scrapes_under_load_lose_nothing() {
     let exported = Exported::new();
     let hits = Arc::new(Counter::new());
@@ -137,7 +161,7 @@ fn every_counter_has_attributes_of_its_own() {
     assert_eq!(error.to_string(), "labels: those at 0 and 1 are the same; give each its own");
 }
 
-/// What the SDK does with more than 2,000 sets of attributes, and how to have them all.
+/// What the SDK does with more than 2,000 sets of attributes, and how to export them all.
 #[test]
 fn a_wide_set_needs_a_view() {
     const COUNTERS: usize = 3_000;

@@ -3,7 +3,7 @@
 use prometheus::{Opts, Registry, TextEncoder};
 use std::{sync::Arc, thread};
 use striped_counter::{
-    Counter, CounterSet, UpDownCounter,
+    Counter, CounterSet, UpDownCounter, UpDownCounterSet,
     integrations::prometheus::{CounterCollector, IntCounterVec, IntGauge, SetCollector},
 };
 use striped_counter_exporters::{monotone_and_complete, value};
@@ -36,6 +36,28 @@ fn each_type_has_its_own() {
          # HELP routes_total By route\n# TYPE routes_total counter\n\
          routes_total{class=\"2xx\",route=\"/\"} 0\nroutes_total{class=\"5xx\",route=\"/\"} 7\n"
     );
+}
+
+#[test]
+fn levels_of_a_set_are_labelled_gauges() {
+    for read_lock in [false, true] {
+        let registry = Registry::new();
+        let busy = Arc::new(UpDownCounterSet::builder(2).read_lock(read_lock).build());
+        let values = [["/"], ["/search"]];
+        let set = SetCollector::new("busy", "In flight", ["route"], values, Arc::clone(&busy));
+        registry.register(Box::new(set.unwrap())).unwrap();
+        busy.add(0, 3);
+        assert_eq!(busy.take(0), 3);
+        busy.dec(0);
+        busy.add(1, 7);
+        assert_eq!(
+            text(&registry),
+            "# HELP busy In flight\n# TYPE busy gauge\n\
+             busy{route=\"/\"} -1\nbusy{route=\"/search\"} 7\n"
+        );
+    }
+    let error = SetCollector::new("a", "b", ["c"], [["d"]], Arc::new(UpDownCounterSet::new(3)));
+    assert!(error.unwrap_err().to_string().contains("labels: 1 given for a set of 3"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use prometheus_client::{encoding::text::encode, metrics::family::Family, registry::Registry};
 use std::sync::Arc;
 use striped_counter::{
-    Backend, Counter, CounterSet, UpDownCounter,
+    Backend, Counter, CounterSet, UpDownCounter, UpDownCounterSet,
     integrations::prometheus_client::{ByRef, SetCollector},
 };
 use striped_counter_exporters::{monotone_and_complete, value};
@@ -35,6 +35,28 @@ fn each_type_has_its_own() {
          # HELP routes By route.\n# TYPE routes counter\n\
          routes_total{route=\"/\"} 0\nroutes_total{route=\"/\\\"quoted\\\"\"} 7\n# EOF\n"
     );
+}
+
+#[test]
+fn levels_of_a_set_are_labelled_gauges() {
+    for read_lock in [false, true] {
+        let mut registry = Registry::default();
+        let busy = Arc::new(UpDownCounterSet::builder(2).read_lock(read_lock).build());
+        let labels = ["/", "/search"].map(|route| [("route", route)]);
+        let collector = SetCollector::new("busy", "In flight", labels, Arc::clone(&busy)).unwrap();
+        registry.register_collector(Box::new(collector));
+        busy.add(0, 3);
+        assert_eq!(busy.take(0), 3);
+        busy.dec(0);
+        busy.add(1, 7);
+        assert_eq!(
+            text(&registry),
+            "# HELP busy In flight.\n# TYPE busy gauge\n\
+             busy{route=\"/\"} -1\nbusy{route=\"/search\"} 7\n# EOF\n"
+        );
+    }
+    let error = SetCollector::new("a", "b", [[("c", "d")]], Arc::new(UpDownCounterSet::new(3)));
+    assert_eq!(error.unwrap_err().to_string(), "labels: 1 given for a set of 3; give one each");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Against the JSON of `serde_json`.
 
-use striped_counter::{Counter, CounterSet, UpDownCounter};
+use striped_counter::{Counter, CounterSet, UpDownCounter, UpDownCounterSet};
 
 #[test]
 fn counters_serialize_as_their_sums() {
@@ -14,6 +14,15 @@ fn counters_serialize_as_their_sums() {
     assert_eq!(json((&hits, &busy, &set)), "[18446744073709551615,-2,[0,7,0]]");
     assert_eq!(hits.take(), u64::MAX);
     assert_eq!(json((&hits, &busy, &set)), "[0,-2,[0,7,0]]");
+}
+
+#[test]
+fn a_set_of_levels_serializes_as_its_sums() {
+    for read_lock in [false, true] {
+        let set = UpDownCounterSet::builder(3).read_lock(read_lock).build();
+        set.add_many(&[(1, -7), (2, 7)]);
+        assert_eq!(serde_json::to_string(&set).unwrap(), "[0,-7,7]");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Names and numbers of any kind: what is wrong is refused with an error that names the setting, the
-//! value and the range, what is right is taken, and nothing panics.
+//! Names and numbers of any kind: wrong ones are refused with an error that names the setting, the value and
+//! the range, right ones are accepted, and nothing panics.
 
 #![no_main]
 
@@ -69,7 +69,7 @@ impl Settings {
         self.shards.into_iter().fold(builder, Builder::shards)
     }
 
-    /// Whether these settings, for so many counters, were to come to this.
+    /// Returns whether this is the expected result of these settings for that many counters.
     fn assert_right(self, len: usize, built: Result<(Backend, usize), &BuildError>) {
         let shards = self.shards.unwrap_or(1);
         let in_range = len <= MOST_COUNTERS && (1..=MOST_SHARDS).contains(&shards);
@@ -84,7 +84,7 @@ impl Settings {
         }
     }
 
-    /// Whether `error` is that of a setting that is wrong indeed, and says what and how.
+    /// Returns whether `error` is about a setting that is wrong, and names setting, value and range.
     fn assert_explained(self, len: usize, error: &BuildError) {
         let (wrong, names) = match *error {
             BuildError::LenOutOfRange { len: named } => {

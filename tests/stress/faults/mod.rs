@@ -1,4 +1,4 @@
-//! The faults: one block each, with how it is brought about and how it is counted.
+//! The faults: one block each, with what causes it and how it is counted.
 
 mod process;
 mod scheduling;
@@ -10,45 +10,45 @@ use crate::{
 };
 use std::{any::Any, sync::Arc};
 
-/// What a thread of its own does, once.
+/// What a separate thread does once.
 pub(crate) type Side = fn(&Run) -> Result<(), String>;
 
-/// What can happen to adders. All but the first three methods have a default: nothing happens.
+/// Something that can happen to adders. All methods except the first three do nothing by default.
 pub(crate) trait Fault: Sync {
     fn name(&self) -> &'static str;
 
-    /// How often it has happened: in this run or before, in this process.
+    /// Returns how often it has happened in this process, in this run or before.
     fn happened(&self, run: &Run) -> u64;
 
     /// What is counted, for the table's legend.
     fn what(&self) -> &'static str;
 
-    /// Whether it can happen to such a target here.
+    /// Returns whether it can happen to such a target on this machine.
     fn applies(&self, _: Config) -> bool {
         true
     }
 
-    /// How often it must have happened for a run to prove anything.
+    /// Returns how often it must happen for a run to prove anything.
     fn least(&self, _: &Run) -> u64 {
         10
     }
 
-    /// How many adders at a time.
+    /// Returns how many adders run at a time.
     fn slots(&self) -> usize {
         4
     }
 
-    /// How many shards to ask for.
+    /// Returns how many shards to set.
     fn shards(&self) -> Option<usize> {
         None
     }
 
-    /// Whether the reader that sums is to take instead.
+    /// Returns whether the reader that sums takes instead.
     fn takes(&self) -> bool {
         false
     }
 
-    /// Whether an adder ends soon, and another one takes its place.
+    /// Returns whether an adder ends soon and another one takes its place.
     fn ends_adders_early(&self) -> bool {
         false
     }
@@ -61,7 +61,7 @@ pub(crate) trait Fault: Sync {
         None
     }
 
-    /// What a thread of its own does again and again while adders are at work.
+    /// What a separate thread does again and again while adders run.
     fn side(&self) -> Option<Side> {
         None
     }

@@ -1,4 +1,4 @@
-//! What happens to the process while threads add, or to one that is adding.
+//! Faults that happen to the process while threads add, or to a thread that adds.
 
 use super::{Fault, Side};
 use crate::{
@@ -27,7 +27,7 @@ static INTERRUPTED: AtomicPtr<Run> = AtomicPtr::new(ptr::null_mut());
 
 pub(super) struct Signals;
 
-/// Has the handler add to a run's targets while it lives.
+/// Makes the handler add to a run's targets until it is dropped.
 struct Aim {
     _storm: os::Storm,
     _run: Arc<Run>,
@@ -52,14 +52,14 @@ fn added_to_in_handlers(run: &Run) -> impl Iterator<Item = &Target> {
     run.targets.iter().filter(|target| may_add_in_handler(target.config))
 }
 
-/// `docs/internals/ordering.md`, A4, tells why a shard of one thread cannot be added to by its handlers, unless it
-/// is a locked set's.
+/// `docs/internals/ordering.md`, A4, explains why a handler cannot add to its thread's shard, except in a
+/// locked set.
 fn may_add_in_handler(config: Config) -> bool {
     config.backend != Backend::PerThread || config.kind == Kind::CounterSet && config.read_lock
 }
 
-/// Has shards in place for whichever number an adder may come to have, so that no handler allocates.
-/// One thread after the other, since two that make shards at a time get in each other's way.
+/// Makes shards for all numbers that adders may have, so that no handler allocates. In turn, since a thread
+/// that finds another one making shards makes none.
 fn touch_by_many(run: &Run) {
     let threads = 2 * run.adders.len();
     let (turn, together) = (Mutex::new(()), Barrier::new(threads));
@@ -71,7 +71,7 @@ fn touch_by_many(run: &Run) {
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(touch)).collect();
-        // To the very end of each: then their numbers are free.
+        // Joins the threads, so that their numbers are free.
         threads.into_iter().try_for_each(ScopedJoinHandle::join).expect("touching does not panic");
     });
 }
@@ -142,7 +142,7 @@ impl Fault for Wrapping {
         run.targets.iter().map(Target::wraps).sum()
     }
 
-    /// Each total passes it, once: so adders have been at work on every target.
+    /// Each total wraps once, so adders have added to every target.
     fn least(&self, run: &Run) -> u64 {
         run.targets.iter().map(Target::totals).sum()
     }
@@ -154,7 +154,8 @@ impl Fault for Wrapping {
 
 static DROPS: AtomicU64 = AtomicU64::new(0);
 
-/// Makes so many, every second one with lines of its own, adds to all of them in turn, and drops them.
+/// Makes that many counters, every second one with lines of its own, adds to all of them in turn, and drops
+/// them.
 fn make_and_drop(config: Config, count: usize) -> Result<(), String> {
     let targets: Vec<_> = (0..count)
         .map(|number| Target::with_padding(config, None, 1, number.is_multiple_of(2)))

@@ -1,4 +1,4 @@
-//! Where adders run, and what the kernel knows of it.
+//! Faults of scheduling: where adders run, and their registration with the kernel.
 
 use super::{Fault, Side};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Where there is one CPU, nobody is moved.
+/// With a single CPU, no thread is moved.
 fn has_more_than_one() -> bool {
     os::cpus().len() > 1
 }
@@ -69,7 +69,7 @@ impl Fault for Moves {
                 let moved = adder != 0 && os::pin(adder, turn + slot as u64);
                 MOVES.fetch_add(u64::from(moved), Relaxed);
             }
-            // Without a rest, the kernel is busy with nothing else.
+            // Without a pause, the kernel would do nothing else.
             std::thread::sleep(std::time::Duration::from_micros(100));
             Ok(())
         })

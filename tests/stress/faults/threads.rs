@@ -1,4 +1,4 @@
-//! How adders begin and end.
+//! Faults at the beginning and end of adders.
 
 use super::Fault;
 use super::Side;
@@ -50,7 +50,7 @@ static PANICS: AtomicU64 = AtomicU64::new(0);
 
 pub(super) struct Panics;
 
-/// Leaves panics unmentioned while it lives.
+/// Silences panics until it is dropped.
 struct Quiet;
 
 impl Drop for Quiet {
@@ -166,8 +166,8 @@ impl Fault for NoMemory {
         5 * WITHOUT_SHARDS
     }
 
-    /// The first shards of a set for each thread are no larger than its spill, without which the process
-    /// ends, as it does for `Vec`.
+    /// The first shards of a set with one shard per thread are no larger than its spill, without which the
+    /// process aborts.
     fn applies(&self, config: Config) -> bool {
         config.kind != Kind::CounterSet || config.backend != Backend::PerThread
     }
@@ -187,12 +187,12 @@ impl Fault for NoMemory {
 /// Operations of a child while it is refused memory.
 const WITHOUT_SHARDS: u64 = 1_000;
 
-/// In a child: whether operations without memory are exact, and find shards when there is some.
+/// Returns whether, in a child, operations without memory are exact, and reach shards when there is memory.
 fn counts_without_memory(config: Config) -> bool {
-    // A set's spill must be had, and takes less than its many shards.
+    // A set needs memory for its spill, which is smaller than its many shards.
     let (shards, room) =
         if config.kind == Kind::CounterSet { (Some(4_096), 128 << 10) } else { (None, 0) };
-    // Others have left room in their chunks.
+    // There may be room in the chunks of other counters.
     let Some(_leases) = Leases::of_all_leases(config) else { return false };
     let target = Target::new(config, shards, 1);
     let mut readers: Vec<_> =
@@ -210,11 +210,11 @@ fn counts_without_memory(config: Config) -> bool {
     without && with && check()
 }
 
-/// Has all the leases that there is room for, so that the next one needs memory.
+/// Holds all leases that there is room for, so that the next one needs memory.
 struct Leases(#[expect(dead_code, reason = "kept")] Vec<Target>);
 
 impl Leases {
-    /// `None` if there is no end to them.
+    /// Returns `None` if there is always room.
     fn of_all_leases(config: Config) -> Option<Self> {
         const MOST: usize = 3_000;
         if config.kind == Kind::CounterSet {

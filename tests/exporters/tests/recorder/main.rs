@@ -28,7 +28,7 @@ use tracing_subscriber::{Registry, layer::SubscriberExt as _};
 /// For what should take no time at all.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// In front of `inner`, flushed by nobody but the test.
+/// Puts a recorder in front of `inner` that only the test flushes.
 fn in_front_of<R: Recorder + Send + Sync + 'static>(inner: R) -> (ShardedRecorder<R>, Flusher) {
     let recorder = ShardedRecorder::builder(inner).flush_by_hand().build();
     let flusher = recorder.flusher();
@@ -114,7 +114,7 @@ fn labels_that_a_layer_adds_come_through() {
     }
 }
 
-/// What the exporter's own code counts, which does so each time that it is called.
+/// The counters of the exporter's own code, which counts each of its calls.
 fn count_itself(recorder: &OnceLock<ShardedRecorder<Spy>>, name: &'static str) {
     let Some(recorder) = recorder.get() else { return };
     with_local_recorder(recorder, || counter!(name).increment(1));
@@ -163,7 +163,7 @@ fn an_exporter_may_count_while_it_counts() {
     });
 }
 
-/// Each call brings forth two, which are counted at the next flush, and must not double with each.
+/// Each call adds to two counters, which are counted at the next flush, and must not double with each flush.
 #[test]
 fn what_an_exporter_counts_of_itself_does_not_grow_without_bound() {
     in_time(|| {
@@ -370,7 +370,7 @@ fn a_recorder_that_is_dropped_hands_on_what_there_is() {
     }
 }
 
-/// Without being asked, the exporter has it again.
+/// The exporter has it again without another look-up.
 #[test]
 fn with_a_counter_per_key_a_handle_survives_what_the_exporter_drops() {
     let (exporter, handle) = with_idle_timeout(Duration::from_millis(200));

@@ -1,11 +1,11 @@
-//! A recorder that tells what it is called with, and that calls back.
+//! A recorder that records its calls, and that calls back.
 
 use metrics::{
     Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 use std::sync::{Arc, Mutex, Weak};
 
-/// What was done to a counter.
+/// An operation on a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Increment(u64),
@@ -14,7 +14,7 @@ pub(crate) enum Call {
 
 type Hook = Box<dyn Fn(&Key) + Send + Sync>;
 
-/// Storage as an exporter has it, with a hook where an exporter could do anything.
+/// Storage like that of an exporter, with hooks where an exporter could do anything.
 #[derive(Clone)]
 pub(crate) struct Spy(Arc<State>);
 
@@ -45,13 +45,13 @@ impl Spy {
         Self(Arc::new(State { on_register, on_count, calls, handles }))
     }
 
-    /// What was done to the counter of this name, in order.
+    /// Returns the operations on the counter of this name, in order.
     pub(crate) fn calls(&self, name: &str) -> Vec<Call> {
         let calls = self.0.calls.lock().unwrap();
         calls.iter().filter(|(key, _)| key.name() == name).map(|(_, call)| *call).collect()
     }
 
-    /// What the counter of this name has come to.
+    /// Returns the value of the counter of this name.
     pub(crate) fn value(&self, name: &str) -> u64 {
         self.calls(name).into_iter().fold(0, |value, call| match call {
             Call::Increment(n) => value + n,
@@ -59,7 +59,7 @@ impl Spy {
         })
     }
 
-    /// How many of the handles that it gave away are still held.
+    /// Returns how many of the handles that it gave out are still held.
     pub(crate) fn handles_held(&self) -> usize {
         self.0.handles.lock().unwrap().iter().filter(|handle| handle.strong_count() > 0).count()
     }

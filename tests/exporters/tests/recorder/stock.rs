@@ -1,4 +1,4 @@
-//! The same as the stock exporter shows without us.
+//! The recorder shows the same as the stock exporter by itself.
 
 use super::{PrometheusBuilder, ShardedRecorder, value, with_local_recorder};
 use metrics::{Recorder, counter, gauge};

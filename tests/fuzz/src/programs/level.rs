@@ -11,7 +11,7 @@ pub(crate) enum Step {
     Add(i64),
     Sub(i64),
     Hold,
-    /// Drops the guard of that number, modulo as many as there are.
+    /// Drops the guard with that number, modulo the number of guards.
     Release(u8),
     Sum,
     Take,

@@ -1,5 +1,5 @@
-//! Programs of any steps, on all three types, every backend, with and without a read lock, on up to
-//! three threads that take turns, against integers that wrap.
+//! Programs of any steps, on three types and every backend, with and without a read lock, on up to three
+//! threads in turn, compared with wrapping integers.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ use std::{sync::Mutex, thread};
 use striped_counter::{Backend, Builder};
 use threads::Crew;
 
-/// Threads beside the fuzzer's own.
+/// Threads besides the fuzzer's own.
 const OTHERS: u8 = 2;
 
 #[derive(Arbitrary, Debug)]
@@ -59,10 +59,10 @@ impl Settings {
     }
 }
 
-/// What is done in turn, and by which thread.
+/// Steps in turn, each with the thread that takes it.
 type Turns<Step> = Vec<(u8, Vec<Step>)>;
 
-/// Has every step taken by `run` on its thread, one after another.
+/// Calls `run` for each step on its thread, in turn.
 fn in_turn<Run: Send, Step: Send>(
     run: &mut Run,
     turns: Turns<Step>,
@@ -86,7 +86,7 @@ fn in_turn<Run: Send, Step: Send>(
     });
 }
 
-/// What integers come to, all modulo 2^64.
+/// The expected state, modulo 2^64.
 struct Model {
     totals: Vec<u64>,
     taken: Vec<u64>,
@@ -120,10 +120,10 @@ impl Model {
     }
 }
 
-/// Cursors, each with what its counters came to when it last looked.
+/// Cursors, each with the totals when it was last read.
 struct Cursors<Cursor>(Vec<(Cursor, Vec<u64>)>);
 
-/// What is done to cursors, each of which is found by a number of any size.
+/// Operations on cursors, which are chosen by a number of any size.
 #[derive(Arbitrary, Debug)]
 enum CursorStep {
     New,
