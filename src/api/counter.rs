@@ -115,10 +115,10 @@ impl Counter {
     /// succeeds.
     ///
     /// Through `PerCpu` and `Striped` an add is async-signal-safe. On Linux this includes a
-    /// counter's first add, and a thread's first add through `PerCpu`; a thread's first add through
-    /// `Striped` is safe only if the process has few POSIX thread-specific keys, 32 with glibc, and
-    /// the crate is not in a plug-in. Call [`warm_up`](Self::warm_up) beforehand to be safe in any
-    /// case.
+    /// counter's first add and a thread's first add. The exception is a thread's first `Striped`
+    /// add in a shared library that was loaded by `dlopen`: glibc may allocate the library's
+    /// thread-locals then. There, and on other systems, call [`warm_up`](Self::warm_up) beforehand
+    /// in each thread whose handlers add.
     #[doc(alias = "fetch_add")]
     #[doc(alias = "inc_by")]
     #[inline]
@@ -286,10 +286,11 @@ impl Counter {
 
     /// Leases the shards now instead of on the first add.
     ///
-    /// Also gives the calling thread a number, if its adds need one. Call this before a signal
-    /// handler or an allocator counts, or where the first add must not cost more than any other.
-    /// Returns whether the shards are there: `false` means that the system refused the memory, and
-    /// adds are slower but still exact.
+    /// Also gives the calling thread a number, if its adds need one; other threads claim theirs at
+    /// their first add. Call this where the first add must not cost more than any other, and on
+    /// systems other than Linux also in each thread before a signal handler or an allocator counts
+    /// there. Returns whether the shards are there: `false` means that the system refused the
+    /// memory, and adds are slower but still exact.
     ///
     /// ```
     /// static HITS: striped_counter::Counter = striped_counter::Counter::new();

@@ -12,18 +12,24 @@ fn end() {
 }
 
 /// Linux: a POSIX thread-specific key. With glibc its destructors run after those of all
-/// `thread_local!`s, so these may count at full speed, and setting one of the first 32 keys
-/// allocates nothing.
+/// `thread_local!`s, so these may count at full speed.
 #[cfg(all(target_os = "linux", not(all(test, any(loom, shuttle)))))]
 #[expect(unsafe_code, reason = "pthread keys are reached through libc")]
 mod at_exit {
     use crate::sync::{AtomicU64, Ordering};
     use std::{ffi::c_void, ptr::NonNull};
 
-    /// The key plus one, or 0 if there is none yet.
+    /// The key plus one, [`NONE`], or 0 before the first thread is watched.
     static KEY: AtomicU64 = AtomicU64::new(0);
+    const NONE: u64 = u64::MAX;
+
+    /// How many keys can be set without an allocation. A thread has room for all keys of musl, and
+    /// for the first 32 of glibc, whose `pthread_setspecific` allocates a block for 32 more.
+    const ROOM: libc::pthread_key_t =
+        if cfg!(target_env = "musl") { libc::pthread_key_t::MAX } else { 32 };
 
     /// Arranges for `end` to run when the calling thread ends. Returns whether that was possible.
+    /// Allocates nothing.
     pub(in crate::matrix) fn watch() -> bool {
         let Some(key) = key() else { return false };
         let any = NonNull::<c_void>::dangling().as_ptr();
@@ -33,25 +39,45 @@ mod at_exit {
     }
 
     fn key() -> Option<libc::pthread_key_t> {
-        let kept = |plus_one: u64| libc::pthread_key_t::try_from(plus_one - 1).ok();
         let known = KEY.load(Ordering::Relaxed);
-        if known != 0 {
-            return kept(known);
-        }
-        let mut made = 0;
-        // SAFETY: `made` is valid for the write, and `on_exit` is sound to call with any value.
-        if unsafe { libc::pthread_key_create(&raw mut made, Some(on_exit)) } != 0 {
-            return None;
-        }
+        let decided = if known == 0 { decide() } else { known };
+        libc::pthread_key_t::try_from(decided - 1).ok()
+    }
+
+    /// Makes the key, unless another thread is the first to.
+    fn decide() -> u64 {
+        let made = create();
+        let ours = made.map_or(NONE, |key| u64::from(key) + 1);
         // Relaxed: the key is a plain number that guards no memory.
-        match KEY.compare_exchange(0, u64::from(made) + 1, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => Some(made),
+        match KEY.compare_exchange(0, ours, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => ours,
             Err(theirs) => {
-                // SAFETY: `made` was created above, and no thread has stored a value under it.
-                unsafe { libc::pthread_key_delete(made) };
-                kept(theirs)
+                if let Some(key) = made {
+                    delete(key);
+                }
+                theirs
             }
         }
+    }
+
+    /// Makes a key that can be set without an allocation, if there is one left.
+    fn create() -> Option<libc::pthread_key_t> {
+        let mut key = 0;
+        // SAFETY: `key` is valid for the write, and `on_exit` is sound to call with any value.
+        if unsafe { libc::pthread_key_create(&raw mut key, Some(on_exit)) } != 0 {
+            return None;
+        }
+        if key < ROOM {
+            return Some(key);
+        }
+        delete(key);
+        None
+    }
+
+    /// Deletes a key that `create` has just made.
+    fn delete(key: libc::pthread_key_t) {
+        // SAFETY: no thread has stored a value under it.
+        unsafe { libc::pthread_key_delete(key) };
     }
 
     extern "C" fn on_exit(_: *mut c_void) {

@@ -5,30 +5,77 @@
 //! two long-lived threads collide on one shard without end, and let per-thread shards grow without
 //! end.
 //!
-//! A thread may end without returning its number: if it counted for the first time after its key
-//! destructors, or ended by the bare system call. On Linux such numbers are found; see `owners`.
+//! A thread may end without returning its number: if the process has no key left that could be set
+//! without an allocation, if the thread counted for the first time after its key destructors, or if
+//! it ended by the bare system call. On Linux such numbers are found; see [`Numbers::claim_or_look`]
+//! and `owners`.
 //!
 //! On Linux everything here may run in a signal handler, which may be the first to count in its
-//! thread: claiming is lock-free, the registration for the end of the thread allocates nothing as
-//! long as our key is one of the first 32 of the process, and there is no lock that a `fork` could
+//! thread: claiming is lock-free, nothing is allocated, and there is no lock that a `fork` could
 //! leave taken in the child. The child of a fork keeps the number of the thread that forked; the
 //! numbers of the threads that it left behind stay taken there, which costs density and nothing
 //! else.
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// Which numbers are taken, one bit each.
-pub(super) struct Numbers<const WORDS: usize>([AtomicU64; WORDS]);
+/// Which numbers are taken.
+pub(super) struct Numbers<const WORDS: usize> {
+    /// One bit each.
+    words: [AtomicU64; WORDS],
+    /// The number from which on a claim looks for numbers of dead threads.
+    ceiling: AtomicU64,
+}
 
 impl<const WORDS: usize> Numbers<WORDS> {
+    /// The first ceiling: below it, numbers of dead threads do no harm.
+    const FEW: u64 = 64;
+    const ALL: u64 = WORDS as u64 * 64;
+
     #[cfg(not(all(test, loom)))]
     pub(super) const fn new() -> Self {
-        Self([const { AtomicU64::new(0) }; WORDS])
+        let words = [const { AtomicU64::new(0) }; WORDS];
+        Self { words, ceiling: AtomicU64::new(Self::FEW) }
     }
 
     #[cfg(all(test, loom))]
     pub(super) fn new() -> Self {
-        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+        let words = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { words, ceiling: AtomicU64::new(Self::FEW) }
+    }
+
+    /// Claims the lowest free number, if there is one. If it has reached the ceiling, first has
+    /// `look` release the numbers below it whose threads have ended without returning them. `look`
+    /// returns whether it did.
+    ///
+    /// Then the ceiling is at least twice the numbers that are still taken. So at least half of
+    /// those below it have been claimed since the last look, and looks query the kernel about twice
+    /// per claim on average; and with at most `n` live threads, numbers stay below `2 * n` or 64.
+    pub(super) fn claim_or_look(&self, look: impl FnOnce(usize) -> bool) -> Option<usize> {
+        let first = self.claim();
+        if !self.has_reached_ceiling(first) || !look(first.unwrap_or(WORDS * 64)) {
+            return first;
+        }
+        self.ceiling.fetch_max(2 * self.taken(), Ordering::Relaxed);
+        match (first, self.claim()) {
+            (Some(first), Some(lower)) => {
+                self.release(first.max(lower));
+                Some(first.min(lower))
+            }
+            (first, lower) => first.or(lower),
+        }
+    }
+
+    /// Returns whether it is time to look. A thread that finds no number counts as one more that
+    /// has claimed one: it lowers a ceiling that no number can reach.
+    fn has_reached_ceiling(&self, claimed: Option<usize>) -> bool {
+        // Relaxed: the ceiling guards nothing; without it, looks are too many or too few.
+        match claimed {
+            Some(number) => number as u64 >= self.ceiling.load(Ordering::Relaxed),
+            None => {
+                self.ceiling.load(Ordering::Relaxed) <= Self::ALL
+                    || self.ceiling.fetch_sub(1, Ordering::Relaxed) <= Self::ALL
+            }
+        }
     }
 
     /// Claims the lowest free number, if there is one.
@@ -37,12 +84,12 @@ impl<const WORDS: usize> Numbers<WORDS> {
     }
 
     fn claim_in(&self, word: usize) -> Option<usize> {
-        let mut taken = self.0[word].load(Ordering::Relaxed);
+        let mut taken = self.words[word].load(Ordering::Relaxed);
         while taken != u64::MAX {
             let bit = taken.trailing_ones() as usize;
             // Acquire: partners the release in `release`, so that the new owner of a per-thread
             // shard adds to what the previous owner stored last.
-            taken = self.0[word].fetch_or(1 << bit, Ordering::Acquire);
+            taken = self.words[word].fetch_or(1 << bit, Ordering::Acquire);
             if taken & (1 << bit) == 0 {
                 return Some(bit);
             }
@@ -53,12 +100,13 @@ impl<const WORDS: usize> Numbers<WORDS> {
     /// Releases `number`.
     pub(super) fn release(&self, number: usize) {
         // Release: partners the acquire in `claim_in`.
-        self.0[number / 64].fetch_and(!(1 << (number % 64)), Ordering::Release);
+        self.words[number / 64].fetch_and(!(1 << (number % 64)), Ordering::Release);
     }
 
-    #[cfg(all(test, not(loom)))]
-    fn taken(&self) -> u32 {
-        self.0.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum()
+    /// Returns how many numbers are taken.
+    fn taken(&self) -> u64 {
+        let taken = |word: &AtomicU64| u64::from(word.load(Ordering::Relaxed).count_ones());
+        self.words.iter().map(taken).sum()
     }
 }
 
@@ -99,8 +147,8 @@ mod real {
     }
 
     /// Gives the calling thread a number, unless it has one or is barred. A thread that finds none
-    /// free, or whose end cannot be watched, is barred: its adds go to the spill without trying
-    /// again.
+    /// free, or whose end could be neither watched nor found out later, is barred: its adds go to the
+    /// spill without trying again.
     pub(in crate::matrix) fn claim() {
         // A signal handler that counts in the middle of this finds the thread barred, and its add
         // goes to the spill.
@@ -109,33 +157,13 @@ mod real {
             return set(Number::from_raw(before));
         }
         compiler_fence(Ordering::SeqCst);
-        let Some(number) = claim_low() else { return };
-        owners::note(number);
-        if thread_end::watch() {
+        let look = |below| owners::for_each_dead(below, |dead| NUMBERS.release(dead));
+        let Some(number) = NUMBERS.claim_or_look(look) else { return };
+        let noted = owners::note(number);
+        if thread_end::watch() || noted {
             set(Number::new(number));
         } else {
             give_back(number);
-        }
-    }
-
-    /// Claims the lowest free number. Before numbers get twice as high as they were, and when none
-    /// is left, looks for numbers of threads that have ended without returning theirs.
-    fn claim_low() -> Option<usize> {
-        /// Below this, numbers of dead threads do no harm.
-        const FEW: usize = 64;
-        let first = NUMBERS.claim();
-        let taken = first.unwrap_or(MAX_THREADS);
-        if taken < FEW || !taken.is_power_of_two() {
-            return first;
-        }
-        owners::for_each_dead(taken, |dead| NUMBERS.release(dead));
-        let lower = NUMBERS.claim();
-        match (first, lower) {
-            (Some(first), Some(lower)) => {
-                NUMBERS.release(first.max(lower));
-                Some(first.min(lower))
-            }
-            (first, lower) => first.or(lower),
         }
     }
 

@@ -15,15 +15,16 @@
 //! The kernel writes to a thread's area whenever it has interrupted the thread, and kills the
 //! process if the memory is gone. An area is part of its thread's memory, and so:
 //!
-//! 1. A thread registers its area only after its end is being [watched](super::area), and not if it
-//!    is already ending, so that `leave` runs before the C library releases the thread's memory.
-//!    musl unmaps the memory of a detached thread while that is still running, so there it matters;
-//!    see [`is_ending`]. glibc never does: it keeps the memory until the kernel says that the
-//!    thread has ended, and then the kernel no longer uses the area either.
+//! 1. With musl, a thread registers its area only after its end is being [watched](super::area), and
+//!    not if it is already ending, so that `leave` runs before the C library releases the thread's
+//!    memory: musl unmaps the memory of a detached thread while that is still running; see
+//!    [`is_ending`]. glibc never does: it keeps the memory until the kernel says that the thread
+//!    has ended, and then the kernel no longer uses the area either. So there a thread whose end
+//!    cannot be watched registers as well.
 //! 2. [`leave`] bars the thread before it unregisters the area. Later adds go to the spill.
 //! 3. Signal handlers may interrupt any of this, and never return. They find the thread barred; and
-//!    if they end the thread, its end has been watched since before there was anything to
-//!    unregister.
+//!    if they end the thread, its end has been watched, where it has to be, since before there was
+//!    anything to unregister.
 //! 4. The child of a fork has its thread's area, registered, and the flag that says so; its other
 //!    threads are gone. A process that shares the memory, after vfork(2), has none registered, and
 //!    must not count.
@@ -117,7 +118,8 @@ fn register(watch: fn() -> bool) -> Result<(), c_int> {
         ASKED.with(|asked| asked.store(false, Ordering::Relaxed));
         return Ok(());
     }
-    if watch() { OWN.with(|own| rseq(own, SIZE, 0)) } else { Ok(()) }
+    let may_register = watch() || cfg!(target_env = "gnu");
+    if may_register { OWN.with(|own| rseq(own, SIZE, 0)) } else { Ok(()) }
 }
 
 /// Ends the calling thread's registration, for good.

@@ -7,6 +7,11 @@
 //! loaded from, added to and stored to; the store is the commit. As every store of `x86_64`, it is
 //! a release.
 //!
+//! In [`add_first`] that load and that store are encoded with a displacement of four bytes, which is
+//! 0. That makes them longer and nothing else: Zen 5 loses a cycle or two on 64 aligned bytes of code
+//! with more than twelve instructions, and a loop around the shorter section has them in one build of
+//! four. See `docs/internals/rseq.md`.
+//!
 //! To read the macro: `descriptor!` puts the section's descriptor elsewhere; `delay!`, `disarm!`
 //! and `count_abort!` are faults for unit tests, and otherwise expand to nothing; labels 2 and 3
 //! are the section's start and end, 4 is the abort address, behind the signature, 7 is for misses,
@@ -24,9 +29,13 @@ use std::{arch::asm, mem::offset_of};
 pub(super) const SIGNATURE: u32 = 0x5305_3053;
 
 /// The section. Its arguments are the code that loads the id into `{cell}`, the code that turns
-/// that into the cell's address, and further operands for both.
+/// that into the cell's address, a prefix for the assembler to the load and the store of the cell,
+/// and further operands.
 macro_rules! section {
-    ($load_id:expr, $to_cell:expr, $area:expr, $target:expr, $n:expr, $($operands:tt)*) => {{
+    (
+        $load_id:expr, $to_cell:expr, $encoding:literal, $area:expr, $target:expr, $n:expr,
+        $($operands:tt)*
+    ) => {{
         let cell: usize;
         // SAFETY: the row of the commit is below the limit, so the caller ensures that it has the
         // cell. The thread may write its own descriptor's address to its area, whatever another
@@ -56,12 +65,12 @@ macro_rules! section {
                 $to_cell,
                 delay!(8),
                 // The register of the area is no longer needed.
-                "mov {area}, [{cell}]",
+                concat!($encoding, "mov {area}, [{cell}]"),
                 delay!(9),
                 "add {area}, {n}",
                 delay!(10),
                 // Commit.
-                "mov [{cell}], {area}",
+                concat!($encoding, "mov [{cell}], {area}"),
                 "3:",
                 delay!(11),
                 // The abort handler, behind the signature, which disassembles as an operand of `ud1`.
@@ -150,7 +159,10 @@ macro_rules! to_cell_of_column {
 /// As for [`add`].
 #[inline(always)]
 pub(crate) unsafe fn add_first<const STRIDE: usize>(area: Area, target: &Target, n: u64) -> bool {
-    section_here!(load_cpu!(), to_cell!(), area, target, n, shift = const (STRIDE * CELL).ilog2(),)
+    section_here!(
+        load_cpu!(), to_cell!(), "{{disp32}} ", area, target, n,
+        shift = const (STRIDE * CELL).ilog2(),
+    )
 }
 
 /// Adds `n` to the cell of `column` in the row of the calling thread's CPU, if the thread stays on
@@ -169,7 +181,7 @@ pub(crate) unsafe fn add(
     n: u64,
 ) -> bool {
     section_here!(
-        load_cpu!(), to_cell_of_column!(), area, target, n,
+        load_cpu!(), to_cell_of_column!(), "", area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL,
     )
 }
@@ -188,7 +200,7 @@ pub(crate) unsafe fn add_dense(
     n: u64,
 ) -> bool {
     section_here!(
-        load_dense_cpu!(), to_cell_of_column!(), area, target, n,
+        load_dense_cpu!(), to_cell_of_column!(), "", area, target, n,
         column = in(reg) column, stride = in(reg) stride * CELL, mm_cid = const abi::MM_CID,
     )
 }

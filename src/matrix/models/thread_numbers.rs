@@ -118,3 +118,35 @@ fn a_shard_passes_with_its_count_from_thread_to_thread() {
         assert_eq!(counter.sum(COLUMN), 3);
     });
 }
+
+/// Two threads claim while all lower numbers are taken, one of them by a thread that has ended
+/// without returning it, which either may find.
+#[test]
+fn a_look_gives_no_number_to_two_threads_and_keeps_none() {
+    const DEAD: usize = 3;
+    model(|| {
+        let shared = Arc::new((Numbers::<2>::new(), AtomicU64::new(1)));
+        (0..64).for_each(|number| assert_eq!(shared.0.claim(), Some(number)));
+        let claim = |shared: &(Numbers<2>, AtomicU64)| {
+            let (numbers, dead) = shared;
+            let look = |below: usize| {
+                assert!(below >= 64);
+                let found = dead.swap(0, Ordering::Relaxed) == 1;
+                if found {
+                    numbers.release(DEAD);
+                }
+                found
+            };
+            numbers.claim_or_look(look).unwrap()
+        };
+        let other = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || claim(&shared))
+        };
+        let mine = claim(&shared);
+        let theirs = other.join().unwrap();
+        let (low, high) = (mine.min(theirs), mine.max(theirs));
+        assert!(low == DEAD && (high == 64 || high == 65), "{mine} and {theirs}");
+        assert_eq!(shared.0.claim(), Some(64 + 65 - high), "the other one was kept");
+    });
+}

@@ -27,17 +27,18 @@ mod linux {
     /// Marks a note whose thread is being looked for. A mark may stay.
     const MARK: u64 = 1 << 63;
 
-    /// Notes that the calling thread has `number`. Does nothing without memory for notes, or in a
-    /// process that shares the memory of the one whose threads are noted, which could not look for
-    /// this thread.
-    pub(in super::super) fn note(number: usize) {
+    /// Notes that the calling thread has `number`, and returns whether it did. It does not without
+    /// memory for notes, or in a process that shares the memory of the one whose threads are noted,
+    /// which could not look for this thread.
+    pub(in super::super) fn note(number: usize) -> bool {
         if place().is_none() || !is_ours() {
-            return;
+            return false;
         }
-        if let Some(note) = at(number) {
-            // Relaxed: an old note is no worse than none.
-            note.store(id(libc::SYS_gettid), Ordering::Relaxed);
-        }
+        let Some(note) = at(number) else { return false };
+        let thread = id(libc::SYS_gettid);
+        // Relaxed: an old note is no worse than none.
+        note.store(thread, Ordering::Relaxed);
+        thread != 0
     }
 
     pub(in super::super) fn forget(number: usize) {
@@ -48,16 +49,16 @@ mod linux {
     }
 
     /// Calls `give_back` with each number below `end` whose thread has ended without returning it.
-    pub(in super::super) fn for_each_dead(end: usize, give_back: impl Fn(usize)) {
+    /// Returns false if this process has no notes, or another thread is looking.
+    pub(in super::super) fn for_each_dead(end: usize, give_back: impl Fn(usize)) -> bool {
         if NOTES.load(Ordering::Relaxed).is_null() || !is_ours() {
-            return;
+            return false;
         }
         let this = id(libc::SYS_getpid);
-        look(end, |thread| has_ended(this, thread), give_back);
+        look(end, |thread| has_ended(this, thread), give_back)
     }
 
-    /// Does the same with a given `has_ended`. Only one thread at a time looks, and others skip
-    /// this.
+    /// Does the same with a given `has_ended`.
     ///
     /// Between loading a note and asking the kernel whether its thread has ended, that thread may
     /// return its number and another may claim it. So the note is marked before asking, and the
@@ -67,11 +68,11 @@ mod linux {
         end: usize,
         has_ended: impl Fn(u64) -> bool,
         give_back: impl Fn(usize),
-    ) {
-        let Some(looking) = at(LOOKING) else { return };
+    ) -> bool {
+        let Some(looking) = at(LOOKING) else { return false };
         // Acquire: partners the release below.
         if looking.swap(1, Ordering::Acquire) != 0 {
-            return;
+            return false;
         }
         for number in 0..end {
             let Some(note) = at(number) else { break };
@@ -96,6 +97,7 @@ mod linux {
         }
         // Release: partners the acquire above.
         looking.store(0, Ordering::Release);
+        true
     }
 
     /// Returns whether the noted threads belong to this process. The first caller decides.
@@ -175,9 +177,13 @@ pub(super) use elsewhere::{for_each_dead, forget, note};
 /// Elsewhere the system cannot say whether a thread has ended.
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
-    pub(in super::super) fn note(_: usize) {}
+    pub(in super::super) fn note(_: usize) -> bool {
+        false
+    }
 
     pub(in super::super) fn forget(_: usize) {}
 
-    pub(in super::super) fn for_each_dead(_: usize, _: impl Fn(usize)) {}
+    pub(in super::super) fn for_each_dead(_: usize, _: impl Fn(usize)) -> bool {
+        false
+    }
 }

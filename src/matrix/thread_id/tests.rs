@@ -13,6 +13,11 @@ use std::{
     thread,
 };
 
+/// Returns how many numbers of the process are taken.
+fn taken() -> usize {
+    usize::try_from(NUMBERS.taken()).unwrap()
+}
+
 #[test]
 fn the_lowest_free_number_is_claimed_first() {
     let numbers = Numbers::<2>::new();
@@ -65,13 +70,13 @@ mod churn {
     /// Runs the threads, with `afterwards` at the end of each.
     fn threads_come_and_go(afterwards: impl Fn()) -> Left {
         let counter = Counter::builder().backend(Backend::PerThread).build();
-        let before = (NUMBERS.taken() as usize, counter.shards());
+        let before = (taken(), counter.shards());
         for _ in 0..LIVES {
             thread::scope(|scope| scope.spawn(|| counter.inc()).join().unwrap());
             afterwards();
         }
         Left {
-            numbers: NUMBERS.taken() as usize - before.0,
+            numbers: taken() - before.0,
             shards: counter.shards() - before.1,
             sum: usize::try_from(counter.sum()).unwrap(),
         }
@@ -105,8 +110,140 @@ mod churn {
     }
 }
 
-/// Threads that do not return their numbers: they add for the first time in the last round of key
-/// destructors, or end by the bare system call.
+/// How often threads look for numbers of dead threads, and what they find in time. The numbers are
+/// the test's own, and so are the threads: a look queries the test and not the kernel.
+mod looks {
+    use super::*;
+    use std::{cell::Cell, collections::BTreeSet};
+
+    const WORDS: usize = 64;
+    const LIVE: [usize; 15] = [0, 1, 31, 32, 33, 63, 64, 65, 127, 128, 129, 500, 512, 1_000, 1_024];
+
+    struct Threads {
+        numbers: Numbers<WORDS>,
+        live: BTreeSet<usize>,
+        dead: BTreeSet<usize>,
+        claims: usize,
+        looks: usize,
+        /// How many threads all looks have queried.
+        queries: usize,
+    }
+
+    impl Threads {
+        fn new() -> Self {
+            let (live, dead) = (BTreeSet::new(), BTreeSet::new());
+            Self { numbers: Numbers::new(), live, dead, claims: 0, looks: 0, queries: 0 }
+        }
+
+        fn start(&mut self) -> Option<usize> {
+            let looked_at = Cell::new(None);
+            let number = self.numbers.claim_or_look(|below| {
+                let dead = self.dead.range(..below);
+                looked_at.set(Some(dead.clone().count() + self.live.range(..below).count()));
+                dead.for_each(|&dead| self.numbers.release(dead));
+                true
+            });
+            if let Some(queries) = looked_at.get() {
+                self.looks += 1;
+                self.queries += queries;
+                self.dead.clear();
+            }
+            self.claims += 1;
+            self.live.extend(number);
+            number
+        }
+
+        /// Ends the thread that has `number`, which does not return it.
+        fn end(&mut self, number: usize) {
+            assert!(self.live.remove(&number));
+            self.dead.insert(number);
+        }
+
+        /// Ends it, and returns its number.
+        fn give_back(&mut self, number: usize) {
+            assert!(self.live.remove(&number));
+            self.numbers.release(number);
+        }
+    }
+
+    #[test]
+    fn any_number_of_live_threads_leaves_later_ones_few_looks() {
+        for live in LIVE {
+            let mut threads = Threads::new();
+            for _ in 0..live {
+                threads.start().unwrap();
+            }
+            let looks = threads.looks;
+            for _ in 0..200 {
+                let number = threads.start().unwrap();
+                threads.give_back(number);
+            }
+            assert!(threads.looks - looks <= 1, "{} looks with {live}", threads.looks - looks);
+        }
+    }
+
+    #[test]
+    fn numbers_of_unnoticed_threads_are_used_again_at_two_queries_per_claim() {
+        for live in LIVE {
+            let mut threads = Threads::new();
+            for _ in 0..live {
+                threads.start().unwrap();
+            }
+            for _ in 0..10_000 {
+                let number = threads.start().unwrap();
+                let bound = 64.max(2 * (live + 1));
+                assert!(number < bound, "{number} with {live} threads alive");
+                threads.end(number);
+            }
+            let Threads { claims, queries, .. } = threads;
+            assert!(queries <= 2 * claims, "{queries} queries of {claims} threads");
+        }
+    }
+
+    /// Some threads return their numbers, some do not, and some live on.
+    #[test]
+    fn looks_stay_few_and_numbers_low_as_threads_end_in_either_way() {
+        let mut random = 1_u64;
+        let mut threads = Threads::new();
+        let mut peak = 0;
+        for _ in 0..100_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (what, which) = (random >> 62, (random >> 32) as usize);
+            // Phases of many live threads and of few.
+            let crowd = if threads.claims / 1_000 % 2 == 0 { 40 } else { 150 };
+            let any = threads.live.iter().nth(which % crowd).copied();
+            match any {
+                Some(any) if what == 0 => threads.give_back(any),
+                Some(any) => threads.end(any),
+                None => _ = threads.start().unwrap(),
+            }
+            peak = peak.max(threads.live.len());
+            let highest = threads.live.last().copied().unwrap_or(0);
+            assert!(highest < 64.max(2 * peak), "{highest} with {peak} threads alive at most");
+        }
+        let Threads { claims, queries, looks, .. } = threads;
+        assert!(looks > 10 && queries <= 2 * claims, "{looks} looks, {queries} for {claims}");
+    }
+
+    #[test]
+    fn threads_beyond_the_last_number_look_seldom_and_find_numbers_again() {
+        const ALL: usize = WORDS * 64;
+        let mut threads = Threads::new();
+        (0..ALL).for_each(|number| assert_eq!(threads.start(), Some(number)));
+        let before = threads.looks;
+        while threads.looks == before {
+            assert_eq!(threads.start(), None);
+        }
+        let looks = threads.looks;
+        threads.end(7);
+        let refused = (0..=ALL).take_while(|_| threads.start().is_none()).count();
+        assert_eq!((refused, threads.looks - looks), (ALL, 1));
+        assert!(threads.live.contains(&7));
+    }
+}
+
+/// Threads that do not return their numbers: there is no key left for them, they add for the first
+/// time in the last round of key destructors, or they end by the bare system call.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "keys and system calls are reached through libc")]
 mod without_a_word {
@@ -147,7 +284,25 @@ mod without_a_word {
             unsafe { libc::pthread_join(thread, ptr::null_mut()) };
         }
         assert_eq!(COUNTER.sum(), THREADS as u64);
-        NUMBERS.taken() as usize
+        taken()
+    }
+
+    extern "C" fn count(_: *mut c_void) -> *mut c_void {
+        COUNTER.inc();
+        ptr::null_mut()
+    }
+
+    /// With musl there is a key for them, but not in a process that has used up its keys.
+    #[test]
+    fn numbers_of_threads_without_a_key_are_used_again() {
+        in_child(module_path!(), "numbers_of_threads_without_a_key_are_used_again", || {
+            let mut key = 0;
+            // SAFETY: the key is valid for the write, and has no destructor.
+            while unsafe { libc::pthread_key_create(&raw mut key, None) } == 0 {}
+            let taken = taken_by(count);
+            assert!((1..=64).contains(&taken), "{taken}");
+            assert!(COUNTER.shards() <= 128, "{}", COUNTER.shards());
+        });
     }
 
     extern "C" fn count_in_the_last_round(_: *mut c_void) -> *mut c_void {
@@ -385,7 +540,7 @@ mod exhaustion {
         const NAME: &str =
             "threads_beyond_the_last_number_count_exactly_and_later_ones_find_numbers_again";
         in_child(module_path!(), NAME, || {
-            assert_eq!(NUMBERS.taken(), 0, "no other test counts here");
+            assert_eq!(taken(), 0, "no other test counts here");
             let counters = in_place();
             take_all_but(&FREE);
             let mut met = 0;
@@ -393,7 +548,7 @@ mod exhaustion {
                 // In the second round, the numbers of the first are found again.
                 let without = count_at_once(THREADS, ADDS, &counters);
                 assert_eq!(without, THREADS - FREE.len(), "without a number");
-                assert_eq!(NUMBERS.taken() as usize, MAX_THREADS - FREE.len(), "given back");
+                assert_eq!(taken(), MAX_THREADS - FREE.len(), "given back");
                 assert_sums(&counters, 1 + round * THREADS * ADDS);
                 met += without * ADDS * counters.len();
             }
@@ -412,7 +567,7 @@ mod exhaustion {
             const ADDS: usize = 4;
             let counters = in_place();
             assert_eq!(count_at_once(ALL, ADDS, &counters), THREADS, "without a number");
-            assert_eq!(NUMBERS.taken(), 0, "given back");
+            assert_eq!(taken(), 0, "given back");
             assert_sums(&counters, 1 + ALL * ADDS);
             assert_eq!(count_at_once(THREADS, ADDS, &counters), 0, "all have a number");
             assert_sums(&counters, 1 + (ALL + THREADS) * ADDS);

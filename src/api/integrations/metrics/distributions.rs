@@ -5,7 +5,7 @@
 //! fractions.
 
 use super::{calls, keyed::Entry};
-use crate::{BuildError, Builder, Histogram, HistogramSnapshot};
+use crate::{BuildError, Builder, Counter, Histogram, HistogramSnapshot};
 use metrics::{HistogramFn, Key, Label, Recorder};
 use std::sync::Arc;
 
@@ -17,6 +17,10 @@ const DIGITS: i32 = 6;
 /// 2^53, above which an `f64` does not represent every whole number.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// The largest number of parts in a whole of a [`Sum`], so that their number fits into 64 bits for
+/// 18 thousand million values.
+const PARTS: f64 = 1e9;
+
 /// Bounds in the unit of the values, and as the whole numbers that the histogram has.
 #[derive(Debug)]
 pub(super) struct Scale {
@@ -27,8 +31,21 @@ pub(super) struct Scale {
 
 /// A histogram, and what its numbers mean.
 pub(super) struct Distribution {
-    histogram: Histogram,
+    buckets: Histogram,
+    /// `None` if sums were turned off.
+    sum: Option<Sum>,
     scale: Arc<Scale>,
+}
+
+/// A sum of values in wholes and parts of a whole, since neither alone has both the range and the
+/// precision.
+///
+/// A whole is a unit, or a thousandth or less if the bounds are that fine.
+struct Sum {
+    wholes: Counter,
+    parts: Counter,
+    per_unit: f64,
+    parts_per_whole: f64,
 }
 
 impl Scale {
@@ -47,18 +64,8 @@ impl Scale {
         if last * per_unit >= EXACT {
             return None;
         }
-        let mut scale = Self { bounds: bounds.to_vec(), whole: &[], per_unit };
-        let whole: Vec<_> = bounds.iter().map(|&bound| scale.whole(bound)).collect();
-        scale.whole = whole.leak();
-        Some(scale)
-    }
-
-    /// Returns the histogram's number for `value`. Negative values and `NaN` become 0. Values
-    /// beyond 2^53, also infinity, become 2^53: otherwise a single one would make sums wrap.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-    #[inline]
-    fn whole(&self, value: f64) -> u64 {
-        ((value * self.per_unit).round() as u64).min(EXACT as u64)
+        let whole: Vec<_> = bounds.iter().map(|&bound| whole(bound * per_unit)).collect();
+        Some(Self { bounds: bounds.to_vec(), whole: whole.leak(), per_unit })
     }
 
     pub(super) fn check(&self, builder: Builder<Histogram>) -> Result<(), BuildError> {
@@ -66,9 +73,58 @@ impl Scale {
     }
 }
 
+/// Returns the nearest whole number. Negative values and `NaN` become 0. Values beyond 2^53, also
+/// infinity, become 2^53: otherwise a single one would make a sum wrap.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+#[inline]
+fn whole(value: f64) -> u64 {
+    (value.round() as u64).min(EXACT as u64)
+}
+
 impl Distribution {
     pub(super) fn new(builder: Builder<Histogram>, scale: Arc<Scale>) -> Self {
-        Self { histogram: builder.bounds(scale.whole).build(), scale }
+        let builder = builder.bounds(scale.whole);
+        let has_sum = builder.build().snapshot().sum().is_some();
+        let sum = has_sum.then(|| Sum::new(builder, scale.per_unit));
+        Self { buckets: builder.sum(false).build(), sum, scale }
+    }
+
+    // The sum first, so that it has every value that is in the buckets when these are read.
+    #[inline]
+    fn record(&self, value: f64, times: u64) {
+        if let Some(sum) = &self.sum {
+            sum.add(value, times);
+        }
+        self.buckets.record_n(whole(value * self.scale.per_unit), times);
+    }
+}
+
+impl Sum {
+    /// Returns a sum whose counters are like the histograms of `builder`.
+    fn new(builder: Builder<Histogram>, per_unit: f64) -> Self {
+        let counter = Counter::builder().backend(builder.get_backend());
+        let counter = builder.get_shards().map_or(counter, |shards| counter.shards(shards));
+        let parts_per_whole = per_unit.min(PARTS);
+        let per_unit = per_unit / parts_per_whole;
+        Self { wholes: counter.build(), parts: counter.build(), per_unit, parts_per_whole }
+    }
+
+    #[inline]
+    fn add(&self, value: f64, times: u64) {
+        let value = (value * self.per_unit).clamp(0.0, EXACT);
+        let wholes = value.floor();
+        let parts = whole((value - wholes) * self.parts_per_whole);
+        for (counter, n) in [(&self.wholes, whole(wholes)), (&self.parts, parts)] {
+            if n > 0 {
+                counter.add(n.wrapping_mul(times));
+            }
+        }
+    }
+
+    /// Returns the sum, and starts again from 0.
+    fn take(&self) -> f64 {
+        let parts = float(self.parts.take()) / self.parts_per_whole;
+        (float(self.wholes.take()) + parts) / self.per_unit
     }
 }
 
@@ -80,25 +136,26 @@ impl HistogramFn for Entry<Distribution> {
 
     #[inline]
     fn record_many(&self, value: f64, count: usize) {
-        let Distribution { histogram, scale } = self.value();
-        histogram.record_n(scale.whole(value), count as u64);
+        self.value().record(value, count as u64);
     }
 }
 
 impl Entry<Distribution> {
     /// Passes on what was recorded since the last time, and returns whether there was anything.
     pub(super) fn pass_on(&self, inner: &impl Recorder) -> bool {
-        let recorded = self.value().histogram.take();
+        let Distribution { buckets, sum, .. } = self.value();
+        let recorded = buckets.take();
+        let sum = sum.as_ref().map(Sum::take);
         // A value may be passed on one flush before its count.
-        let is_new = recorded.count() > 0 || recorded.sum() != Some(0);
+        let is_new = recorded.count() > 0 || sum > Some(0.0);
         if is_new {
-            calls::out(|| self.pass_on_new(&recorded, inner));
+            calls::out(|| self.pass_on_new(&recorded, sum, inner));
         }
         is_new
     }
 
-    fn pass_on_new(&self, recorded: &HistogramSnapshot, inner: &impl Recorder) {
-        let Scale { bounds, whole, per_unit } = &*self.value().scale;
+    fn pass_on_new(&self, recorded: &HistogramSnapshot, sum: Option<f64>, inner: &impl Recorder) {
+        let Scale { bounds, whole, .. } = &*self.value().scale;
         let grow = |suffix, le: Option<&str>, by| {
             inner.register_gauge(&self.key_of(suffix, le), &self.metadata()).increment(by);
         };
@@ -108,7 +165,9 @@ impl Entry<Distribution> {
             grow("_bucket", Some(&bound.to_string()), float(count));
         }
         grow("_bucket", Some("+Inf"), float(recorded.count()));
-        grow("_sum", None, float(recorded.sum().unwrap_or_default()) / per_unit);
+        if let Some(sum) = sum {
+            grow("_sum", None, sum);
+        }
         grow("_count", None, float(recorded.count()));
     }
 

@@ -13,6 +13,8 @@ use std::{
 
 /// Flushing may take one part in `BUSY` of the time.
 const BUSY: u32 = 20;
+/// How long to pause for that, however long a flush took: what it has to pass on grows meanwhile.
+const LONGEST: Duration = Duration::from_secs(1);
 /// How long to wait for another flush: longer than any flush takes, unless its exporter is stuck.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -69,7 +71,7 @@ pub(super) fn keep_flushing<F: Flush>(what: &Weak<F>, gone: &Receiver<()>, pause
         let start = Instant::now();
         // A panic of the inner recorder is no reason to stop; the panic hook has reported it.
         let _ = catch_unwind(AssertUnwindSafe(|| flush(&*what)));
-        next = pause.max(start.elapsed() * BUSY);
+        next = pause.max(LONGEST.min(start.elapsed() * BUSY));
     }
 }
 

@@ -22,8 +22,10 @@ pub(super) struct Pending {
     are_many: AtomicBool,
     few: AtomicU64,
     many: Counter,
-    /// Whether there may be any `absolutes`.
+    /// Whether there are any `absolutes`; spares [`is_empty`](Self::is_empty) the lock.
     is_absolute: AtomicBool,
+    /// The first call of `absolute`, and one that stands for all later ones. Adds are taken only
+    /// while this is locked, so that they stay in order with the calls.
     absolutes: Mutex<Vec<Absolute>>,
 }
 
@@ -31,6 +33,17 @@ pub(super) struct Pending {
 struct Absolute {
     before: u64,
     value: u64,
+}
+
+impl Absolute {
+    /// Lets this stand for itself and `next`.
+    ///
+    /// A call moves a counter from `x` to `max(x + before, value)`. Two calls in a row do the same,
+    /// with another `before` and `value`.
+    fn then(&mut self, next: &Self) {
+        self.before = self.before.wrapping_add(next.before);
+        self.value = self.value.wrapping_add(next.before).max(next.value);
+    }
 }
 
 impl Pending {
@@ -71,32 +84,34 @@ impl Pending {
             && (!self.are_many() || self.many.sum() == 0)
     }
 
-    /// Returns what has been added since the last call.
-    fn take(&self) -> u64 {
+    /// Returns what has been added since the last call, which the holder of the lock has.
+    fn take(&self, _locked: &MutexGuard<'_, Vec<Absolute>>) -> u64 {
         let few = self.few.swap(0, Ordering::Relaxed);
         let many = if self.are_many() { self.many.take() } else { 0 };
         few.wrapping_add(many)
     }
 
-    /// Repeats on `theirs` what was done to this.
+    /// Does to `theirs` what was done to this.
     pub(super) fn pass_on(&self, theirs: &metrics::Counter) {
+        let (absolutes, after) = self.take_all();
         let add = |n| {
             if n != 0 {
                 theirs.increment(n);
             }
         };
-        if self.is_absolute.load(Ordering::Relaxed) {
-            let absolutes = {
-                let mut absolutes = self.absolutes();
-                self.is_absolute.store(false, Ordering::Relaxed);
-                mem::take(&mut *absolutes)
-            };
-            for Absolute { before, value } in absolutes {
-                add(before);
-                theirs.absolute(value);
-            }
+        for Absolute { before, value } in absolutes {
+            add(before);
+            theirs.absolute(value);
         }
-        add(self.take());
+        add(after);
+    }
+
+    /// Returns the calls of `absolute`, and what was added after them.
+    fn take_all(&self) -> (Vec<Absolute>, u64) {
+        let mut absolutes = self.absolutes();
+        let after = self.take(&absolutes);
+        self.is_absolute.store(false, Ordering::Relaxed);
+        (mem::take(&mut *absolutes), after)
     }
 }
 
@@ -113,8 +128,13 @@ impl CounterFn for Pending {
 
     fn absolute(&self, value: u64) {
         let mut absolutes = self.absolutes();
-        let before = self.take();
-        absolutes.push(Absolute { before, value });
+        let call = Absolute { before: self.take(&absolutes), value };
+        match absolutes.get_mut(1) {
+            Some(later) => later.then(&call),
+            // An exporter that sends differences sends them from its first value on, so that one
+            // has to reach it.
+            None => absolutes.push(call),
+        }
         self.is_absolute.store(true, Ordering::Relaxed);
     }
 }

@@ -71,6 +71,12 @@ fn the_exporter_shows_buckets_sum_and_count() {
     }
 }
 
+/// The value that `text` shows for `name`.
+fn shown(text: &str, name: &str) -> f64 {
+    let line = lines(text, name).pop().unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
 #[test]
 fn values_beyond_all_measure_do_not_wrap_the_sum() {
     let (recorder, flusher, handle) = exporter(PrometheusBuilder::new());
@@ -81,12 +87,47 @@ fn values_beyond_all_measure_do_not_wrap_the_sum() {
     });
     flusher.flush();
     let text = handle.render();
-    let value = |name| {
-        let line = lines(&text, name).pop().unwrap();
-        line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
-    };
-    assert!(value("latency_sum") > 1e6 && value("latency_sum") < 1e12, "{text}");
-    assert_eq!([value("latency_count"), value("latency_bucket{le=\"2.5\"}")], [3.0, 1.0]);
+    assert_eq!(shown(&text, "latency_sum"), 2_f64.powi(54));
+    assert_eq!(
+        [shown(&text, "latency_count"), shown(&text, "latency_bucket{le=\"2.5\"}")],
+        [3.0, 1.0]
+    );
+}
+
+/// The values, how often each is recorded, and their sum.
+type Summed = (&'static [f64], usize, f64);
+
+#[test]
+fn sums_are_exact_far_beyond_the_bounds() {
+    const SIXTY_BITS: f64 = 1_152_921_504_606_846_976.0;
+    let cases: [(&[f64], &[Summed]); 3] = [
+        (
+            &[0.005, 10.0],
+            &[
+                (&[50e6, 20e6], 1, 70e6),
+                (&[1e6], 20_000, 2e10),
+                (&[3_600.0], 10_000_000, 3.6e10),
+                (&[9_007_199.25, 0.5], 1, 9_007_199.75),
+                (&[SIXTY_BITS / 128.0], 128, SIXTY_BITS),
+                (&[0.999_999_999, 0.000_000_001], 1, 1.0),
+            ],
+        ),
+        (&[1e-9, 1e-6, 1e-3, 1.0], &[(&[60.0], 1, 60.0), (&[0.75, 4e-9], 1_000_000, 750_000.004)]),
+        (&[64.0, 4_096.0], &[(&[64.0, 1.25], 3, 195.75), (&[1e15], 100, 1e17)]),
+    ];
+    for (bounds, cases) in cases {
+        for (values, times, sum) in cases {
+            let exporter = PrometheusBuilder::new().build_recorder();
+            let handle = exporter.handle();
+            let recorder =
+                ShardedRecorder::builder(exporter).buckets(bounds).flush_by_hand().build();
+            with_local_recorder(&recorder, || {
+                values.iter().for_each(|value| histogram!("size").record_many(*value, *times));
+            });
+            recorder.flusher().flush();
+            assert_eq!(shown(&handle.render(), "size_sum"), *sum, "{values:?}, {times} times each");
+        }
+    }
 }
 
 #[test]

@@ -272,8 +272,77 @@ fn absolute_is_passed_on_as_such_and_in_order() {
     flusher.flush();
     let expected = [42, 108, 42].map(Call::Absolute);
     assert_eq!(spy.calls("mentioned"), expected);
-    assert_eq!(spy.calls("held"), expected);
+    assert_eq!(spy.calls("held"), expected[..2], "the first and the largest");
     assert_eq!(spy.calls("mixed"), [Call::Increment(5), Call::Absolute(42), Call::Increment(3)]);
+}
+
+/// However many calls there are between two flushes, the exporter gets a few.
+#[test]
+fn many_absolute_values_are_passed_on_as_two() {
+    const CALLS: u64 = 1_000;
+    let spy = Spy::new();
+    let (recorder, flusher) = in_front_of(spy.clone());
+    let [rising, mixed] =
+        with_local_recorder(&recorder, || [counter!("rising"), counter!("mixed")]);
+    let mut expected = 0;
+    for n in 7..CALLS {
+        rising.absolute(n);
+        mixed.increment(n % 5);
+        // Sometimes above what has been counted, and sometimes below.
+        mixed.absolute(n * (n % 3));
+        expected = (expected + n % 5).max(n * (n % 3));
+    }
+    flusher.flush();
+    assert_eq!(spy.calls("rising"), [7, CALLS - 1].map(Call::Absolute));
+    assert_eq!((spy.value("mixed"), spy.calls("mixed").len()), (expected, 4));
+}
+
+#[test]
+fn an_increment_after_an_absolute_value_survives_a_flush_in_between() {
+    in_time(|| {
+        let gate = Arc::new(Gate::default());
+        let slow = Arc::clone(&gate);
+        let spy = Spy::calling(|_| (), move |_| slow.pass());
+        let (recorder, flusher) = in_front_of(spy.clone());
+        let held = with_local_recorder(&recorder, || counter!("held"));
+        held.absolute(100);
+        thread::scope(|scope| {
+            let flush = scope.spawn(|| flusher.flush());
+            gate.until_somebody_waits();
+            held.absolute(200);
+            held.increment(5);
+            gate.open();
+            flush.join().unwrap();
+        });
+        flusher.flush();
+        assert_eq!(spy.value("held"), 205, "{:?}", spy.calls("held"));
+    });
+}
+
+/// Else it would pause for 40 seconds.
+#[test]
+fn a_slow_flush_puts_the_next_one_off_by_a_second_at_most() {
+    in_time(|| {
+        let (reached, was_reached) = mpsc::channel();
+        let spy = Spy::calling(
+            |_| (),
+            move |key| {
+                reached.send(()).unwrap();
+                if key.name() == "slow" {
+                    thread::sleep(Duration::from_secs(2));
+                }
+            },
+        );
+        let recorder = ShardedRecorder::builder(spy).flush_every(Duration::from_millis(1)).build();
+        let [slow, fast] = with_local_recorder(&recorder, || [counter!("slow"), counter!("fast")]);
+        slow.increment(1);
+        was_reached.recv().unwrap();
+        // Either in this flush or in the next.
+        for _ in 0..2 {
+            fast.increment(1);
+            was_reached.recv().unwrap();
+        }
+    });
 }
 
 /// The storage of a `DogStatsD` exporter: an absolute value is sent as what it has grown by since the

@@ -108,7 +108,13 @@ impl<R: Recorder + Send + Sync + 'static> RecorderBuilder<R> {
     /// Sets the inclusive upper bounds of buckets, in the unit of the recorded values.
     ///
     /// They ascend from above 0, and the last one is less than a thousand million times the first.
-    /// Six decimal digits of the smallest bound are significant.
+    /// Six decimal digits of the smallest bound are significant, also in the sum.
+    ///
+    /// Values above the last bound are counted in `+Inf`, and added to the sum as they are up to
+    /// 9 × 10^15, or 9 × 10^18 times the power of ten of the first bound if that is less. Larger
+    /// ones, also infinity, are added as that. The sum is exact while fewer than 18 thousand
+    /// million values are recorded between two flushes, and they sum up to less than 2,048 times
+    /// that limit.
     pub fn buckets(mut self, bounds: &[f64]) -> Self {
         self.buckets = bounds.to_vec();
         self
@@ -128,8 +134,8 @@ impl<R: Recorder + Send + Sync + 'static> RecorderBuilder<R> {
 
     /// Flushes every `pause` instead of every 100 ms.
     ///
-    /// If a flush takes longer than a twentieth of that, the next one is put off, so that flushing
-    /// takes no more than a twentieth of the time.
+    /// If a flush takes longer than a twentieth of that, the next one is put off, by one second at
+    /// most, so that flushing takes no more than a twentieth of the time.
     pub fn flush_every(mut self, pause: Duration) -> Self {
         self.flush_every = Some(pause);
         self
