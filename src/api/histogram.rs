@@ -45,10 +45,11 @@ use timer::nanoseconds;
 /// assert!(p99.contains(&990_000));
 /// ```
 ///
-/// # When to take another type
+/// # When to use another type
 ///
 /// - A [`HistogramSet`], if there is one per route, method or status.
-/// - Two [`Counter`](crate::Counter)s, of values and of their sum, if only the mean matters.
+/// - Two [`Counter`](crate::Counter)s, one for the number of values and one for their sum, if only
+///   the mean matters.
 ///
 /// # Buckets
 ///

@@ -37,7 +37,7 @@ use std::{fmt, time::Duration};
 /// assert_eq!((search.count(), search.sum()), (2, Some(950)));
 /// ```
 ///
-/// # When to take another type
+/// # When to use another type
 ///
 /// - Single [`Histogram`](super::Histogram)s, if they have different buckets, are spread over the
 ///   program, or come and go.
