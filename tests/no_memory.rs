@@ -224,6 +224,65 @@ fn a_counter_without_memory_can_be_set_to_less() {
     });
 }
 
+/// While there is no memory, and over the moment when there is some again.
+#[test]
+fn threads_without_memory_set_and_raise_one_after_another() {
+    const THREADS: usize = 4;
+    const ROUNDS: i64 = 1_000;
+    on_all(|case, padded| {
+        in_child(|| {
+            let (counter, level) = (counter(case, padded), level(case, padded));
+            let [begin, end] = std::array::from_fn(|_| Barrier::new(THREADS));
+            let wrong = together(THREADS, |thread| {
+                // Threads cannot be started without memory.
+                begin.wait();
+                let mut refusal = (thread == 0).then(Refusal::of_everything);
+                let mut wrong = 0;
+                for round in 1..=ROUNDS {
+                    begin.wait();
+                    if round == ROUNDS / 2 {
+                        drop(refusal.take());
+                    }
+                    level.set(-round);
+                    counter.raise_to(10 * round.unsigned_abs());
+                    end.wait();
+                    let read = (level.sum(), counter.sum());
+                    wrong += u64::from(read != (-round, 10 * round.unsigned_abs()));
+                }
+                wrong
+            });
+            ensure!(wrong.iter().sum::<u64>() == 0);
+            ensure!(counter.warm_up() && level.warm_up());
+            0
+        });
+    });
+}
+
+#[test]
+fn takes_and_sets_without_memory_lose_nothing() {
+    const THREADS: usize = 4;
+    on_all(|case, padded| {
+        in_child(|| {
+            let counter = counter(case, padded);
+            let begin = Barrier::new(THREADS);
+            let taken = together(THREADS, |thread| {
+                begin.wait();
+                let _refusal = (thread == 0).then(Refusal::of_everything);
+                begin.wait();
+                let mut taken = 0;
+                for n in 0..500 {
+                    counter.raise_to(n);
+                    taken += counter.take();
+                }
+                begin.wait();
+                taken
+            });
+            ensure!(taken.iter().sum::<u64>() + counter.sum() == counter.total());
+            0
+        });
+    });
+}
+
 #[test]
 fn many_threads_without_memory_lose_no_add_and_no_take() {
     const THREADS: usize = 4;

@@ -20,17 +20,31 @@ use std::ptr::{self, NonNull};
 const TRIES: usize = 16;
 
 /// What the pointer to the newest lease holds before there is one: how much has been taken from the
-/// early spill, signed, above the lowest bit, which is set; or null for nothing.
+/// early spill, signed, above the two lowest bits; or null for nothing. The lowest bit tells this
+/// from a pointer. The next one is set while a thread holds the word, in place of the lock that a
+/// lease has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Early(*mut AtomicU64);
 
 impl Early {
+    const IS_EARLY: usize = 1;
+    const IS_HELD: usize = 2;
+    const TAKEN_SHIFT: u32 = 2;
     /// The most that can be recorded. Anything beyond that stays in the sum.
-    const MOST: isize = isize::MAX >> 1;
+    const MOST: isize = isize::MAX >> Self::TAKEN_SHIFT;
 
     /// Returns how much has been taken.
     pub(super) fn taken(self) -> u64 {
-        unsigned((signed_size(self.0.addr()) >> 1) as i64)
+        unsigned((signed_size(self.0.addr()) >> Self::TAKEN_SHIFT) as i64)
+    }
+
+    /// Returns whether a thread holds this, and so only that thread may replace it.
+    pub(super) fn is_held(self) -> bool {
+        self.0.addr() & Self::IS_HELD != 0
+    }
+
+    fn held(self) -> Self {
+        Self(ptr::without_provenance_mut(self.0.addr() | Self::IS_HELD | Self::IS_EARLY))
     }
 
     /// Records that `total` has been taken, or as much of it as possible. For a level it may be
@@ -41,7 +55,21 @@ impl Early {
         } else {
             isize::try_from(total).unwrap_or(Self::MOST).min(Self::MOST)
         };
-        Self(ptr::without_provenance_mut(unsigned_size(noted << 1 | 1)))
+        let taken = unsigned_size(noted << Self::TAKEN_SHIFT);
+        Self(ptr::without_provenance_mut(taken | Self::IS_EARLY))
+    }
+}
+
+/// Excludes takes, other holders and the first lease until it is dropped. Adds go to the early
+/// spill.
+pub(super) struct Held<'a, C: Columns> {
+    matrix: &'a Matrix<C>,
+    before: Early,
+}
+
+impl<C: Columns> Drop for Held<'_, C> {
+    fn drop(&mut self) {
+        self.matrix.replace_early(self.before.held(), self.before);
     }
 }
 
@@ -89,9 +117,12 @@ impl<C: Columns> Matrix<C> {
         }
     }
 
-    /// Makes the counter's first lease, unless another thread is faster or there is no memory.
-    /// Returns whether to stop trying.
+    /// Makes the counter's first lease, unless another thread is faster or holds the word, or there
+    /// is no memory. Returns whether to stop trying.
     fn place_first(&self, plan: &Plan, early: Early) -> bool {
+        if early.is_held() {
+            return false;
+        }
         let Some(lease) = self.lease(plan, None, early.taken()) else { return true };
         let first = lease.first().as_ptr();
         // Release: partners the acquire in `newest` and `row`.
@@ -155,7 +186,7 @@ impl<C: Columns> Matrix<C> {
         // Acquire: partners the release in `place_first` and `grow`: the lease is there.
         let first = self.hot.first.load(Ordering::Acquire);
         match NonNull::new(first) {
-            Some(first) if first.addr().get() & 1 == 0 => {
+            Some(first) if first.addr().get() & Early::IS_EARLY == 0 => {
                 // SAFETY: this is the first cell of a lease of `columns`, with that stride, which
                 // lasts until the matrix is dropped.
                 Ok(unsafe { Lease::new(first, self.columns().stride()) })
@@ -195,11 +226,18 @@ impl<C: Columns> Matrix<C> {
     /// still held `before`.
     pub(super) fn replace_early(&self, before: Early, after: Early) -> bool {
         // Release: partners the acquire in `newest`, which then finds the early spill as the take
-        // saw it.
+        // saw it. Acquire: a holder finds what earlier holders have added.
         self.hot
             .first
-            .compare_exchange(before.0, after.0, Ordering::Release, Ordering::Relaxed)
+            .compare_exchange(before.0, after.0, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// Holds the pointer to the newest lease before there is one. Returns `None` if another thread
+    /// does, or if it is no longer `early`.
+    pub(super) fn hold(&self, early: Early) -> Option<Held<'_, C>> {
+        (!early.is_held() && self.replace_early(early, early.held()))
+            .then_some(Held { matrix: self, before: early })
     }
 
     #[inline(always)]

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     lock::Guard,
     signs::{signed, unsigned},
-    sync::{Ordering, pause, spin_loop},
+    sync::{Ordering, pause, spin_loop, yield_now},
 };
 
 impl<C: Columns> Matrix<C> {
@@ -153,6 +153,10 @@ impl<C: Columns> Matrix<C> {
     /// Takes while there is no lease. Returns `None` if there is one now; otherwise there was no
     /// memory, and the take is recorded in the pointer to the lease.
     fn take_early(&self, early: Early, column: usize) -> Option<u64> {
+        if early.is_held() {
+            yield_now();
+            return None;
+        }
         let total = self.early_total(early, column)?;
         if total == early.taken() {
             return Some(0);
@@ -166,13 +170,22 @@ impl<C: Columns> Matrix<C> {
     /// Calls `with` with the sum at one moment, while no other thread takes or does the same.
     pub(crate) fn with_sum<T>(&self, column: usize, with: impl FnOnce(u64) -> T) -> T {
         self.prepare();
-        // Without memory for a lease there is no lock, and two threads may do this at once.
-        let lock = self.lock().ok();
-        let total = match &lock {
-            Some(lock) => self.locked_total(lock, column),
-            None => self.unlocked_total(column),
-        };
-        with(total.wrapping_sub(self.taken(column)))
+        loop {
+            match self.lock() {
+                Ok(lock) => {
+                    let total = self.locked_total(&lock, column);
+                    return with(total.wrapping_sub(self.taken(column)));
+                }
+                // There was no memory for a lease, and so there is no lock.
+                Err(early) => {
+                    if let Some(_held) = self.hold(early) {
+                        let total = self.columns().spilled(None, column);
+                        return with(total.wrapping_sub(early.taken()));
+                    }
+                    yield_now();
+                }
+            }
+        }
     }
 
     /// Returns whether the sum of `column`, of a counter that only goes up, is `n` or more.
