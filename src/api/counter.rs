@@ -28,7 +28,7 @@ use std::{fmt, ops::Deref};
 /// assert_eq!(HITS.sum(), 4_512);
 /// ```
 ///
-/// # When to take another type
+/// # When to use another type
 ///
 /// - An [`AtomicU64`](std::sync::atomic::AtomicU64), if threads add only now and then, if there are
 ///   as many reads as adds, or if an add must return the count, as for ids, limits and reference

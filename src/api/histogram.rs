@@ -45,10 +45,11 @@ use timer::nanoseconds;
 /// assert!(p99.contains(&990_000));
 /// ```
 ///
-/// # When to take another type
+/// # When to use another type
 ///
 /// - A [`HistogramSet`], if there is one per route, method or status.
-/// - Two [`Counter`](crate::Counter)s, of values and of their sum, if only the mean matters.
+/// - Two [`Counter`](crate::Counter)s, one for the number of values and one for their sum, if only
+///   the mean matters.
 ///
 /// # Buckets
 ///
@@ -148,7 +149,11 @@ impl Histogram {
         self.group.record(ONE, value, times);
     }
 
-    /// Records `duration` in nanoseconds, or [`u64::MAX`] if it is longer than 584 years.
+    /// Records `duration` in nanoseconds, at most 2^53 of them, which is 104 days.
+    ///
+    /// The sum is modulo 2^64. Without the limit, a single [`Duration::MAX`] would make it smaller,
+    /// which an exporter's reader takes for a restart. To record longer times, call
+    /// [`record`](Self::record) with a coarser unit.
     ///
     /// ```
     /// use std::time::Duration;

@@ -44,7 +44,7 @@ pub use handles::{CounterRef, SetDeltas};
 /// With [`read_lock(true)`](Builder::read_lock) the set can be read in one consistent
 /// [`snapshot`](Self::snapshot) of all counters.
 ///
-/// # When to take another type
+/// # When to use another type
 ///
 /// - Single [`Counter`](crate::Counter)s, if they are spread over the program or come and go.
 /// - An [`UpDownCounterSet`](crate::UpDownCounterSet), if the values also go down.

@@ -34,7 +34,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// assert_eq!(BUSY.sum(), -2);
 /// ```
 ///
-/// # When to take another type
+/// # When to use another type
 ///
 /// - An [`AtomicI64`](std::sync::atomic::AtomicI64), if the level changes only now and then, is
 ///   read as often as it changes, or limits something, as a semaphore does.

@@ -45,7 +45,7 @@ pub use handles::{LevelGuard, LevelRef};
 /// [`snapshot`](Self::snapshot) of all levels, and [`add_many`](Self::add_many) moves from one
 /// level to another as one operation.
 ///
-/// # When to take another type
+/// # When to use another type
 ///
 /// - Single [`UpDownCounter`](crate::UpDownCounter)s, if they are spread over the program or come
 ///   and go.

@@ -34,3 +34,19 @@ pub(super) fn plan(area: Area, shards: Option<usize>) -> Plan {
     };
     Plan { backend: Backend::PerCpu, route, rows, writers, default_rows }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_rows_than_cpus_are_found_by_dense_numbers() {
+        let Ok(area) = area(Backend::PerCpu) else { return };
+        let all = cpus::possible();
+        let writers = |shards| plan(area, shards).writers;
+        assert_eq!([None, Some(all), Some(all + 1)].map(writers), [Writers::Cpu; 3]);
+        let dense = all > 1 && rseq::has_dense();
+        assert_eq!(writers(Some(1)) == Writers::DenseCpu, dense);
+        assert_eq!([None, Some(1)].map(|shards| plan(area, shards).rows), [all, 1]);
+    }
+}

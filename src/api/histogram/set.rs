@@ -37,7 +37,7 @@ use std::{fmt, time::Duration};
 /// assert_eq!((search.count(), search.sum()), (2, Some(950)));
 /// ```
 ///
-/// # When to take another type
+/// # When to use another type
 ///
 /// - Single [`Histogram`](super::Histogram)s, if they have different buckets, are spread over the
 ///   program, or come and go.
@@ -114,8 +114,8 @@ impl HistogramSet {
         self.group.record(self.checked(index), value, times);
     }
 
-    /// Records `duration` in nanoseconds in the histogram at `index`, or [`u64::MAX`] if it is
-    /// longer than 584 years.
+    /// Records `duration` in nanoseconds in the histogram at `index`, at most 2^53 of them, which is
+    /// 104 days; see [`Histogram::record_duration`](super::Histogram::record_duration).
     ///
     /// # Panics
     ///
@@ -330,7 +330,7 @@ impl<'a> HistogramRef<'a> {
         self.set.group.record(self.index, value, times);
     }
 
-    /// Records `duration` in nanoseconds.
+    /// Records `duration` in nanoseconds; see [`HistogramSet::record_duration`].
     #[inline]
     pub fn record_duration(&self, duration: Duration) {
         self.record(nanoseconds(duration));

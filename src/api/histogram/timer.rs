@@ -80,8 +80,12 @@ impl fmt::Debug for Timer<'_> {
     }
 }
 
-/// Returns the nanoseconds of `duration`, at most [`u64::MAX`], which is 584 years.
+/// The longest time that is recorded, in nanoseconds: 104 days. Sums are modulo 2^64, so a single
+/// `Duration::MAX` could make one smaller.
+const LONGEST: u128 = 1 << 53;
+
+/// Returns the nanoseconds of `duration`, at most [`LONGEST`].
 #[inline]
 pub(super) fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    duration.as_nanos().min(LONGEST) as u64
 }

@@ -42,7 +42,18 @@ impl Buckets {
 
     /// Sets how many recorded units make one of the unit shown: 1,000 to show microseconds as
     /// milliseconds.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `per_unit` is not from 1e-20 to 1e20. In a `const` this is an error at compile
+    /// time.
+    #[track_caller]
     pub const fn per_unit(mut self, per_unit: f64) -> Self {
+        // Without the value, which a `const fn` cannot format.
+        assert!(
+            1e-20 <= per_unit && per_unit <= 1e20,
+            "per_unit: the value is out of range, from 1e-20 to 1e20"
+        );
         self.per_unit = per_unit;
         self
     }
@@ -71,10 +82,11 @@ impl Buckets {
 
     /// Returns the bounds for the histogram that `any` is a snapshot of.
     pub(super) fn of(self, any: &HistogramSnapshot) -> Scale {
-        let mut bounds = any.bounds_within(self.low..=self.high, self.at_most);
-        // Two bounds that are equal as `f64` would be the same series twice.
-        bounds.dedup_by_key(|bound| float(*bound).to_bits());
-        Scale { bounds, per_unit: self.per_unit }
+        let Self { per_unit, low, high, at_most } = self;
+        let mut bounds = any.bounds_within(low..=high, at_most);
+        // Two bounds that are equal as shown would be the same series twice.
+        bounds.dedup_by_key(|bound| (float(*bound) / per_unit).to_bits());
+        Scale { bounds, per_unit }
     }
 }
 

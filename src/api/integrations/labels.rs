@@ -7,8 +7,11 @@ use std::{
     hash::Hash,
 };
 
-/// What is wrong with the labels of a set's counters or histograms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The name of the label that has the bound of a bucket.
+pub(super) const BOUND: &str = "le";
+
+/// What is wrong with the labels of a histogram, or of a set's counters or histograms.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LabelsError {
     /// The numbers of labels and of counters or histograms differ.
@@ -25,6 +28,23 @@ pub enum LabelsError {
         /// The index of the second one.
         second: usize,
     },
+    /// A name is reserved: for a label that the exporter adds, such as `le` for the bounds of a
+    /// histogram, or by Prometheus, which reserves all that begin with two underscores.
+    Reserved {
+        /// The name of the label.
+        name: String,
+    },
+    /// Two labels of one counter or histogram have the same name.
+    Repeated {
+        /// The name of the labels.
+        name: String,
+    },
+    /// A name is not one of ASCII letters, digits and underscores, or begins with a digit.
+    /// Prometheus would refuse the scrape.
+    Invalid {
+        /// The name of the label.
+        name: String,
+    },
 }
 
 impl fmt::Display for LabelsError {
@@ -35,6 +55,15 @@ impl fmt::Display for LabelsError {
             }
             Self::Duplicate { first, second } => {
                 write!(f, "labels: those at {first} and {second} are the same; give each its own")
+            }
+            Self::Reserved { name } => {
+                write!(f, "labels: the name {name:?} is reserved; choose another")
+            }
+            Self::Repeated { name } => {
+                write!(f, "labels: the name {name:?} is given twice; give it once")
+            }
+            Self::Invalid { name } => {
+                write!(f, "labels: the name {name:?} does not match [a-zA-Z_][a-zA-Z0-9_]*")
             }
         }
     }
@@ -57,4 +86,32 @@ pub(super) fn check<L: Eq + Hash>(labels: &[L], len: usize) -> Result<(), Labels
         };
     }
     Ok(())
+}
+
+/// Checks the names of the labels of one counter or histogram, to which the exporter adds `added`.
+pub(super) fn check_names(names: &[&str], added: &[&str]) -> Result<(), LabelsError> {
+    for (index, &name) in names.iter().enumerate() {
+        if added.contains(&name) {
+            return Err(LabelsError::Reserved { name: name.to_owned() });
+        }
+        if names[..index].contains(&name) {
+            return Err(LabelsError::Repeated { name: name.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// Checks the names of labels as [`check_names`] does, and as Prometheus does.
+#[cfg(any(feature = "prometheus", feature = "prometheus-client"))]
+pub(super) fn check_prometheus_names(names: &[&str], added: &[&str]) -> Result<(), LabelsError> {
+    for &name in names {
+        let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !is_word || name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(LabelsError::Invalid { name: name.to_owned() });
+        }
+        if name.starts_with("__") {
+            return Err(LabelsError::Reserved { name: name.to_owned() });
+        }
+    }
+    check_names(names, added)
 }

@@ -37,9 +37,9 @@
 //! by_status.with_callback(observe_set(&BY_STATUS, labels)?).build();
 //! let buckets = Buckets::seconds().within(1_000_000..=10_000_000_000);
 //! let latency = meter.u64_observable_counter("latency_bucket");
-//! latency.with_callback(observe_buckets(&LATENCY, buckets, [])).build();
+//! latency.with_callback(observe_buckets(&LATENCY, buckets, [])?).build();
 //! let latency = meter.f64_observable_gauge("latency").with_unit("s");
-//! latency.with_callback(observe_quantiles(&LATENCY, buckets, [0.5, 0.99], [])).build();
+//! latency.with_callback(observe_quantiles(&LATENCY, buckets, [0.5, 0.99], [])?).build();
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -97,8 +97,8 @@ pub fn observe_up_down_counter(
 ///
 /// # Errors
 ///
-/// Returns an error if the numbers of attribute sets and of counters differ, or if two counters
-/// have the same attributes.
+/// Returns an error if the numbers of attribute sets and of counters differ, if a key is repeated
+/// in a set, or if two counters have the same attributes.
 pub fn observe_set<A: Into<Vec<KeyValue>>>(
     set: impl Deref<Target = CounterSet> + Send + Sync + 'static,
     attributes: impl IntoIterator<Item = A>,
@@ -114,8 +114,8 @@ pub fn observe_set<A: Into<Vec<KeyValue>>>(
 ///
 /// # Errors
 ///
-/// Returns an error if the numbers of attribute sets and of levels differ, or if two levels have
-/// the same attributes.
+/// Returns an error if the numbers of attribute sets and of levels differ, if a key is repeated in a
+/// set, or if two levels have the same attributes.
 pub fn observe_up_down_set<A: Into<Vec<KeyValue>>>(
     set: impl Deref<Target = UpDownCounterSet> + Send + Sync + 'static,
     attributes: impl IntoIterator<Item = A>,
@@ -131,12 +131,19 @@ fn observe_all<T>(
     read: impl Fn() -> Vec<T> + Send + Sync + 'static,
 ) -> Result<impl Fn(&dyn AsyncInstrument<T>) + Send + Sync + 'static, LabelsError> {
     let attributes: Vec<_> = attributes.into_iter().map(Into::into).collect();
+    attributes.iter().try_for_each(|attributes| check_keys(attributes, &[]))?;
     labels::check(&sorted(&attributes), len)?;
     Ok(move |instrument: &dyn AsyncInstrument<T>| {
         for (value, attributes) in read().into_iter().zip(&attributes) {
             instrument.observe(value, attributes);
         }
     })
+}
+
+/// Checks the keys of the attributes of one time series, to which a callback adds `added`.
+fn check_keys(attributes: &[KeyValue], added: &[&str]) -> Result<(), LabelsError> {
+    let keys: Vec<_> = attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+    labels::check_names(&keys, added)
 }
 
 /// Returns the same attributes sorted by key, which makes no difference to the SDK.

@@ -202,8 +202,8 @@ impl<P: Deref<Target: CollectableSet>> SetCollector<P> {
     ///
     /// # Errors
     ///
-    /// Returns an error if a name is not valid, if `help` is empty, if the numbers of arrays and of
-    /// counters differ, or if two counters have the same values.
+    /// Returns an error if a name is not valid or is reserved, if `help` is empty, if the numbers
+    /// of arrays and of counters differ, or if two counters have the same values.
     pub fn new<const N: usize>(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -212,19 +212,22 @@ impl<P: Deref<Target: CollectableSet>> SetCollector<P> {
         set: P,
     ) -> Result<Self, Error> {
         let names = label_names.map(str::to_owned);
-        let labels = label_pairs(&names, label_values, sealed::CollectableSet::size(&*set))?;
+        let len = sealed::CollectableSet::size(&*set);
+        let labels = label_pairs(&names, label_values, len, &[])?;
         let desc = Desc::new(name.into(), help.into(), names.to_vec(), HashMap::new())?;
         Ok(Self { desc, labels, counters: set })
     }
 }
 
 /// Returns the labels of each counter or histogram in a set of `len`, sorted by name, as the
-/// registry sorts its own.
+/// registry sorts its own. `added` are the names that the encoder adds.
 fn label_pairs<const N: usize>(
     names: &[String; N],
     values: impl IntoIterator<Item = [impl Into<String>; N]>,
     len: usize,
+    added: &[&str],
 ) -> Result<Vec<Vec<LabelPair>>, LabelsError> {
+    labels::check_prometheus_names(&names.each_ref().map(String::as_str), added)?;
     let values: Vec<[String; N]> =
         values.into_iter().map(|values| values.map(Into::into)).collect();
     labels::check(&values, len)?;

@@ -48,16 +48,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::labels::{self, LabelsError};
+use super::labels::LabelsError;
 use crate::{Counter, CounterSet, UpDownCounter, UpDownCounterSet};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet},
     metrics::{MetricType, TypedMetric},
 };
-use std::{fmt, hash::Hash, ops::Deref};
+use std::{fmt, ops::Deref, sync::Arc};
 
 mod histogram;
+mod labels;
 
 pub use histogram::{HistogramSetCollector, SharedHistogram};
 
@@ -155,7 +156,7 @@ impl sealed::EncodeSet for UpDownCounterSet {
     }
 }
 
-/// A metric behind a pointer, such as a `&'static` reference or an [`Arc`](std::sync::Arc), as a
+/// A metric behind a pointer, such as a `&'static` reference or an [`Arc`], as a
 /// metric of its own.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ByRef<P>(pub P);
@@ -183,26 +184,29 @@ impl<P: Deref<Target: EncodeMetric>> EncodeMetric for ByRef<P> {
 pub struct SetCollector<L, P> {
     name: String,
     help: String,
-    labels: Vec<L>,
+    labels: Arc<[L]>,
     counters: P,
 }
 
-impl<L: Eq + Hash, P: Deref<Target: EncodeSet>> SetCollector<L, P> {
+impl<L, P> SetCollector<L, P>
+where
+    L: EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
+    P: Deref<Target: EncodeSet>,
+{
     /// Creates a collector that shows `set` as `name`, to which the registry appends `_total` for
     /// counters, with one set of labels for each counter, in the order of their indices.
     ///
     /// # Errors
     ///
-    /// Returns an error if the numbers of labels and of counters differ, or if two counters have
-    /// the same labels.
+    /// Returns an error if the numbers of labels and of counters differ, if a name is repeated in a
+    /// set of labels, is not valid or is reserved, or if two counters have the same labels.
     pub fn new(
         name: impl Into<String>,
         help: impl Into<String>,
         labels: impl IntoIterator<Item = L>,
         set: P,
     ) -> Result<Self, LabelsError> {
-        let labels: Vec<_> = labels.into_iter().collect();
-        labels::check(&labels, sealed::EncodeSet::size(&*set))?;
+        let labels = labels::checked(labels, sealed::EncodeSet::size(&*set), &[])?;
         // The registry ends the help of other metrics in a full stop, too.
         let help = help.into() + ".";
         Ok(Self { name: name.into(), help, labels, counters: set })

@@ -6,7 +6,7 @@ use opentelemetry_sdk::metrics::{
     InMemoryMetricExporter, PeriodicReader, SdkMeterProvider,
     data::{AggregatedMetrics, MetricData},
 };
-use std::{collections::HashMap, sync::Arc, thread};
+use std::{collections::HashMap, panic::catch_unwind, sync::Arc, thread, time::Duration};
 use striped_counter::{
     Histogram, HistogramSet,
     integrations::{Buckets, opentelemetry::*, prometheus, prometheus_client},
@@ -210,6 +210,113 @@ fn labels_for_another_number_of_histograms_are_refused() {
     assert!(error.contains("labels: 1 given for a set of 2; give one each"), "{error}");
 }
 
+/// Every exporter adds the bound itself.
+#[test]
+fn the_label_of_the_bounds_is_refused() {
+    let reserved = "labels: the name \"le\" is reserved; choose another";
+    let [way, le] = ["way", "le"].map(|name| {
+        let labels = ["in", "out"].map(|way| [(name, way)]);
+        let ours = prometheus_client::HistogramSetCollector::new(
+            "bytes",
+            "Sizes",
+            labels,
+            sizes(),
+            Buckets::new(),
+        );
+        let prometheus = prometheus::HistogramSetCollector::new(
+            "bytes",
+            "Sizes",
+            [name],
+            [["in"], ["out"]],
+            sizes(),
+            Buckets::new(),
+        );
+        let with = [KeyValue::new(name, "in")];
+        let observed = observe_buckets(latency(), Buckets::new(), with).map(drop);
+        (ours.map(drop), prometheus.map(drop), observed)
+    });
+    assert!(way.0.is_ok() && way.1.is_ok() && way.2.is_ok(), "{way:?}");
+    assert_eq!(le.0.unwrap_err().to_string(), reserved);
+    assert!(le.1.unwrap_err().to_string().ends_with(reserved));
+    assert_eq!(le.2.unwrap_err().to_string(), reserved);
+
+    let quantiles = |name| {
+        observe_quantiles(latency(), Buckets::new(), [0.5], [KeyValue::new(name, 1)]).map(drop)
+    };
+    assert!(quantiles("le").is_ok());
+    let error = quantiles("quantile").unwrap_err().to_string();
+    assert_eq!(error, "labels: the name \"quantile\" is reserved; choose another");
+}
+
+/// A reader takes a smaller sum for a restart.
+#[test]
+fn the_longest_duration_does_not_make_the_sum_smaller() {
+    let latency = Arc::new(Histogram::new());
+    let collector = prometheus::HistogramCollector::new(
+        "a",
+        "A",
+        Arc::clone(&latency),
+        Buckets::seconds().at_most(1),
+    );
+    let registry = ::prometheus::Registry::new();
+    registry.register(Box::new(collector.unwrap())).unwrap();
+    let sum = || registry.gather()[0].get_metric()[0].get_histogram().get_sample_sum();
+    latency.record_duration(Duration::from_secs(5));
+    let before = sum();
+    latency.record_duration(Duration::MAX);
+    assert!(sum() > before, "{} after {before}", sum());
+}
+
+#[test]
+fn units_that_make_no_bounds_are_refused() {
+    for per_unit in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300, f64::MIN_POSITIVE] {
+        let panic = catch_unwind(|| Buckets::new().per_unit(per_unit)).unwrap_err();
+        let message = panic.downcast::<&str>().unwrap();
+        assert_eq!(*message, "per_unit: the value is out of range, from 1e-20 to 1e20");
+    }
+    let histogram = Arc::new(Histogram::builder().bounds(&[0, 1, u64::MAX - 1]).build());
+    histogram.record(1);
+    for per_unit in [1e-20, 1e20] {
+        let buckets = Buckets::new().per_unit(per_unit);
+        let collector =
+            prometheus::HistogramCollector::new("a", "A", Arc::clone(&histogram), buckets);
+        let text = text_of(collector.unwrap());
+        assert_eq!(text.matches("a_bucket").count(), 4, "{text}");
+        assert!(!text.contains("inf") && !text.contains("NaN"), "{text}");
+    }
+}
+
+/// Each as a number of nanoseconds is an `f64` of its own, and as a number of seconds it is not.
+#[test]
+fn bounds_that_are_equal_in_the_unit_shown_are_one() {
+    const LOW: u64 = (1 << 53) - 10;
+    let bounds = &[LOW, LOW + 1, LOW + 2, LOW + 3, LOW + 4, LOW + 5];
+    let histogram = Arc::new(Histogram::builder().bounds(bounds).build());
+    let collector = prometheus::HistogramCollector::new("a", "A", histogram, Buckets::seconds());
+    let text = text_of(collector.unwrap());
+    let mut shown: Vec<_> = text.lines().filter(|line| line.starts_with("a_bucket")).collect();
+    assert!(shown.len() > 2, "{text}");
+    let lines = shown.len();
+    shown.dedup();
+    assert_eq!(shown.len(), lines, "{text}");
+}
+
+/// The encoder of `prometheus-client` adds up what each bucket has alone.
+#[test]
+fn counts_that_wrap_around_do_not_make_a_scrape_panic() {
+    let histogram = Arc::new(Histogram::builder().bounds(&[10]).build());
+    histogram.record_n(1, u64::MAX);
+    histogram.record_n(100, 2);
+    let buckets = Buckets::new();
+    let mut registry = Registry::default();
+    let ours = prometheus_client::SharedHistogram::new(Arc::clone(&histogram), buckets);
+    registry.register("a", "A", ours);
+    let text = text_of_client(&registry);
+    assert!(text.contains(&format!("a_bucket{{le=\"10.0\"}} {}\n", u64::MAX)), "{text}");
+    let collector = prometheus::HistogramCollector::new("a", "A", histogram, buckets).unwrap();
+    assert!(text_of(collector).ends_with("a_count 1\n"));
+}
+
 #[test]
 fn scrapes_while_others_record_have_as_many_in_the_buckets_as_in_all() {
     let histogram = Arc::new(Histogram::builder().bounds(&[10, 100]).build());
@@ -277,9 +384,10 @@ fn opentelemetry_has_count_sum_buckets_and_quantiles() {
     let _sum = sum.with_callback(observe_sum(Arc::clone(&latency), buckets, [])).build();
     let by_bound = meter.u64_observable_counter("bucket");
     let with = [KeyValue::new("route", "/")];
-    let _bucket =
-        by_bound.with_callback(observe_buckets(Arc::clone(&latency), buckets, with)).build();
-    let quantiles = observe_quantiles(Arc::clone(&latency), buckets, [0.25, 1.0], []);
+    let _bucket = by_bound
+        .with_callback(observe_buckets(Arc::clone(&latency), buckets, with).unwrap())
+        .build();
+    let quantiles = observe_quantiles(Arc::clone(&latency), buckets, [0.25, 1.0], []).unwrap();
     let _quantile = meter.f64_observable_gauge("quantile").with_callback(quantiles).build();
 
     provider.force_flush().unwrap();

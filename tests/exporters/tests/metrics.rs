@@ -56,3 +56,11 @@ fn a_histogram_rounds_to_whole_numbers() {
     assert_eq!((sizes.count(), sizes.sum()), (7, Some(2 + 2 + 30)));
     assert_eq!(sizes.cumulative(&[0, 2, 10]), [2, 4, 7]);
 }
+
+#[test]
+fn an_infinite_value_does_not_make_the_sum_wrap_around() {
+    let sizes = Histogram::new();
+    HistogramFn::record(&sizes, 5.0);
+    HistogramFn::record(&sizes, f64::INFINITY);
+    assert_eq!(sizes.snapshot().sum(), Some((1 << 53) + 5));
+}

@@ -161,6 +161,14 @@ fn every_counter_has_attributes_of_its_own() {
     assert_eq!(error.to_string(), "labels: those at 0 and 1 are the same; give each its own");
 }
 
+/// The SDK keeps one of them, which may make two counters one.
+#[test]
+fn a_key_that_is_repeated_is_refused() {
+    let attributes = [[KeyValue::new("a", 1), KeyValue::new("a", 2)]];
+    let error = observe_set(Arc::new(CounterSet::new(1)), attributes).err().unwrap();
+    assert_eq!(error.to_string(), "labels: the name \"a\" is given twice; give it once");
+}
+
 /// What the SDK does with more than 2,000 sets of attributes, and how to export them all.
 #[test]
 fn a_wide_set_needs_a_view() {

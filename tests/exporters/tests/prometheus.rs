@@ -100,6 +100,22 @@ fn what_is_wrong_is_told() {
 }
 
 #[test]
+fn names_that_make_a_scrape_fail_are_refused() {
+    let error = |names| {
+        let set = Arc::new(CounterSet::new(1));
+        SetCollector::new("a_total", "b", names, [["1", "2"]], set).unwrap_err().to_string()
+    };
+    let reserved = error(["a", "__name__"]);
+    assert!(reserved.ends_with("the name \"__name__\" is reserved; choose another"), "{reserved}");
+    let twice = error(["a", "a"]);
+    assert!(twice.ends_with("the name \"a\" is given twice; give it once"), "{twice}");
+    for name in ["", "9", "a b"] {
+        let invalid = error(["a", name]);
+        assert!(invalid.contains(&format!("the name {name:?} does not match")), "{invalid}");
+    }
+}
+
+#[test]
 fn labels_are_in_the_order_of_the_registrys_own() {
     let registry = Registry::new();
     let own = prometheus::IntCounterVec::new(Opts::new("own_total", "a"), &["b", "a"]).unwrap();

@@ -116,3 +116,38 @@ fn every_counter_has_labels_of_its_own() {
     let error = SetCollector::new("a", "b", labels, set).unwrap_err();
     assert_eq!(error.to_string(), "labels: those at 1 and 2 are the same; give each its own");
 }
+
+/// To Prometheus these are two labels of any order, and an empty value is no label.
+#[test]
+fn labels_are_compared_as_prometheus_compares_them() {
+    let set = || Arc::new(CounterSet::new(2));
+    let same = "labels: those at 0 and 1 are the same; give each its own";
+    let permuted = [[("a", "1"), ("b", "2")], [("b", "2"), ("a", "1")]];
+    let error = SetCollector::new("a", "b", permuted, set()).unwrap_err();
+    assert_eq!(error.to_string(), same);
+    let absent = [vec![("a", "1"), ("b", "")], vec![("a", "1")]];
+    let error = SetCollector::new("a", "b", absent, set()).unwrap_err();
+    assert_eq!(error.to_string(), same);
+    // What is between quotes is a value, whatever it looks like.
+    let escaped = [[("a", "1\",b=\"2")], [("a", "1\\")]];
+    assert!(SetCollector::new("a", "b", escaped, set()).is_ok());
+    let swapped = [[("a", "1"), ("b", "2")], [("a", "2"), ("b", "1")]];
+    assert!(SetCollector::new("a", "b", swapped, set()).is_ok());
+}
+
+#[test]
+fn names_that_make_a_scrape_fail_are_refused() {
+    let collector = |labels| SetCollector::new("a", "b", [labels], Arc::new(CounterSet::new(1)));
+    let error =
+        |labels: [(&'static str, &'static str); 2]| collector(labels).unwrap_err().to_string();
+    let twice = error([("a", "1"), ("a", "2")]);
+    assert_eq!(twice, "labels: the name \"a\" is given twice; give it once");
+    for name in ["", "9", "a b", "a-b", "é", "a=\"1\"", "a\n", "a{", "a}"] {
+        let invalid = error([("c", "1"), (name, "2")]);
+        assert!(invalid.ends_with(" does not match [a-zA-Z_][a-zA-Z0-9_]*"), "{invalid}");
+    }
+    let reserved = error([("c", "1"), ("__name__", "2")]);
+    assert_eq!(reserved, "labels: the name \"__name__\" is reserved; choose another");
+    // Only histograms have bounds.
+    assert!(collector([("le", "1"), ("_9", "2")]).is_ok());
+}

@@ -4,10 +4,13 @@
 //! only kind of metric that every exporter shows under the given name, as whole numbers and as
 //! fractions.
 
-use super::{calls, keyed::Entry};
-use crate::{BuildError, Builder, Counter, Histogram, HistogramSnapshot};
-use metrics::{HistogramFn, Key, Label, Recorder};
-use std::sync::Arc;
+use super::{calls::Panics, keyed::Entry};
+use crate::{BuildError, Builder, Counter, Histogram};
+use metrics::{HistogramFn, Key, Label, Recorder, SharedString};
+use std::{
+    iter,
+    sync::{Arc, Mutex},
+};
 
 /// The bounds that Prometheus' client libraries have in common, for seconds.
 pub(super) const DEFAULT_BOUNDS: [f64; 11] =
@@ -21,11 +24,12 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// 18 thousand million values.
 const PARTS: f64 = 1e9;
 
-/// Bounds in the unit of the values, and as the whole numbers that the histogram has.
+/// Bounds as the whole numbers that the histogram has, and in the unit of the values.
 #[derive(Debug)]
 pub(super) struct Scale {
-    bounds: Vec<f64>,
     whole: &'static [u64],
+    /// The values of the label `le`, one more for all values.
+    le: Vec<SharedString>,
     per_unit: f64,
 }
 
@@ -35,6 +39,16 @@ pub(super) struct Distribution {
     /// `None` if sums were turned off.
     sum: Option<Sum>,
     scale: Arc<Scale>,
+    /// What the inner recorder shows, from the first flush on. Only tried to be locked: the inner
+    /// recorder is called meanwhile.
+    series: Mutex<Vec<Series>>,
+}
+
+/// A gauge of the inner recorder.
+struct Series {
+    key: Key,
+    /// What it has yet to grow by.
+    due: f64,
 }
 
 /// A sum of values in wholes and parts of a whole, since neither alone has both the range and the
@@ -65,7 +79,9 @@ impl Scale {
             return None;
         }
         let whole: Vec<_> = bounds.iter().map(|&bound| whole(bound * per_unit)).collect();
-        Some(Self { bounds: bounds.to_vec(), whole: whole.leak(), per_unit })
+        let le = bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
+        let le = le.map(|le| Arc::<str>::from(le).into()).collect();
+        Some(Self { whole: whole.leak(), le, per_unit })
     }
 
     pub(super) fn check(&self, builder: Builder<Histogram>) -> Result<(), BuildError> {
@@ -86,7 +102,7 @@ impl Distribution {
         let builder = builder.bounds(scale.whole);
         let has_sum = builder.build().snapshot().sum().is_some();
         let sum = has_sum.then(|| Sum::new(builder, scale.per_unit));
-        Self { buckets: builder.sum(false).build(), sum, scale }
+        Self { buckets: builder.sum(false).build(), sum, scale, series: Mutex::default() }
     }
 
     // The sum first, so that it has every value that is in the buckets when these are read.
@@ -97,6 +113,36 @@ impl Distribution {
         }
         self.buckets.record_n(whole(value * self.scale.per_unit), times);
     }
+
+    /// Returns what was recorded since the last time: the count, the sum, and how many values are at
+    /// most as large as each bound, from `+Inf` down.
+    fn take(&self) -> Vec<f64> {
+        let buckets = self.buckets.take();
+        let sum = self.sum.as_ref().map(Sum::take);
+        let count = float(buckets.count());
+        let up_to = buckets.cumulative(self.scale.whole).into_iter().rev().map(float);
+        iter::once(count).chain(sum).chain([count]).chain(up_to).collect()
+    }
+
+    /// Returns the gauges of the histogram called `key`, in the order of [`take`](Self::take).
+    fn series(&self, key: &Key) -> Vec<Series> {
+        let series = |suffix, le: Option<&SharedString>| {
+            let le = le.map(|le| Label::new("le", le.clone()));
+            let labels: Vec<_> = key.labels().map(label).chain(le).collect();
+            let name: Arc<str> = [key.name(), suffix].concat().into();
+            Series { key: Key::from_parts(SharedString::from(name), labels), due: 0.0 }
+        };
+        let sum = self.sum.as_ref().map(|_| series("_sum", None));
+        let buckets = self.scale.le.iter().rev().map(|le| series("_bucket", Some(le)));
+        iter::once(series("_count", None)).chain(sum).chain(buckets).collect()
+    }
+}
+
+/// Returns a label that is cheap to clone. `le` is taken, so it becomes `exported_le`, as Prometheus
+/// names a label that would hide its own.
+fn label(label: &Label) -> Label {
+    let key = if label.key() == "le" { "exported_le" } else { label.key() };
+    Label::new(Arc::<str>::from(key), Arc::<str>::from(label.value()))
 }
 
 impl Sum {
@@ -141,40 +187,30 @@ impl HistogramFn for Entry<Distribution> {
 }
 
 impl Entry<Distribution> {
-    /// Passes on what was recorded since the last time, and returns whether there was anything.
-    pub(super) fn pass_on(&self, inner: &impl Recorder) -> bool {
-        let Distribution { buckets, sum, .. } = self.value();
-        let recorded = buckets.take();
-        let sum = sum.as_ref().map(Sum::take);
-        // A value may be passed on one flush before its count.
-        let is_new = recorded.count() > 0 || sum > Some(0.0);
-        if is_new {
-            calls::out(|| self.pass_on_new(&recorded, sum, inner));
+    /// Passes on what was recorded since the last time, and returns whether there was anything, or
+    /// `None` if that failed.
+    ///
+    /// The count goes first and the lowest bucket last, so that a scrape during this never sees a
+    /// bucket above a higher one or above the count. Buckets grow by 0, too, so that an exporter
+    /// that drops idle series keeps all of them or none.
+    pub(super) fn pass_on(&self, inner: &impl Recorder, panics: &mut Panics) -> Option<bool> {
+        let distribution = self.value();
+        // Another flush has the lock if the exporter is stuck in it.
+        let mut series = distribution.series.try_lock().ok()?;
+        if series.is_empty() {
+            *series = distribution.series(self.key());
         }
-        is_new
-    }
-
-    fn pass_on_new(&self, recorded: &HistogramSnapshot, sum: Option<f64>, inner: &impl Recorder) {
-        let Scale { bounds, whole, .. } = &*self.value().scale;
-        let grow = |suffix, le: Option<&str>, by| {
-            inner.register_gauge(&self.key_of(suffix, le), &self.metadata()).increment(by);
-        };
-        // Buckets grow by 0, too, so that an exporter that drops idle series keeps all of them or
-        // none.
-        for (bound, count) in bounds.iter().zip(recorded.cumulative(whole)) {
-            grow("_bucket", Some(&bound.to_string()), float(count));
+        for (series, recorded) in series.iter_mut().zip(distribution.take()) {
+            series.due += recorded;
         }
-        grow("_bucket", Some("+Inf"), float(recorded.count()));
-        if let Some(sum) = sum {
-            grow("_sum", None, sum);
+        let is_due = self.is_new() || series.iter().any(|series| series.due > 0.0);
+        if is_due {
+            for Series { key, due } in &mut *series {
+                panics.catch(|| inner.register_gauge(key, &self.metadata()).increment(*due))?;
+                *due = 0.0;
+            }
         }
-        grow("_count", None, float(recorded.count()));
-    }
-
-    fn key_of(&self, suffix: &str, le: Option<&str>) -> Key {
-        let le = le.map(|le| Label::new("le", le.to_owned()));
-        let labels: Vec<_> = self.key().labels().cloned().chain(le).collect();
-        Key::from_parts([self.key().name(), suffix].concat(), labels)
+        Some(is_due)
     }
 }
 

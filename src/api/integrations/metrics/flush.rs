@@ -1,9 +1,8 @@
 //! Who passes on what was counted, and when.
 
-use super::calls;
+use super::calls::{self, Panics};
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, PoisonError, Weak,
         mpsc::{Receiver, RecvTimeoutError},
@@ -20,12 +19,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Passes on what was counted, from a [`ShardedRecorder`](super::ShardedRecorder) to its inner
 /// recorder.
+///
+/// Works after the recorder has been dropped, too, and keeps its counters, its thread and the inner
+/// recorder until it is dropped itself.
 #[derive(Clone)]
 pub struct Flusher(pub(super) Arc<dyn Flush + Send + Sync>);
 
 /// A recorder that can be flushed, whatever its inner recorder is.
 pub(super) trait Flush {
-    fn flush_now(&self);
+    fn flush_now(&self, panics: &mut Panics);
     fn turns(&self) -> &Turns;
     /// Returns the number of handles and keys.
     fn len(&self) -> usize;
@@ -41,8 +43,12 @@ impl Flusher {
     /// changed. It holds no lock meanwhile, and counting never waits for it. It waits for another
     /// flush, for one second at most. If the inner recorder calls this during a flush, nothing
     /// happens.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the end if the inner recorder panicked, when everything else has been passed on.
     pub fn flush(&self) {
-        flush(&*self.0);
+        flush(&*self.0).resume();
     }
 }
 
@@ -52,14 +58,15 @@ impl fmt::Debug for Flusher {
     }
 }
 
-fn flush(what: &(impl Flush + ?Sized)) {
-    if calls::from_inside() {
-        return;
+pub(super) fn flush(what: &(impl Flush + ?Sized)) -> Panics {
+    let mut panics = Panics::default();
+    if !calls::from_inside() {
+        // Without a turn, the exporter is stuck in another thread, but there may still be something
+        // to pass on.
+        let _turn = what.turns().wait(PATIENCE);
+        what.flush_now(&mut panics);
     }
-    // Without a turn, the exporter is stuck in another thread, but there may still be something to
-    // pass on.
-    let _turn = what.turns().wait(PATIENCE);
-    what.flush_now();
+    panics
 }
 
 /// Flushes again and again, until the recorder and its flushers are dropped, which disconnects
@@ -69,8 +76,8 @@ pub(super) fn keep_flushing<F: Flush>(what: &Weak<F>, gone: &Receiver<()>, pause
     while gone.recv_timeout(next) == Err(RecvTimeoutError::Timeout) {
         let Some(what) = what.upgrade() else { return };
         let start = Instant::now();
-        // A panic of the inner recorder is no reason to stop; the panic hook has reported it.
-        let _ = catch_unwind(AssertUnwindSafe(|| flush(&*what)));
+        // A panic of the inner recorder is no reason to stop.
+        drop(flush(&*what));
         next = pause.max(LONGEST.min(start.elapsed() * BUSY));
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Entry<V> {
     target: Box<str>,
     level: Level,
     module_path: Option<Box<str>>,
+    /// Whether it has never been passed on.
+    is_new: AtomicBool,
     rested: AtomicBool,
     value: V,
 }
@@ -36,6 +38,12 @@ impl<V> Entry<V> {
 
     pub(super) fn metadata(&self) -> Metadata<'_> {
         Metadata::new(&self.target, self.level, self.module_path.as_deref())
+    }
+
+    /// Returns whether the inner recorder does not know it yet, and so has to, even if nothing was
+    /// counted: a series at zero is not the same as none.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -67,6 +75,7 @@ impl<V> Keyed<V> {
                     target: metadata.target().into(),
                     level: *metadata.level(),
                     module_path: metadata.module_path().map(Into::into),
+                    is_new: AtomicBool::new(true),
                     rested: AtomicBool::new(false),
                     value: make(),
                 })
@@ -76,12 +85,16 @@ impl<V> Keyed<V> {
         })
     }
 
-    /// Calls `pass_on` with each entry, outside of all locks; it has to return whether there was
-    /// anything new.
-    pub(super) fn flush(&self, mut pass_on: impl FnMut(&Entry<V>) -> bool) {
+    /// Calls `pass_on` with each entry, outside of all locks. It has to return whether there was
+    /// anything to pass on, or `None` if that failed.
+    pub(super) fn flush(&self, mut pass_on: impl FnMut(&Entry<V>) -> Option<bool>) {
         for part in &self.parts {
             for entry in Self::entries(part) {
-                entry.rested.store(!pass_on(&entry), Ordering::Relaxed);
+                let passed = pass_on(&entry);
+                if passed.is_some() {
+                    entry.is_new.store(false, Ordering::Relaxed);
+                }
+                entry.rested.store(passed == Some(false), Ordering::Relaxed);
             }
         }
     }

@@ -5,7 +5,7 @@
 //! does not reveal the series behind it, so no two of its counters are taken for the same, and none
 //! is kept longer than the caller keeps the handle.
 
-use super::{calls, pending::Pending};
+use super::{calls::Panics, pending::Pending};
 use crossbeam_utils::CachePadded;
 use metrics::CounterFn;
 use std::{
@@ -49,8 +49,11 @@ impl Mention {
         Arc::new(Self { pending, theirs })
     }
 
-    fn pass_on(&self) {
-        calls::out(|| self.pending.pass_on(&self.theirs));
+    /// Passes on what is pending.
+    fn pass_on(&self, panics: &mut Panics) {
+        if !self.pending.is_empty() {
+            panics.catch(|| self.pending.pass_on(&self.theirs));
+        }
     }
 }
 
@@ -68,9 +71,8 @@ impl CounterFn for Mention {
 /// Passes on what was counted after the last flush.
 impl Drop for Mention {
     fn drop(&mut self) {
-        if !self.pending.is_empty() {
-            self.pass_on();
-        }
+        // A panic ends here, since the thread may be unwinding already.
+        self.pass_on(&mut Panics::default());
     }
 }
 
@@ -83,13 +85,13 @@ impl Mentions {
     }
 
     /// Passes on what is pending in the calling thread's stripe.
-    pub(super) fn flush_own(&self) {
-        self.own_stripe().flush();
+    pub(super) fn flush_own(&self, panics: &mut Panics) {
+        self.own_stripe().flush(panics);
     }
 
     /// Passes on what is pending.
-    pub(super) fn flush(&self) {
-        self.stripes.iter().for_each(|stripe| stripe.flush());
+    pub(super) fn flush(&self, panics: &mut Panics) {
+        self.stripes.iter().for_each(|stripe| stripe.flush(panics));
     }
 
     pub(super) fn len(&self) -> usize {
@@ -112,12 +114,10 @@ impl Stripe {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn flush(&self) {
+    fn flush(&self, panics: &mut Panics) {
         let mut taken = Taken { stripe: self, mentions: mem::take(&mut self.lock().mentions) };
         taken.mentions.retain(|mention| {
-            if !mention.pending.is_empty() {
-                mention.pass_on();
-            }
+            mention.pass_on(panics);
             // If another thread adds and then drops the last handle right now, dropping this
             // reference passes the add on.
             Arc::strong_count(mention) > 1
@@ -126,7 +126,7 @@ impl Stripe {
 }
 
 /// The mentions of a stripe, outside of its lock while the inner recorder is called. Dropping this
-/// puts them back, also when the inner recorder panics.
+/// puts them back, also if dropping a handle of the inner recorder panics.
 struct Taken<'a> {
     stripe: &'a Stripe,
     mentions: Vec<Arc<Mention>>,

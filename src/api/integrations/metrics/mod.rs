@@ -69,8 +69,8 @@ impl GaugeFn for UpDownCounter {
     }
 }
 
-/// Records for a recorder, in whole numbers: values are rounded, and limited to what a `u64` holds.
-/// Negative values and `NaN` count as 0.
+/// Records for a recorder, in whole numbers: values are rounded, and limited to 2^53, so that an
+/// infinite one does not make the sum wrap around. Negative values and `NaN` count as 0.
 ///
 /// So record durations in a small unit, such as nanoseconds. A [`ShardedRecorder`] scales by
 /// itself.
@@ -83,7 +83,7 @@ impl HistogramFn for Histogram {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     #[inline]
     fn record_many(&self, value: f64, times: usize) {
-        self.record_n(value.round() as u64, times as u64);
+        self.record_n((value.round() as u64).min(1 << 53), times as u64);
     }
 }
 

@@ -5,9 +5,9 @@ mod builder;
 pub use builder::{RecorderBuilder, RecorderError};
 
 use super::{
-    calls,
+    calls::{self, Panics},
     distributions::{Distribution, Scale},
-    flush::{Flush, Flusher, Turns},
+    flush::{Flush, Flusher, Turns, flush},
     keyed::{Entry, Keyed},
     mentions::{Mention, Mentions},
     pending::Pending,
@@ -62,9 +62,19 @@ use std::{
 ///
 /// If the process ends, the exporter misses what was counted since the last flush:
 /// [`flush`](Flusher::flush) first, if that matters. In the child of a `fork` there is no thread
-/// that flushes. When the recorder is dropped, it passes on what there is. What is counted after
-/// that is passed on when its handle is dropped, or never if it belongs to a histogram or was
+/// that flushes. If another thread was flushing at that moment, each flush in the child waits a
+/// second for it, and what that flush had in hand never reaches the child's exporter.
+///
+/// Dropping the recorder flushes, and waits for another flush as [`flush`](Flusher::flush) does.
+/// What is counted after that is passed on by a [`Flusher`], when the last one is dropped, or when
+/// its handle is dropped. Without a `Flusher`, it is lost if it belongs to a histogram or was
 /// counted [`by_key`](RecorderBuilder::by_key).
+///
+/// If the inner recorder panics, all other keys are passed on. A call of it that panicked may have
+/// counted or not: a counter is not passed on again, a histogram is.
+///
+/// If the inner recorder is stuck in a flush, what is counted meanwhile is kept, and handles that
+/// were dropped are kept with it. Flushing in another thread passes it on.
 pub struct ShardedRecorder<R: Recorder> {
     shared: Arc<Shared<R>>,
 }
@@ -142,16 +152,16 @@ impl Histograms {
 }
 
 impl<R: Recorder> Shared<R> {
-    fn flush_keyed(&self) {
+    fn flush_keyed(&self, panics: &mut Panics) {
         self.keyed.flush(|entry| {
             let pending = entry.value();
-            let is_new = !pending.is_empty();
-            if is_new {
-                calls::out(|| {
+            let is_due = entry.is_new() || !pending.is_empty();
+            if is_due {
+                panics.catch(|| {
                     pending.pass_on(&self.inner.register_counter(entry.key(), &entry.metadata()));
-                });
+                })?;
             }
-            is_new
+            Some(is_due)
         });
     }
 
@@ -161,18 +171,25 @@ impl<R: Recorder> Shared<R> {
     }
 }
 
-/// Passes on what is stored by key; a [`Mention`] does so by itself.
+/// Passes on what there is, before this returns, even if a [`Flusher`] or the thread keeps the rest.
+impl<R: Recorder> Drop for ShardedRecorder<R> {
+    fn drop(&mut self) {
+        drop(flush(&*self.shared));
+    }
+}
+
+/// Passes on what came after that and is stored by key; a [`Mention`] does so by itself.
 impl<R: Recorder> Drop for Shared<R> {
     fn drop(&mut self) {
-        self.flush_now();
+        self.flush_now(&mut Panics::default());
     }
 }
 
 impl<R: Recorder> Flush for Shared<R> {
-    fn flush_now(&self) {
-        self.mentions.flush();
-        self.flush_keyed();
-        self.distributions.flush(|entry| entry.pass_on(&self.inner));
+    fn flush_now(&self, panics: &mut Panics) {
+        self.mentions.flush(panics);
+        self.flush_keyed(panics);
+        self.distributions.flush(|entry| entry.pass_on(&self.inner, panics));
     }
 
     fn turns(&self) -> &Turns {
@@ -227,7 +244,8 @@ impl<R: Recorder> Recorder for ShardedRecorder<R> {
         if mentions.list(Arc::clone(&mention)) {
             // Skipped while another thread flushes, since `counter!` never waits.
             if let Some(_turn) = turns.wait(Duration::ZERO) {
-                mentions.flush_own();
+                // A panic ends here: the caller has nothing to do with the keys that are flushed.
+                mentions.flush_own(&mut Panics::default());
             }
         }
         metrics::Counter::from_arc(mention)

@@ -3,7 +3,10 @@
 use super::{family, label_pairs};
 use crate::{
     Histogram, HistogramSet, HistogramSnapshot,
-    integrations::buckets::{Buckets, Scale},
+    integrations::{
+        buckets::{Buckets, Scale},
+        labels::BOUND,
+    },
 };
 use prometheus::{
     Error,
@@ -89,8 +92,8 @@ impl<P: Deref<Target = HistogramSet>> HistogramSetCollector<P> {
     ///
     /// # Errors
     ///
-    /// Returns an error if a name is not valid, if `help` is empty, if the numbers of arrays and of
-    /// histograms differ, or if two histograms have the same values.
+    /// Returns an error if a name is not valid or is reserved, as `le` is, if `help` is empty, if
+    /// the numbers of arrays and of histograms differ, or if two histograms have the same values.
     pub fn new<const N: usize>(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -100,7 +103,7 @@ impl<P: Deref<Target = HistogramSet>> HistogramSetCollector<P> {
         buckets: Buckets,
     ) -> Result<Self, Error> {
         let names = label_names.map(str::to_owned);
-        let labels = label_pairs(&names, label_values, set.len())?;
+        let labels = label_pairs(&names, label_values, set.len(), &[BOUND])?;
         let desc = Desc::new(name.into(), help.into(), names.to_vec(), HashMap::new())?;
         let scale = buckets.of_set(&set);
         Ok(Self { desc, labels, scale, histograms: set })

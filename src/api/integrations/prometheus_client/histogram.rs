@@ -1,11 +1,11 @@
 //! Histograms as metrics to register.
 
-use super::Encoded;
+use super::{Encoded, labels};
 use crate::{
     Histogram, HistogramSet, HistogramSnapshot,
     integrations::{
         buckets::{Buckets, Scale},
-        labels::{self, LabelsError},
+        labels::{BOUND, LabelsError},
     },
 };
 use prometheus_client::{
@@ -13,7 +13,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet},
     metrics::{MetricType, TypedMetric},
 };
-use std::{fmt, hash::Hash, ops::Deref};
+use std::{fmt, ops::Deref, sync::Arc};
 
 /// A metric that shows a [`Histogram`] as a classic histogram.
 ///
@@ -76,19 +76,24 @@ impl<P: Deref<Target = Histogram>> EncodeMetric for SharedHistogram<P> {
 pub struct HistogramSetCollector<L, P> {
     name: String,
     help: String,
-    labels: Vec<L>,
+    labels: Arc<[L]>,
     scale: Scale,
     histograms: P,
 }
 
-impl<L: Eq + Hash, P: Deref<Target = HistogramSet>> HistogramSetCollector<L, P> {
+impl<L, P> HistogramSetCollector<L, P>
+where
+    L: EncodeLabelSet + fmt::Debug + Send + Sync + 'static,
+    P: Deref<Target = HistogramSet>,
+{
     /// Creates a collector that shows `buckets` of `set` as `name`, with one set of labels for each
     /// histogram, in the order of their indices.
     ///
     /// # Errors
     ///
-    /// Returns an error if the numbers of labels and of histograms differ, or if two histograms
-    /// have the same labels.
+    /// Returns an error if the numbers of labels and of histograms differ, if a name is repeated in
+    /// a set of labels, is not valid or is reserved, as `le` is, or if two histograms have the same
+    /// labels.
     pub fn new(
         name: impl Into<String>,
         help: impl Into<String>,
@@ -96,8 +101,7 @@ impl<L: Eq + Hash, P: Deref<Target = HistogramSet>> HistogramSetCollector<L, P> 
         set: P,
         buckets: Buckets,
     ) -> Result<Self, LabelsError> {
-        let labels: Vec<_> = labels.into_iter().collect();
-        labels::check(&labels, set.len())?;
+        let labels = labels::checked(labels, set.len(), &[BOUND])?;
         // The registry ends the help of other metrics in a full stop, too.
         let help = help.into() + ".";
         let scale = buckets.of_set(&set);
@@ -119,13 +123,16 @@ where
     }
 }
 
-/// Encodes the count of each bucket alone and of the open one, as this encoder expects.
+/// Encodes the count of each bucket alone and of the open one, which this encoder adds up.
+///
+/// Its sum must not overflow where a count has wrapped around at 2^64, and stays at the highest
+/// count.
 fn encode(scale: &Scale, snapshot: &HistogramSnapshot, mut encoder: MetricEncoder<'_>) -> Encoded {
     let (count, mut before) = (snapshot.count(), 0);
     let cumulative = scale.cumulative(snapshot).into_iter().chain([(f64::INFINITY, count)]);
-    let alone = |(bound, up_to)| {
-        let count = up_to - before;
-        before = up_to;
+    let alone = |(bound, up_to): (f64, u64)| {
+        let count = up_to.saturating_sub(before);
+        before += count;
         (bound, count)
     };
     let buckets: Vec<_> = cumulative.map(alone).collect();

@@ -1,14 +1,14 @@
 //! `histogram!`, in what the stock exporter for Prometheus shows.
 
 use super::{
-    PrometheusBuilder, Registry, ShardedRecorder, TracingContextLayer, value, with_default,
-    with_local_recorder,
+    Histogram, PrometheusBuilder, Registry, ShardedRecorder, Spy, TracingContextLayer, in_front_of,
+    value, with_default, with_local_recorder,
 };
 use metrics::{Recorder, Unit, describe_histogram, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use metrics_tracing_context::MetricsLayer;
 use metrics_util::layers::Layer as _;
-use std::{thread, time::Duration};
+use std::{sync::Mutex, thread, time::Duration};
 use striped_counter::integrations::metrics::Flusher;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -178,6 +178,74 @@ fn labels_of_a_layer_in_front_come_through() {
     flusher.flush();
     for user in ["ann", "bob"] {
         assert_eq!(value(&handle.render(), &format!("latency_count{{user=\"{user}\"}}")), 1);
+    }
+}
+
+#[test]
+fn without_a_sum_none_is_shown_and_histograms_come_to_rest() {
+    let exporter = PrometheusBuilder::new().build_recorder();
+    let handle = exporter.handle();
+    let builder = ShardedRecorder::builder(exporter).flush_by_hand();
+    let recorder = builder.histograms(Histogram::builder().sum(false)).build();
+    with_local_recorder(&recorder, || histogram!("latency").record(1.0));
+    for _ in 0..3 {
+        recorder.flusher().flush();
+    }
+    assert_eq!(lines(&handle.render(), "latency_sum"), [""; 0]);
+    assert_eq!(value(&handle.render(), "latency_count"), 1);
+    assert_eq!(format!("{:?}", recorder.flusher()), "Flusher { handles: 0 }");
+}
+
+/// `le` is the bucket's own.
+#[test]
+fn a_label_called_le_is_renamed() {
+    let (recorder, flusher, handle) = exporter(PrometheusBuilder::new());
+    with_local_recorder(&recorder, || histogram!("latency", "le" => "a").record(1.0));
+    flusher.flush();
+    let text = handle.render();
+    assert_eq!(value(&text, "latency_bucket{exported_le=\"a\",le=\"1\"}"), 1, "{text}");
+    assert_eq!(value(&text, "latency_count{exported_le=\"a\"}"), 1, "{text}");
+}
+
+/// The order in which a scrape at any moment sees buckets that do not exceed the next.
+#[test]
+fn the_count_is_passed_on_first_and_the_lowest_bucket_last() {
+    let spy = Spy::new();
+    let recorder =
+        ShardedRecorder::builder(spy.clone()).buckets(&[1.0, 2.0]).flush_by_hand().build();
+    with_local_recorder(&recorder, || histogram!("latency").record(1.0));
+    recorder.flusher().flush();
+    let expected = ["_count", "_sum", "_bucket+Inf", "_bucket2", "_bucket1"];
+    assert_eq!(spy.grown("latency"), expected.map(|name| (format!("latency{name}"), 1.0)));
+}
+
+#[test]
+fn what_a_panic_of_the_exporter_kept_back_is_passed_on_later() {
+    for fails in ["latency_count", "latency_sum", "latency_bucket"] {
+        let failures = Mutex::new(2);
+        let spy = Spy::calling(
+            |_| (),
+            move |key| {
+                if key.name() == fails && *failures.lock().unwrap() > 0 {
+                    *failures.lock().unwrap() -= 1;
+                    panic!("as it is meant to");
+                }
+            },
+        );
+        let (recorder, flusher) = in_front_of(spy.clone());
+        let latency = with_local_recorder(&recorder, || histogram!("latency"));
+        for _ in 0..2 {
+            latency.record_many(2.0, 5);
+            thread::scope(|scope| scope.spawn(|| flusher.flush()).join().unwrap_err());
+        }
+        flusher.flush();
+        let grown = spy.grown("latency");
+        let of = |name: &str| {
+            grown.iter().filter(|(grown, _)| grown == name).map(|(_, by)| by).sum::<f64>()
+        };
+        let all = ["_count", "_sum", "_bucket+Inf", "_bucket2.5", "_bucket1"];
+        let all = all.map(|name| of(&format!("latency{name}")));
+        assert_eq!(all, [10.0, 20.0, 10.0, 10.0, 0.0], "{fails}: {grown:?}");
     }
 }
 

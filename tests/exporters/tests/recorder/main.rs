@@ -4,7 +4,7 @@ mod histograms;
 mod spy;
 mod stock;
 
-use metrics::{Counter, Recorder, counter, with_local_recorder};
+use metrics::{Counter, Recorder, counter, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use metrics_tracing_context::{MetricsLayer, TracingContextLayer};
 use metrics_util::{MetricKindMask, layers::Layer as _};
@@ -454,6 +454,90 @@ fn with_a_counter_per_key_a_handle_survives_what_the_exporter_drops() {
     held.increment(4);
     flusher.flush();
     assert_eq!(value(&handle.render(), "hits"), 4);
+}
+
+/// While its thread is stuck in the exporter, and although a `Flusher` is kept.
+#[test]
+fn a_recorder_that_is_dropped_passes_on_what_it_can() {
+    for stuck in [false, true] {
+        in_time(move || {
+            let gate = Arc::new(Gate::default());
+            let slow = Arc::clone(&gate);
+            let spy = Spy::calling(
+                |_| (),
+                move |key| {
+                    if key.name() == "slow" {
+                        slow.pass();
+                    }
+                },
+            );
+            let builder = ShardedRecorder::builder(spy.clone()).by_key();
+            let recorder = if stuck { builder } else { builder.flush_by_hand() }.build();
+            let flusher = (!stuck).then(|| recorder.flusher());
+            if stuck {
+                with_local_recorder(&recorder, || counter!("slow").increment(1));
+                gate.until_somebody_waits();
+            }
+            with_local_recorder(&recorder, || {
+                counter!("hits").increment(1);
+                histogram!("latency").record(1.0);
+            });
+            drop(recorder);
+            assert_eq!(spy.value("hits"), 1);
+            assert_eq!(spy.grown("latency_count"), [("latency_count".to_owned(), 1.0)]);
+            gate.open();
+            drop(flusher);
+        });
+    }
+}
+
+/// For which the exporter panics.
+fn is_bad(key: &metrics::Key) {
+    assert_ne!(key.name(), "bad", "as it is meant to");
+}
+
+#[test]
+fn a_key_for_which_the_exporter_panics_holds_up_no_other() {
+    let names: Vec<_> = (0..200).map(|n| format!("good{n}")).collect();
+    for by_key in [false, true] {
+        let spy = if by_key { Spy::calling(is_bad, |_| ()) } else { Spy::calling(|_| (), is_bad) };
+        let builder = ShardedRecorder::builder(spy.clone()).flush_by_hand();
+        let recorder = if by_key { builder.by_key() } else { builder }.build();
+        let _held = with_local_recorder(&recorder, || {
+            let bad = counter!("bad");
+            bad.increment(1);
+            // Enough of them for `counter!` to flush.
+            names.iter().for_each(|name| counter!(name.clone()).increment(1));
+            histogram!("latency").record(1.0);
+            bad.increment(1);
+            bad
+        });
+        let flusher = recorder.flusher();
+        thread::scope(|scope| scope.spawn(|| flusher.flush()).join().unwrap_err());
+        names.iter().for_each(|name| assert_eq!(spy.value(name), 1, "{name}"));
+        assert_eq!(spy.grown("latency_count").len(), 1);
+    }
+}
+
+#[test]
+fn the_recorders_thread_survives_a_panic_of_the_exporter() {
+    in_time(|| {
+        let (reached, was_reached) = mpsc::channel();
+        let spy = Spy::calling(
+            |_| (),
+            move |key| {
+                is_bad(key);
+                reached.send(()).unwrap();
+            },
+        );
+        let recorder = ShardedRecorder::builder(spy).flush_every(Duration::from_millis(1)).build();
+        let [bad, good] = with_local_recorder(&recorder, || [counter!("bad"), counter!("good")]);
+        for _ in 0..3 {
+            bad.increment(1);
+            good.increment(1);
+            was_reached.recv().unwrap();
+        }
+    });
 }
 
 #[test]

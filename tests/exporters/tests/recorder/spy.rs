@@ -1,7 +1,8 @@
 //! A recorder that records its calls, and that calls back.
 
 use metrics::{
-    Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    Counter, CounterFn, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString,
+    Unit,
 };
 use std::sync::{Arc, Mutex, Weak};
 
@@ -22,6 +23,7 @@ struct State {
     on_register: Hook,
     on_count: Hook,
     calls: Mutex<Vec<(Key, Call)>>,
+    grown: Mutex<Vec<(Key, f64)>>,
     handles: Mutex<Vec<Weak<Handle>>>,
 }
 
@@ -35,14 +37,15 @@ impl Spy {
         Self::calling(|_| (), |_| ())
     }
 
-    /// Calls `on_register` for each counter that is registered, and `on_count` for each change of one.
+    /// Calls `on_register` for each counter that is registered, and `on_count` for each change of one
+    /// and before each change of a gauge.
     pub(crate) fn calling(
         on_register: impl Fn(&Key) + Send + Sync + 'static,
         on_count: impl Fn(&Key) + Send + Sync + 'static,
     ) -> Self {
         let (on_register, on_count) = (Box::new(on_register), Box::new(on_count));
-        let (calls, handles) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(State { on_register, on_count, calls, handles }))
+        let (calls, grown, handles) = Default::default();
+        Self(Arc::new(State { on_register, on_count, calls, grown, handles }))
     }
 
     /// Returns the operations on the counter of this name, in order.
@@ -57,6 +60,14 @@ impl Spy {
             Call::Increment(n) => value + n,
             Call::Absolute(n) => value.max(n),
         })
+    }
+
+    /// Returns by how much the gauges of this name grew, in order, each with the last of its labels.
+    pub(crate) fn grown(&self, name: &str) -> Vec<(String, f64)> {
+        let grown = self.0.grown.lock().unwrap();
+        let of_name = grown.iter().filter(|(key, _)| key.name().starts_with(name));
+        let label = |key: &Key| key.labels().last().map_or(String::new(), |l| l.value().to_owned());
+        of_name.map(|(key, by)| (key.name().to_owned() + &label(key), *by)).collect()
     }
 
     /// Returns how many of the handles that it gave out are still held.
@@ -77,6 +88,17 @@ impl CounterFn for Handle {
     }
 }
 
+impl GaugeFn for Handle {
+    fn increment(&self, value: f64) {
+        (self.state.on_count)(&self.key);
+        self.state.grown.lock().unwrap().push((self.key.clone(), value));
+    }
+
+    fn decrement(&self, _: f64) {}
+
+    fn set(&self, _: f64) {}
+}
+
 impl Recorder for Spy {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
@@ -89,8 +111,8 @@ impl Recorder for Spy {
         Counter::from_arc(handle)
     }
 
-    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-        Gauge::noop()
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(Arc::new(Handle { key: key.clone(), state: Arc::clone(&self.0) }))
     }
 
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {

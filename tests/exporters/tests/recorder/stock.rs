@@ -1,7 +1,7 @@
 //! The recorder shows the same as the stock exporter by itself.
 
 use super::{PrometheusBuilder, ShardedRecorder, value, with_local_recorder};
-use metrics::{Recorder, counter, gauge};
+use metrics::{Recorder, counter, gauge, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::thread;
 use striped_counter::{Backend, Counter, integrations::metrics::Flusher};
@@ -37,6 +37,24 @@ fn it_shows_what_the_macros_count() {
         assert_eq!(value(&text, "hits{route=\"/\"}"), 5);
         assert_eq!(value(&text, "other"), 7);
         assert_eq!(value(&text, "busy"), 1);
+    }
+}
+
+/// A series that starts at zero, for alerts on its growth, and one that nothing was counted for yet.
+#[test]
+fn it_shows_series_at_zero() {
+    for (recorder, flusher, handle) in subjects() {
+        let held = with_local_recorder(&*recorder, || {
+            counter!("errors").increment(0);
+            (counter!("held"), histogram!("latency"))
+        });
+        flusher.flush();
+        for name in ["errors", "held", "latency_count", "latency_bucket{le=\"10\"}"] {
+            assert_eq!(value(&handle.render(), name), 0);
+        }
+        drop(held);
+        (0..3).for_each(|_| flusher.flush());
+        assert_eq!(format!("{flusher:?}"), "Flusher { handles: 0 }", "they come to rest");
     }
 }
 
