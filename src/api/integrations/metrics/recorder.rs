@@ -42,7 +42,12 @@ use std::{
 /// `histogram!` records into one [`Histogram`] per key, whose size does not depend on how much is
 /// recorded. The inner recorder gets its buckets, its sum and its count as gauges, under the names
 /// that Prometheus expects: `latency_bucket` with the label `le`, `latency_sum` and
-/// `latency_count`. Negative values and `NaN` count as 0.
+/// `latency_count`, or no sum with [`sum(false)`](Builder::sum). Negative values and `NaN` count as
+/// 0. A label `le` of the caller's becomes `exported_le`.
+///
+/// Since they are gauges there, the exporter's own settings for histograms, such as its buckets, do
+/// not apply, and its timeout for idle gauges does. A gauge `latency_count` of the program's own
+/// would be the same series as that of the histogram `latency`.
 ///
 /// A histogram has only the labels that arrive here. So a layer that adds labels per call, such as
 /// that of `metrics-tracing-context`, has to be in front of this recorder:
@@ -54,7 +59,9 @@ use std::{
 ///
 /// # Cost
 ///
-/// `counter!` costs what it costs with the inner recorder, and an allocation. An increment through
+/// `counter!` costs what it costs with the inner recorder, and an allocation. After 64 calls, or as
+/// many as there are older handles, one call also goes through the handles of its stripe, one of 16
+/// groups of threads, and passes on what they have. An increment through
 /// a handle that is kept costs as much as a [`Counter::add`]. A handle takes 112 bytes, and from
 /// the 17th increment on 8 per shard.
 ///
@@ -63,7 +70,8 @@ use std::{
 /// If the process ends, the exporter misses what was counted since the last flush:
 /// [`flush`](Flusher::flush) first, if that matters. In the child of a `fork` there is no thread
 /// that flushes. If another thread was flushing at that moment, each flush in the child waits a
-/// second for it, and what that flush had in hand never reaches the child's exporter.
+/// second for it, and the counts and the histogram that it was passing on never reach the child's
+/// exporter.
 ///
 /// Dropping the recorder flushes, and waits for another flush as [`flush`](Flusher::flush) does.
 /// What is counted after that is passed on by a [`Flusher`], when the last one is dropped, or when
