@@ -99,12 +99,17 @@ impl<C: Columns> Matrix<C> {
     }
 
     fn locked_sum(&self, column: usize) -> u64 {
-        match self.lock() {
-            Ok(lock) => self.locked_total(&lock, column).wrapping_sub(self.taken(column)),
-            Err(early) => match self.early_total(early, column) {
-                Some(total) => total.wrapping_sub(early.taken()),
-                None => self.locked_sum(column),
-            },
+        loop {
+            match self.lock() {
+                Ok(lock) => {
+                    return self.locked_total(&lock, column).wrapping_sub(self.taken(column));
+                }
+                Err(early) => {
+                    if let Some(total) = self.early_total(early, column) {
+                        return total.wrapping_sub(early.taken());
+                    }
+                }
+            }
         }
     }
 
@@ -113,12 +118,15 @@ impl<C: Columns> Matrix<C> {
         if !self.settings().is_linearizable() {
             return self.unlocked_total(column);
         }
-        match self.lock() {
-            Ok(lock) => self.locked_total(&lock, column),
-            Err(early) => match self.early_total(early, column) {
-                Some(total) => total,
-                None => self.total(column),
-            },
+        loop {
+            match self.lock() {
+                Ok(lock) => return self.locked_total(&lock, column),
+                Err(early) => {
+                    if let Some(total) = self.early_total(early, column) {
+                        return total;
+                    }
+                }
+            }
         }
     }
 
