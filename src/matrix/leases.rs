@@ -125,9 +125,10 @@ impl<C: Columns> Matrix<C> {
         }
         let Some(lease) = self.lease(plan, None, early.taken()) else { return true };
         let first = lease.first().as_ptr();
-        // Release: partners the acquire in `newest` and `row`.
+        // Release: partners the acquire in `newest` and `row`. Acquire: this thread's next look at
+        // the early spill finds what holders have added to it.
         let raced =
-            self.hot.first.compare_exchange(early.0, first, Ordering::Release, Ordering::Relaxed);
+            self.hot.first.compare_exchange(early.0, first, Ordering::AcqRel, Ordering::Relaxed);
         if raced.is_err() {
             self.columns().give_back(lease);
             return false;
@@ -236,8 +237,9 @@ impl<C: Columns> Matrix<C> {
     /// Holds the pointer to the newest lease before there is one. Returns `None` if another thread
     /// does, or if it is no longer `early`.
     pub(super) fn hold(&self, early: Early) -> Option<Held<'_, C>> {
+        // Not `then_some`: what is made is dropped, too, and lets go.
         (!early.is_held() && self.replace_early(early, early.held()))
-            .then_some(Held { matrix: self, before: early })
+            .then(|| Held { matrix: self, before: early })
     }
 
     #[inline(always)]

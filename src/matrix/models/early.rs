@@ -206,3 +206,41 @@ fn levels_are_taken_without_memory_too() {
         });
     }
 }
+
+/// A thread raises the count to 3 without memory, while another raises it to 2, with memory or
+/// without.
+fn two_raise(granted: bool, raise: fn(&Counter, u64)) {
+    let counter = without_memory(Backend::PerThread, false);
+    let other = spawn(&counter, move |counter| {
+        if granted {
+            grant_memory(true);
+        }
+        raise(counter, 2);
+    });
+    raise(&counter, 3);
+    join(other);
+    assert_eq!(counter.sum(COLUMN), 3, "raised twice");
+}
+
+fn raise(counter: &Counter, value: u64) {
+    counter.with_sum(COLUMN, |sum| counter.add(COLUMN, value.saturating_sub(sum)));
+}
+
+#[test]
+fn two_threads_raise_one_after_the_other_without_memory() {
+    for granted in [false, true] {
+        within(2, move || two_raise(granted, raise));
+    }
+}
+
+/// The seeded bug: does not hold the word while it adds.
+fn raise_without_holding(counter: &Counter, value: u64) {
+    let sum = counter.sum(COLUMN);
+    counter.add(COLUMN, value.saturating_sub(sum));
+}
+
+#[test]
+#[should_panic(expected = "raised twice")]
+fn seeded_a_raise_that_holds_nothing_raises_twice() {
+    model(|| two_raise(false, raise_without_holding));
+}
