@@ -197,8 +197,9 @@ impl Entry<Distribution> {
     /// Passes on what was recorded since the last time, and returns whether there was anything, or
     /// `None` if that failed.
     ///
-    /// The count goes first and the lowest bucket last, so that a scrape during this never sees a
-    /// bucket above a higher one or above the count. Buckets grow by 0, too, so that an exporter
+    /// The count goes first and the lowest bucket last, so that no bucket is ever above a higher one
+    /// or above the count. (An exporter that reads them one by one during this may still show some
+    /// from before and some from after.) Buckets grow by 0, too, so that an exporter
     /// that drops idle series keeps all of them or none.
     pub(super) fn pass_on(&self, inner: &impl Recorder, panics: &mut Panics) -> Option<bool> {
         let distribution = self.value();

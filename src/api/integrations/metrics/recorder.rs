@@ -70,8 +70,8 @@ use std::{
 /// If the process ends, the exporter misses what was counted since the last flush:
 /// [`flush`](Flusher::flush) first, if that matters. In the child of a `fork` there is no thread
 /// that flushes. If another thread was flushing at that moment, each flush in the child waits a
-/// second for it, and the counts and the histogram that it was passing on never reach the child's
-/// exporter.
+/// second for it, and the handles and the histogram that it was passing on reach the child's
+/// exporter no more: make handles anew in the child.
 ///
 /// Dropping the recorder flushes, and waits for another flush as [`flush`](Flusher::flush) does.
 /// What is counted after that is passed on by a [`Flusher`], when the last one is dropped, or when
