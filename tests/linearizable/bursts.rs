@@ -42,11 +42,11 @@ pub(crate) struct Burst {
 
 impl Burst {
     /// Returns whether some thread read while another one added.
-    pub(crate) fn has_a_read_beside_an_add(&self) -> bool {
+    pub(crate) fn has_a_read_during_an_add(&self) -> bool {
         let is_add = |it: &&Operation| matches!(it.action, Action::Add(_));
-        let beside = |one: &Operation, two: &Operation| one.begin < two.end && two.begin < one.end;
+        let overlap = |one: &Operation, two: &Operation| one.begin < two.end && two.begin < one.end;
         let (adds, reads): (Vec<_>, Vec<_>) = self.history.iter().partition(is_add);
-        reads.iter().any(|read| adds.iter().any(|add| beside(read, add)))
+        reads.iter().any(|read| adds.iter().any(|add| overlap(read, add)))
     }
 }
 

@@ -25,8 +25,8 @@ fn on_every_locked_counter<B, S: Subject>(
         let run_one = |number| run(&build(builder), number, &step);
         let bursts: Vec<_> = (0..counters).flat_map(run_one).collect();
         bursts.iter().for_each(&assert_legal);
-        let beside = bursts.iter().filter(|burst| burst.has_a_read_beside_an_add()).count();
-        assert!(beside > 0 || one_cpu(), "nothing ever happened beside something else");
+        let overlaps = bursts.iter().filter(|burst| burst.has_a_read_during_an_add()).count();
+        assert!(overlaps > 0 || one_cpu(), "no read ever overlapped an add");
     };
     on_every_backend(|case| {
         if case.read_lock {

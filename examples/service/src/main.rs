@@ -77,7 +77,7 @@ async fn serve(settings: &Settings) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes a line. A service goes on where nobody reads what it says.
+/// Writes a line. A service goes on if its output is closed.
 fn tell(output: &mut impl Write, line: &str) {
     let _ = writeln!(output, "{line}");
 }

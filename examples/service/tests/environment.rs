@@ -1,4 +1,4 @@
-//! The service in an environment that makes no sense, and with nobody to talk to.
+//! The service in an environment that makes no sense, and with its output closed.
 
 #![cfg(unix)]
 
