@@ -166,6 +166,13 @@ mod elsewhere {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::{TAKEN, adopt, lock, take_if_free, try_lock};
+    #[cfg(target_os = "linux")]
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+        sync::mpsc,
+        time::Duration,
+    };
     use std::{
         sync::atomic::{AtomicU64, Ordering},
         thread,
@@ -214,5 +221,40 @@ mod tests {
             waiting.join().unwrap();
         });
         assert!(try_lock(&word).is_some());
+    }
+
+    /// A waiter that spun would find the lock, too, but would take a CPU from the thread that has it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_waiter_sleeps() {
+        let word = &AtomicU64::new(TAKEN);
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            let waiting = scope.spawn(move || {
+                sender.send(stat_of_this_thread()).unwrap();
+                drop(lock(word));
+            });
+            let stat = receiver.recv().unwrap();
+            let asleep = (0..10_000).any(|_| {
+                thread::sleep(Duration::from_millis(1));
+                word.load(Ordering::Relaxed) & super::WAITED_FOR != 0 && sleeps(&stat)
+            });
+            drop(adopt(word));
+            waiting.join().unwrap();
+            assert!(asleep, "the waiter was found running each time");
+        });
+    }
+
+    #[cfg(target_os = "linux")]
+    fn stat_of_this_thread() -> PathBuf {
+        let thread = fs::read_link("/proc/thread-self").unwrap();
+        Path::new("/proc").join(thread).join("stat")
+    }
+
+    /// The state follows the name, which is in parentheses.
+    #[cfg(target_os = "linux")]
+    fn sleeps(stat: &Path) -> bool {
+        let stat = fs::read_to_string(stat).unwrap();
+        stat.rsplit_once(") ").unwrap().1.starts_with('S')
     }
 }
