@@ -27,10 +27,7 @@ pub(crate) trait Columns {
     fn prepare(&self) {}
 
     /// Returns the column that counts down what `column` counts up, for a counter that does both.
-    fn downs(&self, column: usize) -> Option<usize> {
-        let _ = column;
-        None
-    }
+    fn downs(&self, column: usize) -> Option<usize>;
 
     /// Leases columns as planned, in front of an `older` lease, with the lock held. Returns `None`
     /// if there is no memory.

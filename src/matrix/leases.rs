@@ -263,3 +263,34 @@ impl<C: Columns> Drop for Matrix<C> {
         }
     }
 }
+
+#[cfg(all(test, target_pointer_width = "64", not(any(loom, shuttle))))]
+mod tests {
+    use super::{Early, unsigned};
+
+    const MOST: i64 = Early::MOST as i64;
+
+    #[test]
+    fn what_is_taken_before_there_is_a_lease_is_kept_up_to_the_most() {
+        let counted = |total: u64| Early::of(total, false).taken();
+        let most = unsigned(MOST);
+        assert_eq!([0, 1, 5, most - 1, most].map(counted), [0, 1, 5, most - 1, most]);
+        assert_eq!([most + 1, 1 << 63, u64::MAX].map(counted), [most; 3]);
+
+        let of_level = |total: i64| Early::of(unsigned(total), true).taken();
+        let totals = [0, 1, -1, MOST, -MOST];
+        assert_eq!(totals.map(of_level), totals.map(unsigned));
+        assert_eq!([MOST + 1, i64::MAX].map(of_level), [most; 2]);
+        assert_eq!([-MOST - 1, i64::MIN].map(of_level), [unsigned(-MOST); 2]);
+    }
+
+    #[test]
+    fn holding_the_word_keeps_what_is_in_it() {
+        for total in [0, 1, 3, -1, MOST, -MOST].map(unsigned) {
+            let free = Early::of(total, true);
+            assert_eq!((free.is_held(), free.held().is_held()), (false, true));
+            assert_eq!(free.held().taken(), total);
+            assert_ne!(free.held().0.addr() & Early::IS_EARLY, 0, "still not a pointer");
+        }
+    }
+}
