@@ -173,6 +173,8 @@ mod tests {
                 [number, number % 8]
             );
         }
+        assert_ne!(Number::UNSET, Number::BARRED);
+        assert_eq!(Number::new(MAX_THREADS).get(), None);
         for thread in [Number::UNSET, Number::BARRED] {
             assert_eq!(thread.get(), None);
             for route in [Route::UNKNOWN, Route::PER_THREAD, striped] {

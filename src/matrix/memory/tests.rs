@@ -1,7 +1,7 @@
 #![expect(unsafe_code, reason = "cells are reached by pointer")]
 
 use super::{AtomicU64, map, unmap};
-use crate::sync::Ordering;
+use crate::{sync::Ordering, testing::in_child};
 use std::{ptr::NonNull, slice};
 
 fn cells<'a>(run: NonNull<AtomicU64>, count: usize) -> &'a [AtomicU64] {
@@ -33,4 +33,38 @@ fn a_reused_run_is_all_zeros_and_has_one_owner() {
             scope.spawn(move || one(thread));
         }
     });
+}
+
+/// In a process where no other thread maps anything.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_small_run_is_kept_for_the_next_of_the_same_pages_and_a_large_one_is_not() {
+    let test = "a_small_run_is_kept_for_the_next_of_the_same_pages_and_a_large_one_is_not";
+    in_child(module_path!(), test, || {
+        let map_and_unmap = |count| {
+            let run = map(count).unwrap();
+            // SAFETY: just mapped with this count, and not used again.
+            unsafe { unmap(run, count) };
+            run
+        };
+        // Up to one page of 512 cells, two, four and eight. None of those is of another size.
+        let sizes = [[1, 512], [513, 1024], [1025, 2048], [2049, 4096]];
+        let runs = sizes.map(|[few, many]| {
+            let run = map_and_unmap(many);
+            assert_eq!(map_and_unmap(few), run, "of {few} after {many} cells");
+            run
+        });
+        for (index, run) in runs.iter().enumerate() {
+            assert!(!runs[..index].contains(run), "a run is for two sizes");
+        }
+        // A kept run would still be mapped where it was.
+        let large = map_and_unmap(4097);
+        assert!(!is_mapped(large), "a large run was kept");
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn is_mapped(run: NonNull<AtomicU64>) -> bool {
+    // SAFETY: only asks; the pages need not exist.
+    unsafe { libc::msync(run.as_ptr().cast(), 4_096, libc::MS_ASYNC) == 0 }
 }

@@ -81,3 +81,37 @@ fn there_is_a_pool_for_each_kind_of_writer_width_and_number_of_rows() {
         }
     }
 }
+
+#[test]
+fn a_mapping_has_room_for_its_bitmaps_and_chunks_have_one_line_more_if_their_rows_are_even() {
+    for (rows, width) in [(1, 1), (2, 2), (3, CELLS), (64, 1), (301, 2)] {
+        let shape = Shape { rows, width };
+        let chunks_of_rows = (HEADERS + rows) * STRIDE;
+        let is_even = (HEADERS + rows) % 2 == 0;
+        assert_eq!(shape.chunk() - chunks_of_rows, if is_even { CELLS } else { 0 });
+        for chunks in 1..500 {
+            let bits = chunks * STRIDE / width;
+            let cells = mapping::header::CELLS + 2 * bits.div_ceil(64);
+            assert_eq!(shape.head(chunks), cells.div_ceil(CELLS) * CELLS, "{chunks} {shape:?}");
+        }
+    }
+}
+
+/// Each mapping takes twice the room of the one before, so there are few; but the first is small,
+/// and none counts for much against the limits of a process.
+#[test]
+fn mappings_grow_from_64_kib_to_32_mib_but_have_a_chunk_at_least() {
+    const KIB: usize = 1024 / 8;
+    for rows in [1, 2, 64, 128, 300, 4_096, MAX_THREADS] {
+        let shape = Shape { rows, width: 1 };
+        let mut chunks = shape.chunks_after(0);
+        assert_eq!(chunks, (64 * KIB / shape.chunk()).max(1), "the first, of {rows} rows");
+        let most = (32 * 1024 * KIB / shape.chunk()).max(1);
+        while chunks < most {
+            let next = shape.chunks_after(chunks);
+            assert_eq!(next, (2 * chunks).min(most), "after {chunks} chunks of {rows} rows");
+            chunks = next;
+        }
+        assert_eq!(shape.chunks_after(most), most);
+    }
+}
