@@ -7,21 +7,35 @@
 
 mod support;
 
-use std::thread;
+use std::{iter, thread};
 use striped_counter::{Backend, Counter};
 use support::{Case, alone, on_every_backend, together};
 
-/// More than a thread has room for with glibc, fewer than there are with musl.
-const KEYS: usize = 40;
+/// The last key that a thread has room for with glibc. There are more with musl.
+const LAST: libc::pthread_key_t = 31;
 
-/// Makes the keys. The standard library may make one for its first thread, whose block would serve others.
+/// Makes all keys up to the last. The standard library may make one for its first thread, whose block would
+/// serve others.
 fn make_keys() {
     thread::spawn(|| {}).join().unwrap();
-    for _ in 0..KEYS {
-        let mut key = 0;
-        // SAFETY: the key is valid for the write, and has no destructor.
-        assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, None) }, 0);
+    while make_key().unwrap() < LAST {}
+}
+
+/// Makes a key, unless there are as many as the C library allows.
+fn make_key() -> Option<libc::pthread_key_t> {
+    let mut key = 0;
+    // SAFETY: the key is valid for the write, and has no destructor.
+    (unsafe { libc::pthread_key_create(&raw mut key, None) } == 0).then_some(key)
+}
+
+/// Returns how many more keys there may be.
+fn free_keys() -> usize {
+    let keys: Vec<_> = iter::from_fn(make_key).collect();
+    for &key in &keys {
+        // SAFETY: the key was made above, and no thread has set it.
+        assert_eq!(unsafe { libc::pthread_key_delete(key) }, 0);
     }
+    keys.len()
 }
 
 /// With other libraries the functions have other names, and a sanitizer brings its own.
@@ -91,9 +105,7 @@ mod allocator {
     }
 
     fn set_a_key() {
-        let mut key = 0;
-        // SAFETY: the key is valid for the write, and has no destructor.
-        assert_eq!(unsafe { libc::pthread_key_create(&raw mut key, None) }, 0);
+        let key = make_key().unwrap();
         // SAFETY: the key was made above, and its value is never followed.
         assert_eq!(unsafe { libc::pthread_setspecific(key, ptr::dangling()) }, 0);
     }
@@ -102,12 +114,14 @@ mod allocator {
     fn a_threads_first_add_calls_no_allocator() {
         alone("allocator::a_threads_first_add_calls_no_allocator", || {
             make_keys();
+            let free = free_keys();
             on_every_backend(|case| {
                 let counter = case.counter();
                 let calls = together(40, |_| calls_during(|| (0..3).for_each(|_| counter.inc())));
                 assert_eq!(calls, [0; 40]);
                 assert_eq!(counter.sum(), 120);
             });
+            assert_eq!(free_keys(), free, "a key that is not used was left");
         });
     }
 

@@ -99,7 +99,7 @@ impl Mapping {
         NonNull::new(cells).map(|cells| Self { cells })
     }
 
-    fn chunks(self) -> usize {
+    pub(super) fn chunks(self) -> usize {
         self.get(header::CHUNKS)
     }
 

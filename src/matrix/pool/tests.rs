@@ -1,6 +1,7 @@
 //! Leases do not overlap, and are used again.
 
 use super::*;
+use crate::testing::in_child;
 use std::collections::HashSet;
 
 /// Claims `count` leases of `shape`, and checks that none overlaps another or a header row.
@@ -42,7 +43,8 @@ fn leases_do_not_overlap_and_come_back() {
 fn a_lease_that_was_given_back_is_the_next_one_claimed() {
     let (pool, shape) = (Pool::new(), Shape { rows: 2, width: 1 });
     let leases = claim_many(&pool, shape, 500);
-    for &lease in leases.iter().rev().take(20) {
+    // The last ones, and then the first, where the search has to begin again.
+    for &lease in leases.iter().rev().take(20).chain(&leases[..20]) {
         pool.release(lease);
         let again = pool.claim(shape).unwrap();
         assert_eq!((again.first, again.fresh), (lease, false));
@@ -114,4 +116,31 @@ fn mappings_grow_from_64_kib_to_32_mib_but_have_a_chunk_at_least() {
         }
         assert_eq!(shape.chunks_after(most), most);
     }
+}
+
+/// As by the thread that loses the race for the next one, in a process where no other maps anything.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_mapping_that_no_thread_uses_is_unmapped_as_a_whole_and_nothing_else() {
+    let test = "a_mapping_that_no_thread_uses_is_unmapped_as_a_whole_and_nothing_else";
+    in_child(module_path!(), test, || {
+        let shape = Shape { rows: 300, width: 1 };
+        let mappings = [(); 3].map(|()| Mapping::new(shape, ptr::null_mut()).unwrap());
+        let pages = |mapping: &Mapping| {
+            let cells = shape.head(mapping.chunks()) + mapping.chunks() * shape.chunk();
+            let first = mapping.cells.addr().get();
+            (first..first + 8 * cells).step_by(4_096)
+        };
+        let [below, unused, above] = mappings.each_ref().map(pages);
+        mappings[1].unmap();
+        assert!(!unused.into_iter().any(is_mapped), "a part was left");
+        assert!(below.chain(above).all(is_mapped), "too much was unmapped");
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "a system call")]
+fn is_mapped(page: usize) -> bool {
+    // SAFETY: only asks; the page need not exist.
+    unsafe { libc::msync(ptr::without_provenance_mut(page), 4_096, libc::MS_ASYNC) == 0 }
 }

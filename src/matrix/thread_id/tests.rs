@@ -404,17 +404,31 @@ mod owners_are_asked_for {
         });
     }
 
+    fn status_of(child: libc::pid_t) -> c_int {
+        let mut status = -1;
+        // SAFETY: the status is valid for the write.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        status
+    }
+
     /// As after vfork(2): to user space, the child's thread is the parent's.
     #[test]
     fn a_number_claimed_in_a_process_that_shares_the_memory_stays_the_threads() {
         const NAME: &str = "a_number_claimed_in_a_process_that_shares_the_memory_stays_the_threads";
         static COUNTER: Counter = Counter::builder().backend(Backend::PerThread).build();
+        static GIVEN_BACK: AtomicBool = AtomicBool::new(false);
+        fn gives_back() -> bool {
+            for_each_dead(MAX_THREADS, |_| GIVEN_BACK.store(true, Ordering::Relaxed))
+        }
         extern "C" fn count(_: *mut c_void) -> c_int {
             COUNTER.inc();
+            // To the kernel none of the threads that are noted is in this process.
+            assert!(!gives_back());
             0
         }
         in_child(module_path!(), NAME, || {
             thread::spawn(|| COUNTER.inc()).join().unwrap();
+            note(NUMBER);
             let mut stack = vec![0_u128; 16 << 10];
             let top = stack.as_mut_ptr_range().end.cast();
             let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
@@ -422,13 +436,31 @@ mod owners_are_asked_for {
             // ended.
             let child = unsafe { libc::clone(count, top, flags, ptr::null_mut()) };
             assert!(child > 0);
-            // SAFETY: waits for the child just made, without its status.
-            assert_eq!(unsafe { libc::waitpid(child, ptr::null_mut(), 0) }, child);
+            assert_eq!(status_of(child), 0);
             assert!(current().get().is_some(), "the child has claimed none");
-            let given_back = AtomicBool::new(false);
-            for_each_dead(MAX_THREADS, |_| given_back.store(true, Ordering::Relaxed));
-            assert!(!given_back.into_inner(), "while its thread is alive");
+            assert!(gives_back());
+            assert!(!GIVEN_BACK.load(Ordering::Relaxed), "while its thread is alive");
             assert_eq!(COUNTER.sum(), 2);
+        });
+    }
+
+    /// Threads have other ids there, so a note that was left would be one of a dead thread.
+    #[test]
+    fn the_child_of_a_fork_has_no_notes_and_makes_its_own() {
+        in_child(module_path!(), "the_child_of_a_fork_has_no_notes_and_makes_its_own", || {
+            let numbers = [0, NUMBER, MAX_THREADS - 1];
+            assert!(numbers.iter().all(|&number| note(number)));
+            // SAFETY: the child only makes system calls and ends.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                let given_back = AtomicBool::new(false);
+                let give_back = |_| given_back.store(true, Ordering::Relaxed);
+                let looked = note(NUMBER) && for_each_dead(MAX_THREADS, give_back);
+                let right = looked && !given_back.into_inner();
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(c_int::from(!right)) };
+            }
+            assert_eq!(status_of(child), 0);
         });
     }
 }
