@@ -453,10 +453,10 @@ mod owners_are_asked_for {
             // SAFETY: the child only makes system calls and ends.
             let child = unsafe { libc::fork() };
             if child == 0 {
-                let given_back = AtomicBool::new(false);
-                let give_back = |_| given_back.store(true, Ordering::Relaxed);
-                let looked = note(NUMBER) && for_each_dead(MAX_THREADS, give_back);
-                let right = looked && !given_back.into_inner();
+                let is_found = AtomicBool::new(false);
+                let give_back = |_| is_found.store(true, Ordering::Relaxed);
+                let has_looked = note(NUMBER) && for_each_dead(MAX_THREADS, give_back);
+                let right = has_looked && !is_found.into_inner();
                 // SAFETY: ends the child.
                 unsafe { libc::_exit(c_int::from(!right)) };
             }
