@@ -210,3 +210,21 @@ impl Columns for Many {
         if self.tracked { side(0).wrapping_add(side(1)) } else { side(0) }
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::stride;
+
+    #[test]
+    fn a_row_is_the_fewest_lines_that_are_no_whole_pages() {
+        const LINE: usize = 128 / 8;
+        const PAGE: usize = 4096 / 8;
+        for columns in 1..4 * PAGE {
+            let mut lines = columns.div_ceil(LINE);
+            if (lines * LINE).is_multiple_of(PAGE) {
+                lines += 1;
+            }
+            assert_eq!(stride(columns), lines * LINE, "{columns} columns");
+        }
+    }
+}

@@ -14,6 +14,10 @@ impl Columns for Unlocked {
         self.0.stride()
     }
 
+    fn downs(&self, _column: usize) -> Option<usize> {
+        None
+    }
+
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>> {
         let lease = self.0.lease(demand)?;
         // The lock of the first lease is taken from the start; for later ones the lock of the

@@ -96,6 +96,10 @@ impl Columns for Twin {
         STRIDE
     }
 
+    fn downs(&self, _column: usize) -> Option<usize> {
+        None
+    }
+
     #[expect(unsafe_code, reason = "a claim becomes a lease")]
     fn lease<'a>(&'a self, demand: Demand<'a>) -> Option<Lease<'a>> {
         let first = self.chunk.columns[self.chunk.claim()];
