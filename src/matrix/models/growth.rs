@@ -57,3 +57,17 @@ fn a_total_pairs_each_lease_with_its_own_base_while_the_counter_grows() {
 fn seeded_a_base_kept_in_the_counter_is_paired_with_the_wrong_lease() {
     model(|| grows_while_totalled(false, true));
 }
+
+/// What the new lease has is taken while the reader is still at the old one.
+#[test]
+fn a_sum_that_sees_a_take_of_a_new_lease_sees_the_lease() {
+    within(2, || {
+        let counter = touched(Backend::PerThread, false);
+        let reader = reader(&counter);
+        let rows = counter.rows();
+        add_as(&counter, rows, [1, 2]);
+        assert_eq!(counter.take(COLUMN), 3);
+        let sum = join(reader);
+        assert!(sum <= 3, "less than nothing: {sum:x}");
+    });
+}

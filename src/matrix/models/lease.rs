@@ -162,6 +162,8 @@ fn two_first_adds_to_one_counter_take_one_lease_and_its_drop_gives_it_back() {
 
 /// Each counter's first add may go to the spill, and the second goes to its column.
 fn two_counters_at_once<C: Columns + Send + Sync + 'static>(make: impl Fn() -> Matrix<C>) {
+    // Maps what both then claim from.
+    assert!(make().warm_up());
     let (one, two) = (make(), Arc::new(make()));
     let other = spawn(&two, |two| add_all(two, 1, [HIGH, HIGH]));
     add_all(&one, 0, [1, 1]);
