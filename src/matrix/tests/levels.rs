@@ -10,8 +10,9 @@ use crate::{
 use std::{
     hint,
     ops::RangeInclusive,
-    sync::{Arc, Barrier, atomic::AtomicBool, atomic::AtomicU64},
+    sync::{Arc, Barrier, atomic::AtomicBool, atomic::AtomicU64, mpsc},
     thread,
+    time::Duration,
 };
 
 type Level = Matrix<UpDown>;
@@ -115,6 +116,58 @@ fn a_level_read_with_delays_and_without_a_lock_is_never_negative() {
     for backend in BACKENDS {
         let lowest = readings(backend, Some(false), sum).into_iter().min();
         assert!(lowest >= Some(0), "{backend}: {lowest:?}");
+    }
+}
+
+/// Reads a level of 10 while another thread holds the lock. During each look in turn, it goes up by one
+/// of `busy` and down again. Returns `None` if the reader waits for the lock.
+fn sum_while_locked(backend: Backend, read_lock: Option<bool>, busy: [u64; 4]) -> Option<u64> {
+    let settings = Settings::new(backend, None).with_read_lock(read_lock);
+    let level = Arc::new(Matrix::new(UpDown::new(), settings));
+    (0..10).for_each(|_| level.add(UpDown::UPS, 1));
+    let lock = level.lock().ok().unwrap();
+    thread::scope(|scope| {
+        let (sender, sums) = mpsc::channel();
+        let level = &level;
+        scope.spawn(move || sender.send(sum_while_busy(level, busy)).unwrap());
+        let sum = sums.recv_timeout(Duration::from_secs(20)).ok();
+        drop(lock);
+        sum
+    })
+}
+
+fn sum_while_busy(level: &Arc<Level>, busy: [u64; 4]) -> u64 {
+    /// How many there are during a look, the first before it reads what went up.
+    const PAUSES: usize = 3;
+    // A thread's first add goes to the spill.
+    level.add(UpDown::UPS, 0);
+    let (other, mut pauses) = (Arc::clone(level), 0);
+    let pause = move || {
+        if pauses % PAUSES == 0 {
+            other.add(UpDown::UPS, busy[pauses / PAUSES]);
+            other.add(UpDown::DOWNS, busy[pauses / PAUSES]);
+        }
+        pauses += 1;
+    };
+    with_pauses(pause, || sum(level))
+}
+
+#[test]
+fn the_look_with_the_least_error_counts_if_there_must_be_no_lock() {
+    for backend in BACKENDS {
+        assert_eq!(sum_while_locked(backend, Some(false), [7, 5, 1, 3]), Some(11), "{backend}");
+    }
+}
+
+#[test]
+fn a_level_is_locked_only_if_no_look_is_exact() {
+    for backend in BACKENDS {
+        for busy in [[0; 4], [7, 0, 9, 9], [7, 5, 0, 9], [7, 5, 3, 0]] {
+            assert_eq!(sum_while_locked(backend, None, busy), Some(10), "{backend}, {busy:?}");
+        }
+        let level = Arc::new(Matrix::new(UpDown::new(), Settings::new(backend, None)));
+        level.add(UpDown::UPS, 10);
+        assert_eq!(sum_while_busy(&level, [7, 5, 1, 3]), 10, "{backend}");
     }
 }
 
