@@ -2,14 +2,13 @@
 //!
 //! A route is one of three things: the number of an [`Area`], whose section knows the row; the same
 //! made smaller than any of these, for the section of dense numbers; or a mask, which is a negative
-//! number. With a mask, the row is `number & mask`. Every thread number carries [`MARK`], and a
-//! thread without a number has all high bits set, so that the comparison with the limit covers all
-//! cases:
+//! number. With a mask, the row is `number & mask`. A thread without a number has all high bits set,
+//! so that the comparison with the limit covers all cases:
 //!
 //! | route | mask | a numbered thread | a thread without a number |
 //! |---|---|---|---|
 //! | [`Route::UNKNOWN`], 0 | none | has no row | has no row |
-//! | [`Route::PER_THREAD`] | all but `MARK` | its number | out of range |
+//! | [`Route::PER_THREAD`] | all bits | its number | out of range |
 //! | [`Route::striped`] | `TOP`, and rows - 1 | its number modulo the rows | out of range |
 //!
 //! A fresh `static` is all zeros, so [`Route::UNKNOWN`] is 0. It must not send an add to row 0: a
@@ -24,9 +23,6 @@ use crate::{
 
 /// The bit that makes a route a mask.
 const TOP: u32 = 1 << 31;
-
-/// The bit that every assigned number carries, and that a mask strips.
-const MARK: u32 = 1 << 30;
 
 /// The largest number of live threads that can have a number. Any others add to the spill.
 pub(super) const MAX_THREADS: usize = 1 << 16;
@@ -53,7 +49,7 @@ pub(super) struct Mask(u32);
 
 impl Route {
     pub(super) const UNKNOWN: Self = Self(0);
-    pub(super) const PER_THREAD: Self = Self(!MARK);
+    pub(super) const PER_THREAD: Self = Self(u32::MAX);
 
     pub(super) const fn per_cpu(area: Area) -> Self {
         Self(area.raw())
@@ -129,7 +125,7 @@ impl Number {
     pub(super) const BARRED: Self = Self(usize::MAX - 1);
 
     pub(super) const fn new(number: usize) -> Self {
-        Self(number | MARK as usize)
+        Self(number)
     }
 
     pub(super) const fn raw(self) -> usize {
@@ -143,8 +139,7 @@ impl Number {
 
     /// Returns the number itself, if the thread has one.
     pub(super) const fn get(self) -> Option<usize> {
-        let number = self.0 & !(MARK as usize);
-        if number < MAX_THREADS { Some(number) } else { None }
+        if self.0 < MAX_THREADS { Some(self.0) } else { None }
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     rows::CELLS, striped, thread_id,
 };
 use crate::{
-    Counter, cpus, membarrier,
+    Counter, cpus, membarrier, rseq,
     settings::{Backend, Settings},
     sync::Ordering,
     testing::in_child,
@@ -77,6 +77,19 @@ fn most_adds_through_per_cpu_land_in_a_shard_and_none_takes_a_thread_number() {
     }
     assert!(most());
     assert_eq!(thread_id::current().get(), None);
+}
+
+/// In a child process, of which only one thread runs, so that its dense number is 0.
+#[test]
+fn most_adds_by_dense_numbers_land_in_the_only_shard() {
+    in_child(module_path!(), "most_adds_by_dense_numbers_land_in_the_only_shard", || {
+        if super::area(Backend::PerCpu).is_err() || !rseq::has_dense() || cpus::possible() == 1 {
+            return;
+        }
+        let matrix = Matrix::new(One::new(), Settings::new(Backend::PerCpu, Some(1)));
+        let landed = (0..1_000).filter(|_| landed(&matrix) == IN_A_SHARD).count();
+        assert!(landed > 500, "{landed}");
+    });
 }
 
 /// Checks that the calling thread, and `more` threads while it is alive, each have a shard from

@@ -57,6 +57,22 @@ fn at_least_agrees_with_a_comparison_of_the_sum() {
     });
 }
 
+/// With enough of them at a time, some have columns that held nothing before.
+#[test]
+fn at_least_does_not_count_what_was_taken() {
+    on_every_backend(|case| {
+        let counters: Vec<_> = (0..200).map(|_| case.counter()).collect();
+        for counter in &counters {
+            (0..4).for_each(|_| counter.add(5));
+            assert!(counter.at_least(20) && !counter.at_least(21));
+            assert_eq!(counter.take(), 20);
+            assert!(counter.at_least(0) && !counter.at_least(1));
+            counter.add(3);
+            assert!(counter.at_least(3) && !counter.at_least(4));
+        }
+    });
+}
+
 /// On any thread, as soon as the count is reached and at any time afterwards.
 #[test]
 fn at_least_stays_true_while_others_add() {
