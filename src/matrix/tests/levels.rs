@@ -152,9 +152,10 @@ fn sum_while_busy(level: &Arc<Level>, busy: [u64; 4]) -> u64 {
     with_pauses(pause, || sum(level))
 }
 
+/// For the two backends whose adds are never aborted: an add that spills makes no error.
 #[test]
 fn the_look_with_the_least_error_counts_if_there_must_be_no_lock() {
-    for backend in BACKENDS {
+    for backend in [Backend::PerThread, Backend::Striped] {
         assert_eq!(sum_while_locked(backend, Some(false), [7, 5, 1, 3]), Some(11), "{backend}");
     }
 }
