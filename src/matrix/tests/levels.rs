@@ -125,11 +125,20 @@ fn sum_while_locked(backend: Backend, read_lock: Option<bool>, busy: [u64; 4]) -
     let settings = Settings::new(backend, None).with_read_lock(read_lock);
     let level = Arc::new(Matrix::new(UpDown::new(), settings));
     (0..10).for_each(|_| level.add(UpDown::UPS, 1));
-    let lock = level.lock().ok().unwrap();
+    let touched = Barrier::new(2);
     thread::scope(|scope| {
         let (sender, sums) = mpsc::channel();
-        let level = &level;
-        scope.spawn(move || sender.send(sum_while_busy(level, busy)).unwrap());
+        let (level, touched) = (&level, &touched);
+        scope.spawn(move || {
+            // Its first adds may spill, and grow the matrix, which needs the lock.
+            (0..2).for_each(|_| level.add(UpDown::UPS, 0));
+            touched.wait();
+            touched.wait();
+            sender.send(sum_while_busy(level, busy)).unwrap();
+        });
+        touched.wait();
+        let lock = level.lock().ok().unwrap();
+        touched.wait();
         let sum = sums.recv_timeout(Duration::from_secs(20)).ok();
         drop(lock);
         sum
@@ -139,8 +148,6 @@ fn sum_while_locked(backend: Backend, read_lock: Option<bool>, busy: [u64; 4]) -
 fn sum_while_busy(level: &Arc<Level>, busy: [u64; 4]) -> u64 {
     /// How many there are during a look, the first before it reads what went up.
     const PAUSES: usize = 3;
-    // A thread's first add goes to the spill.
-    level.add(UpDown::UPS, 0);
     let (other, mut pauses) = (Arc::clone(level), 0);
     let pause = move || {
         if pauses % PAUSES == 0 {
