@@ -11,7 +11,7 @@ pub(super) use elsewhere::{map, unmap};
 pub(super) use linux::{map, unmap};
 
 #[cfg(all(test, not(any(loom, shuttle))))]
-mod tests;
+pub(super) mod tests;
 
 /// Memory from the kernel: an add never meets the lock of an allocator, and an allocator that
 /// counts is not called. Pages that are never written to take no memory, and a page lies on the

@@ -1,7 +1,8 @@
 //! Leases do not overlap, and are used again.
 
 use super::*;
-use crate::testing::in_child;
+#[cfg(target_os = "linux")]
+use crate::{matrix::memory::tests::is_mapped, testing::in_child};
 use std::collections::HashSet;
 
 /// Claims `count` leases of `shape`, and checks that none overlaps another or a header row.
@@ -136,11 +137,4 @@ fn a_mapping_that_no_thread_uses_is_unmapped_as_a_whole_and_nothing_else() {
         assert!(!unused.into_iter().any(is_mapped), "a part was left");
         assert!(below.chain(above).all(is_mapped), "too much was unmapped");
     });
-}
-
-#[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "a system call")]
-fn is_mapped(page: usize) -> bool {
-    // SAFETY: only asks; the page need not exist.
-    unsafe { libc::msync(ptr::without_provenance_mut(page), 4_096, libc::MS_ASYNC) == 0 }
 }
